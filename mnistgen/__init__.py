@@ -1,0 +1,1 @@
+"""mnistgen: an endless MNIST in a small wheel."""

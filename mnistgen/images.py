@@ -1,0 +1,48 @@
+"""Pictures of digits: float to uint8, grids, PNG.
+
+Arrays keep MNIST's convention, ink 255 on paper 0.
+"""
+
+import math
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistgen.errors import InputError
+
+Float32 = NDArray[np.float32]
+UInt8 = NDArray[np.uint8]
+
+
+def to_uint8(images: Float32) -> UInt8:
+    """Images in [0, 1], any shape, rounded to 0-255; the input is used as scratch space."""
+    np.multiply(images, np.float32(255), out=images)
+    np.add(images, np.float32(0.5), out=images)
+    return images.astype(np.uint8)
+
+
+def grid(images: UInt8, columns: int | None = None, scale: int = 1) -> UInt8:
+    """Tile images (N, 28, 28) into one picture (H, W), row by row, with a margin of two pixels; paper fills the rest.
+
+    `columns` defaults to the smallest square that holds them; `scale` repeats every pixel in both directions.
+    Raises InputError unless columns and scale are 1 or more.
+    """
+    if columns is None:
+        columns = math.ceil(math.sqrt(len(images)))
+    for name, value in (("columns", columns), ("scale", scale)):
+        if value < 1:
+            raise InputError(f"{name}: expected 1 or more, got {value}")
+    columns = min(columns, len(images))
+    rows = math.ceil(len(images) / columns)
+    cells = np.zeros((rows * columns, 32, 32), np.uint8)
+    cells[: len(images), 2:30, 2:30] = images
+    picture = cells.reshape(rows, columns, 32, 32).swapaxes(1, 2).reshape(rows * 32, columns * 32)
+    return picture.repeat(scale, axis=0).repeat(scale, axis=1)
+
+
+def write_png(file: BinaryIO, picture: UInt8) -> None:
+    """Write a picture (H, W) as a grey PNG."""
+    from PIL import Image  # late: it takes longer to import than most grids take to draw
+
+    Image.fromarray(picture).save(file, format="PNG")

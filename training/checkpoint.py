@@ -1,0 +1,157 @@
+"""Checkpoints: safetensors with a JSON header, whole or not at all.
+
+One file holds everything that a run needs to go on to the same bits: both networks, both optimisers, the random
+states, and in its header the preset and the step, from which the position in the epoch follows. The slim weights in
+`training/weights` have the same form with the generator alone.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+from torch.optim import Adam
+
+from mnistgen.files import whole_file
+from training.compute import Precision
+from training.errors import CheckpointError, PresetError
+from training.players import Players
+from training.presets import Preset, from_json, to_json
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """What a checkpoint says of itself."""
+
+    preset: Preset
+    step: int  # training steps done
+    data_sha256: str  # of the file of training images
+    device: str  # the kind of device it was trained on
+    precision: Precision
+    threads: int
+
+    def to_json(self) -> str:
+        fields = vars(self) | {"preset": to_json(self.preset), "format": FORMAT, "torch": torch.__version__}
+        return json.dumps(fields, sort_keys=True)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint in memory; tensor names begin with the part that they belong to: `generator.layers.0.weight`."""
+
+    header: Header
+    tensors: Mapping[str, Tensor]
+
+    def part(self, prefix: str) -> dict[str, Tensor]:
+        """The tensors of one part, without its prefix."""
+        start = f"{prefix}."
+        return {name.removeprefix(start): value for name, value in self.tensors.items() if name.startswith(start)}
+
+
+def capture(players: Players, header: Header) -> Checkpoint:
+    """The whole state of a run."""
+    tensors: dict[str, Tensor] = {"random.cpu": torch.get_rng_state()}
+    if header.device == "cuda":
+        tensors["random.cuda"] = torch.cuda.get_rng_state()
+    for name, network in players.networks.items():
+        tensors |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
+    for name, optimizer in players.optimizers.items():
+        for index, state in optimizer.state_dict()["state"].items():
+            tensors |= {f"{name}_optimizer.{index}.{key}": value for key, value in state.items()}
+    return Checkpoint(header, {name: value.cpu().contiguous() for name, value in tensors.items()})
+
+
+def restore(checkpoint: Checkpoint, players: Players) -> None:
+    """Put the whole state back, torch's random state too. Raises CheckpointError where something does not fit."""
+    try:
+        for name, network in players.networks.items():
+            network.load_state_dict(checkpoint.part(name))
+        for name, optimizer in players.optimizers.items():
+            _restore_optimizer(optimizer, checkpoint.part(f"{name}_optimizer"))
+        torch.set_rng_state(checkpoint.tensors["random.cpu"])
+        if "random.cuda" in checkpoint.tensors and torch.cuda.is_available():
+            torch.cuda.set_rng_state(checkpoint.tensors["random.cuda"])
+    except (KeyError, RuntimeError) as error:
+        raise CheckpointError(f"the checkpoint does not fit preset {checkpoint.header.preset.name}: {error}") from None
+
+
+def _restore_optimizer(optimizer: Adam, tensors: Mapping[str, Tensor]) -> None:
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    for index, parameter in enumerate(parameters):
+        # The fused step walks parameter and moments in memory order, so the moments take the parameter's strides.
+        optimizer.state[parameter] = {
+            "step": tensors[f"{index}.step"].to(parameter.device),
+            "exp_avg": torch.empty_like(parameter.detach()).copy_(tensors[f"{index}.exp_avg"]),
+            "exp_avg_sq": torch.empty_like(parameter.detach()).copy_(tensors[f"{index}.exp_avg_sq"]),
+        }
+
+
+def write(path: Path, checkpoint: Checkpoint) -> None:
+    """Write the file whole, making its folder where needed."""
+    metadata = {"mnistgen": checkpoint.header.to_json(), "sha256": _digest(checkpoint.tensors)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as file:
+        file.write(save(dict(checkpoint.tensors), metadata))
+
+
+def read(path: Path) -> Checkpoint:
+    """Read a checkpoint or slim weights, on the CPU.
+
+    Raises CheckpointError for a file that is missing, cut off, changed, or not one of ours.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118: not a mapping
+        header = _parse(metadata["mnistgen"])
+        digest = metadata["sha256"]
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: no such checkpoint") from None
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path}: not a whole safetensors file ({error})") from None
+    except (KeyError, TypeError, ValueError, PresetError) as error:
+        raise CheckpointError(f"{path}: not a checkpoint of this version of mnistgen ({error})") from None
+    if _digest(tensors) != digest:
+        raise CheckpointError(f"{path}: the tensors are not those that were written (SHA-256 differs)")
+    return Checkpoint(header, tensors)
+
+
+def check_preset(checkpoint: Checkpoint, preset: Preset) -> None:
+    """Refuse to go on with another preset; only the number of epochs may differ. Raises CheckpointError."""
+    ours, theirs = to_json(preset), to_json(checkpoint.header.preset)
+    for field in ours.keys() - {"epochs"}:
+        if ours[field] != theirs[field]:
+            raise CheckpointError(
+                f"the checkpoint was trained with {field} {theirs[field]!r}, the preset says {ours[field]!r}"
+            )
+
+
+def compute_of(header: Header, device: torch.device) -> dict[str, Any]:
+    """What `compute.choose` must keep for the same bits; nothing where the kind of device changed."""
+    return {"precision": header.precision, "threads": header.threads} if header.device == device.type else {}
+
+
+def _parse(text: str) -> Header:
+    fields = json.loads(text)
+    if fields.pop("format") != FORMAT:
+        raise ValueError(f"format is not {FORMAT}")
+    fields.pop("torch")
+    return Header(**fields | {"preset": from_json(fields["preset"])})
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 over names, types, shapes and values."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        value = tensors[name].contiguous()
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()

@@ -1,0 +1,72 @@
+"""How a device is used: precision, memory format and threads, chosen once and said in the log.
+
+`benchmarks/training_step.py` measures the choices against their alternatives.
+"""
+
+import os
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import nn
+
+from training.errors import TrainingError
+
+Precision = Literal["bfloat16", "float32"]
+DEVICES = ("auto", "cpu", "cuda")
+
+
+@dataclass(frozen=True)
+class Compute:
+    """Where and how networks run."""
+
+    device: torch.device
+    precision: Precision
+    threads: int  # intra-op, CPU
+
+    def __str__(self) -> str:
+        threads = f", {self.threads} thread{'s' * (self.threads > 1)}" if self.device.type == "cpu" else ""
+        return f"{self.device.type}, {self.precision}, channels_last{threads}"
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """Matrix products and convolutions in `precision`; weights and losses stay float32."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
+
+    def place(self, network: nn.Module) -> nn.Module:
+        """The network on the device, its convolutions' weights with channels last."""
+        return network.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def choose(device: str = "auto", precision: Precision | None = None, threads: int | None = None) -> Compute:
+    """The device asked for and what suits it, unless the caller settles it.
+
+    bfloat16 where the hardware multiplies it (AVX-512 BF16, AMX, CUDA from Ampere on). One CPU thread unless
+    OMP_NUM_THREADS says otherwise: these networks are small, and two runs side by side beat one run on two threads.
+    Raises TrainingError for CUDA where there is none.
+    """
+    if device not in DEVICES:
+        raise TrainingError(f"device: expected one of {', '.join(DEVICES)}, got {device!r}")
+    cuda = torch.cuda.is_available()
+    if device == "cuda" and not cuda:
+        raise TrainingError("device cuda: torch sees no CUDA device; check `nvidia-smi`, or use --device cpu")
+    chosen = torch.device("cuda" if cuda and device != "cpu" else "cpu")
+    return Compute(
+        device=chosen,
+        precision=precision or ("bfloat16" if _multiplies_bfloat16(chosen) else "float32"),
+        threads=threads or int(os.environ.get("OMP_NUM_THREADS", "1")),
+    )
+
+
+def make_deterministic(compute: Compute) -> None:
+    """Process-wide, for training scripts: the same seed gives the same weights on the same machine."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read by cuBLAS at its first use
+    torch.use_deterministic_algorithms(True)
+    torch.set_num_threads(compute.threads)
+
+
+def _multiplies_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

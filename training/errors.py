@@ -1,0 +1,28 @@
+"""What can go wrong in training, as one small tree.
+
+TrainingError
+├── DataError        the MNIST files are missing, damaged or not MNIST
+├── PresetError      no such preset, or a value that it cannot take
+├── CheckpointError  a checkpoint is damaged, or belongs to another preset
+└── DivergedError    a loss became NaN or infinite
+"""
+
+
+class TrainingError(Exception):
+    """Base of all errors that training raises on purpose; the scripts print it as one line."""
+
+
+class DataError(TrainingError):
+    """The MNIST files are missing, damaged or not MNIST."""
+
+
+class PresetError(TrainingError):
+    """No such preset, or a value that it cannot take."""
+
+
+class CheckpointError(TrainingError):
+    """A checkpoint is damaged, or belongs to another preset."""
+
+
+class DivergedError(TrainingError):
+    """A loss became NaN or infinite."""

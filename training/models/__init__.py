@@ -1,0 +1,35 @@
+"""ARCHITECTURES: every family of networks, each a generator and a discriminator.
+
+A new family is one file beside this one and one row in the table; a new variant of a family is a preset.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from torch import nn
+
+from training.models.conv import ConvDiscriminator, ConvGenerator
+from training.models.mlp import MLPDiscriminator, MLPGenerator
+
+
+class Architecture(NamedTuple):
+    """The two players. Generators map latents (N, D) to images (N, 1, 28, 28), discriminators images to scores (N,)."""
+
+    generator: type[nn.Module]
+    discriminator: type[nn.Module]
+
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "mlp": Architecture(MLPGenerator, MLPDiscriminator),
+    "conv": Architecture(ConvGenerator, ConvDiscriminator),
+}
+
+
+def build_generator(architecture: str, latent_dim: int, options: Mapping[str, Any]) -> nn.Module:
+    """The generator of an architecture, freshly initialised from torch's global random state."""
+    return ARCHITECTURES[architecture].generator(latent_dim=latent_dim, **options)
+
+
+def build_discriminator(architecture: str, options: Mapping[str, Any]) -> nn.Module:
+    """The discriminator of an architecture, freshly initialised from torch's global random state."""
+    return ARCHITECTURES[architecture].discriminator(**options)

@@ -1,0 +1,98 @@
+"""Convolutional networks without pooling: one parametric stack serves every convolutional preset.
+
+Source: A. Radford, L. Metz, S. Chintala, "Unsupervised Representation Learning with Deep Convolutional Generative
+Adversarial Networks", 2016 (arXiv:1511.06434), section 3.
+"""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from training.models.activations import ACTIVATIONS, IMAGE_RANGES
+
+# One row of a stack: channels out, kernel, stride, padding.
+Layer = tuple[int, int, int, int]
+
+
+def convolutions(
+    channels: int,
+    rows: Sequence[Layer],
+    *,
+    transposed: bool,
+    activation: str,
+    bias: bool,
+    normalised: range,
+) -> nn.Sequential:
+    """The rows as (transposed) convolutions; batch norm after those in `normalised`, no activation after the last."""
+    convolution = nn.ConvTranspose2d if transposed else nn.Conv2d
+    layers: list[nn.Module] = []
+    for index, (outputs, kernel, stride, padding) in enumerate(rows):
+        layers.append(convolution(channels, outputs, kernel, stride, padding, bias=bias))
+        if index in normalised:
+            layers.append(nn.BatchNorm2d(outputs))
+        if index < len(rows) - 1:
+            layers.append(ACTIVATIONS[activation]())
+        channels = outputs
+    return nn.Sequential(*layers)
+
+
+def initialise(module: nn.Module) -> None:
+    """The DCGAN initialisation: convolutions normal(0, 0.02), batch-norm scales normal(1, 0.02) (section 4)."""
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+    elif isinstance(module, nn.BatchNorm2d):
+        nn.init.normal_(module.weight, 1.0, 0.02)
+
+
+class ConvGenerator(nn.Module):
+    """Latents to images through transposed convolutions, with batch norm after all but the last."""
+
+    def __init__(
+        self,
+        *,
+        latent_dim: int,
+        layers: Sequence[Layer],
+        activation: str,
+        final: str,
+        bias: bool,
+        dcgan_init: bool,
+    ) -> None:
+        super().__init__()
+        self.layers = convolutions(
+            latent_dim,
+            layers,
+            transposed=True,
+            activation=activation,
+            bias=bias,
+            normalised=range(len(layers) - 1),
+        )
+        self.final = ACTIVATIONS[final]()
+        self.image_range = IMAGE_RANGES[final]
+        if dcgan_init:
+            self.apply(initialise)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """latents (N, D) float -> images (N, 1, 28, 28) float32 in `image_range`."""
+        columns = latents[:, :, None, None]  # (N, D) -> (N, D, 1, 1)
+        return self.final(self.layers(columns).float())  # -> (N, 1, 28, 28), float32 also under autocast
+
+
+class ConvDiscriminator(nn.Module):
+    """Images to scores through strided convolutions, with batch norm after all but the first and the last."""
+
+    def __init__(
+        self, *, layers: Sequence[Layer], activation: str, final: str, bias: bool, dcgan_init: bool
+    ) -> None:
+        super().__init__()
+        self.layers = convolutions(
+            1, layers, transposed=False, activation=activation, bias=bias, normalised=range(1, len(layers) - 1)
+        )
+        self.final = ACTIVATIONS[final]()
+        if dcgan_init:
+            self.apply(initialise)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """images (N, 1, 28, 28) -> scores (N,) float32: probabilities after a sigmoid, else logits."""
+        logits = self.layers(images).flatten()  # (N, 1, 1, 1) -> (N,)
+        # A sigmoid in bfloat16 rounds everything past 0.996 to 1, and its logarithm's gradient to nothing.
+        return self.final(logits.float())

@@ -1,0 +1,142 @@
+"""A run directory: everything that a run leaves behind, laid out to be read.
+
+RUN/
+├── preset.json      every hyperparameter
+├── metrics.jsonl    one line every few steps: losses, scores, images a second
+├── samples/         STEP.png, the same latents each time
+├── losses.png       both losses and both scores over the steps
+├── progress.gif     the samples, one after the other
+├── checkpoints/     STEP.safetensors, the last two
+└── export/          model.onnx, model.torchscript.pt, card.json
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from mnistgen.files import whole_file
+from mnistgen.images import UInt8, grid, write_png
+from training.checkpoint import Checkpoint, write
+from training.errors import CheckpointError, TrainingError
+from training.presets import Preset, from_json, to_json
+
+KEPT_CHECKPOINTS = 2
+GIF_FRAMES = 60  # at most
+GIF_FRAME_MS = 120
+
+
+class RunDirectory:
+    """Reads and writes the files of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoints = path / "checkpoints"
+        self.samples = path / "samples"
+        self.metrics = path / "metrics.jsonl"
+        self.export = path / "export"
+
+    def create(self, preset: Preset) -> None:
+        """Start a new run. Raises TrainingError where the folder already holds something."""
+        if self.path.exists() and any(self.path.iterdir()):
+            raise TrainingError(f"{self.path} is not empty; go on with --resume {self.path}, or choose another --out")
+        self.samples.mkdir(parents=True)
+        self.save_preset(preset)
+
+    def save_preset(self, preset: Preset) -> None:
+        with whole_file(self.path / "preset.json") as file:
+            file.write(json.dumps(to_json(preset), indent=2).encode() + b"\n")
+
+    def read_preset(self) -> Preset:
+        """The preset of the run. Raises TrainingError where this is not a run directory."""
+        path = self.path / "preset.json"
+        try:
+            return from_json(json.loads(path.read_text()))
+        except FileNotFoundError:
+            raise TrainingError(f"{self.path} is not a run directory: it has no preset.json") from None
+        except (ValueError, AttributeError) as error:
+            raise TrainingError(f"{path}: not a preset ({error})") from None
+
+    # --- checkpoints -------------------------------------------------------------------------------------------------
+
+    def checkpoint_path(self, step: int) -> Path:
+        return self.checkpoints / f"{step:07d}.safetensors"
+
+    def save_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Write a checkpoint and let go of all but the last few."""
+        write(self.checkpoint_path(checkpoint.header.step), checkpoint)
+        for old in self._checkpoint_paths()[:-KEPT_CHECKPOINTS]:
+            old.unlink()
+
+    def last_checkpoint(self) -> Path:
+        """The newest checkpoint. Raises CheckpointError where there is none."""
+        paths = self._checkpoint_paths()
+        if not paths:
+            raise CheckpointError(f"{self.checkpoints} holds no checkpoint; start the run again without --resume")
+        return paths[-1]
+
+    def _checkpoint_paths(self) -> list[Path]:
+        return sorted(self.checkpoints.glob("*.safetensors"))
+
+    # --- metrics and pictures ----------------------------------------------------------------------------------------
+
+    def append_metrics(self, line: dict[str, Any]) -> None:
+        with self.metrics.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """All lines so far; the last may be cut off by a kill, and is then left out."""
+        lines = self.metrics.read_text().splitlines(keepends=True) if self.metrics.exists() else []
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+
+    def rewind(self, step: int) -> None:
+        """Forget metrics and samples after this step, so that a resumed run writes them once."""
+        kept = [line for line in self.read_metrics() if line["step"] <= step]
+        with whole_file(self.metrics) as file:
+            file.writelines(json.dumps(line).encode() + b"\n" for line in kept)
+        for path in self._sample_paths():
+            if int(path.stem) > step:
+                path.unlink()
+
+    def save_samples(self, step: int, images: UInt8) -> None:
+        """A grid of images (N, 28, 28)."""
+        with whole_file(self.samples / f"{step:07d}.png") as file:
+            write_png(file, grid(images))
+
+    def draw_progress(self) -> None:
+        """progress.gif from the samples, evenly thinned to GIF_FRAMES; the last frame stays for two seconds."""
+        paths = self._sample_paths()
+        chosen = np.unique(np.linspace(0, len(paths) - 1, min(GIF_FRAMES, len(paths))).astype(int))
+        frames = []
+        for index in chosen:
+            with Image.open(paths[index]) as picture:
+                frames.append(picture.copy())
+        durations = [GIF_FRAME_MS] * (len(frames) - 1) + [2000]
+        with whole_file(self.path / "progress.gif") as file:
+            frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
+
+    def draw_losses(self) -> None:
+        """losses.png: both losses above, both scores below, over the steps."""
+        from matplotlib.figure import Figure
+
+        lines = self.read_metrics()
+        steps = [line["step"] for line in lines]
+        figure = Figure(figsize=(8, 6), layout="constrained")
+        panels = {
+            "loss": {"discriminator": "discriminator_loss", "generator": "generator_loss"},
+            "probability of real": {"real digits": "real_score", "generated digits": "fake_score"},
+        }
+        for axes, (label, curves) in zip(figure.subplots(2, 1, sharex=True), panels.items(), strict=True):
+            for name, key in curves.items():
+                axes.plot(steps, [line[key] for line in lines], label=name, linewidth=0.8)
+            axes.set_ylabel(label)
+            axes.grid(alpha=0.3)
+            axes.legend()
+        figure.axes[-1].set_xlabel("step")
+        with whole_file(self.path / "losses.png") as file:
+            figure.savefig(file, format="png", dpi=120)
+
+    def _sample_paths(self) -> list[Path]:
+        return sorted(self.samples.glob("*.png"))

@@ -1,0 +1,105 @@
+"""Train one preset on MNIST, then export the result: python training/train.py --preset dcgan."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # the repository, whatever folder this is called from
+
+import torch
+import typer
+from tqdm import tqdm
+
+from training import checkpoint as checkpoints
+from training.compute import choose, make_deterministic
+from training.data import load_digits
+from training.errors import TrainingError
+from training.loop import train
+from training.presets import PRESETS, Preset, resolve, to_json
+from training.run_directory import RunDirectory
+
+
+def main(
+    preset: Annotated[str | None, typer.Option(help=f"One of: {', '.join(PRESETS)}.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the 60,000 digits. [default: the preset's]")] = None,
+    seed: Annotated[int | None, typer.Option(help="Names the run. [default: the preset's]")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    data: Annotated[Path, typer.Option(help="Folder that holds MNIST/raw; downloaded there if absent.")] = Path("data"),
+    out: Annotated[Path | None, typer.Option(help="Run directory. [default: runs/PRESET-seedSEED]")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with this run directory.")] = None,
+    dry_run: Annotated[bool, typer.Option(help="Print the resolved preset and stop.")] = False,
+) -> None:
+    """Train one preset on MNIST, then export the result.
+
+    Example: python training/train.py --preset mlp --epochs 5
+    """
+    try:
+        run, chosen, start = plan(preset, epochs, seed, out, resume)
+        if dry_run:
+            print(json.dumps(to_json(chosen), indent=2))
+            return
+        kept: dict[str, Any] = {}
+        compute = choose(device)
+        if start:
+            kept = checkpoints.compute_of(start.header, compute.device)
+            compute = choose(compute.device.type, **kept)
+        make_deterministic(compute)
+        digits = load_digits(data, compute.device)
+        if start:
+            if start.header.data_sha256 != digits.sha256:
+                raise TrainingError(f"{resume} was trained on other images: SHA-256 {start.header.data_sha256}")
+            run.save_preset(chosen)
+            run.rewind(start.header.step)
+        else:
+            run.create(chosen)
+        print(f"{chosen.name}: {chosen.epochs} epochs, seed {chosen.seed}, on {compute}; writing {run.path}", flush=True)
+        train(chosen, digits, run, compute, start=start, report=reporter(start.header.step if start else 0))
+        run.draw_losses()
+        run.draw_progress()
+    except TrainingError as error:
+        sys.exit(f"train.py: {error}")
+
+
+def plan(
+    name: str | None, epochs: int | None, seed: int | None, out: Path | None, resume: Path | None
+) -> tuple[RunDirectory, Preset, checkpoints.Checkpoint | None]:
+    """Where to write, what to train and where to start, with nothing written yet."""
+    if resume is None:
+        if name is None:
+            raise TrainingError(f"which preset? --preset {' | '.join(PRESETS)}")
+        preset = resolve(name, epochs=epochs, seed=seed)
+        return RunDirectory(out or Path("runs") / f"{preset.name}-seed{preset.seed}"), preset, None
+    if out is not None and out != resume:
+        raise TrainingError(f"--resume goes on in {resume}; leave --out away")
+    run = RunDirectory(resume)
+    recorded = run.read_preset()
+    preset = resolve(name or recorded.name, epochs=epochs or recorded.epochs, seed=seed or recorded.seed)
+    start = checkpoints.read(run.last_checkpoint())
+    checkpoints.check_preset(start, preset)
+    return run, preset, start
+
+
+class reporter:
+    """A progress bar with rate and remaining time on a terminal, plain lines otherwise."""
+
+    def __init__(self, done: int) -> None:
+        self.bar: Any = None
+        self.done = done
+
+    def __call__(self, step: int, steps: int, metrics: dict[str, float] | None) -> None:
+        if self.bar is None:
+            self.bar = tqdm(total=steps, initial=self.done, unit="step", disable=not sys.stderr.isatty())
+        self.bar.update(1)
+        if metrics is None:
+            return
+        line = "loss D {discriminator_loss:.3f} G {generator_loss:.3f}, real {real_score:.2f} fake {fake_score:.2f}"
+        if not self.bar.disable:
+            self.bar.set_postfix_str(line.format(**metrics))
+        else:
+            rate = f"{metrics['images_per_second']:,.0f} images/s"
+            print(f"step {step}/{steps} epoch {metrics['epoch'] + 1}: {line.format(**metrics)}, {rate}", flush=True)
+
+
+if __name__ == "__main__":
+    typer.run(main)

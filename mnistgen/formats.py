@@ -1,0 +1,78 @@
+"""WRITERS: one function a file format."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistgen.errors import InputError, OutputError
+from mnistgen.files import whole_file
+from mnistgen.images import UInt8, grid, write_png
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """What there is to write."""
+
+    images: UInt8  # (N, 28, 28)
+    labels: NDArray[np.int64] | None  # (N,); none from an unconditional model
+    model: str
+    seed: int
+    columns: int | None = None  # of a grid
+    scale: int = 1  # of a grid
+
+
+def write_grid(file: BinaryIO, sample: Sample) -> None:
+    """PNG: one picture of all digits."""
+    write_png(file, grid(sample.images, sample.columns, sample.scale))
+
+
+def write_npy(file: BinaryIO, sample: Sample) -> None:
+    """NumPy: the images alone."""
+    np.save(file, sample.images)
+
+
+def write_npz(file: BinaryIO, sample: Sample) -> None:
+    """NumPy, compressed: images, labels where there are any, and where they came from."""
+    labels = {} if sample.labels is None else {"labels": sample.labels}
+    origin = {"model": np.array(sample.model), "seed": np.array(sample.seed, np.uint64)}
+    np.savez_compressed(file, images=sample.images, **labels, **origin)
+
+
+WRITERS: dict[str, Callable[[BinaryIO, Sample], None]] = {
+    ".png": write_grid,
+    ".npy": write_npy,
+    ".npz": write_npz,
+}
+
+
+def check_target(path: Path) -> None:
+    """Refuse a path that cannot be written before work is spent on it.
+
+    Raises InputError for an unknown ending, OutputError for a folder that is missing or a target that is one.
+    """
+    if path.suffix.lower() not in WRITERS:
+        raise InputError(f"{path}: expected a name ending in {', '.join(WRITERS)}, got {path.suffix or 'no ending'!r}")
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: the folder {path.parent} does not exist; make it first")
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder; name a file")
+    if not os.access(path.parent, os.W_OK):
+        raise OutputError(f"{path}: no permission to write in {path.parent.resolve()}")
+
+
+def write(path: Path, sample: Sample) -> None:
+    """Write a sample in the format that the path's ending names, whole or not at all.
+
+    Raises as `check_target` does, and OutputError where the disk is full or the file system refuses.
+    """
+    check_target(path)
+    try:
+        with whole_file(path) as file:
+            WRITERS[path.suffix.lower()](file, sample)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror or error}); nothing was changed") from None

@@ -1,0 +1,185 @@
+"""The only import of onnxruntime: a checked session on the device that was asked for.
+
+Importing onnxruntime starts its telemetry, on Linux too, unless ORT_DISABLE_TELEMETRY is set; it is set here first, and
+left alone where the user set it.
+"""
+
+import ctypes
+import importlib.metadata
+import os
+import warnings
+import weakref
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistgen.catalog import ModelDirectory
+from mnistgen.errors import DeviceError, InputError, ModelError
+
+Float32 = NDArray[np.float32]
+DEVICES = ("auto", "cpu", "cuda")
+CUDA = "CUDAExecutionProvider"
+CPU = "CPUExecutionProvider"
+FATAL = 4  # onnxruntime's severity: errors reach the user as exceptions, not as log lines too
+
+# The names in the graph.
+LATENTS, CLASSES, IMAGES = "latents", "classes", "images"
+
+
+class Session(Protocol):
+    """What the rest of the package asks of an engine, and what a stand-in for tests provides."""
+
+    device: str  # in use: "cpu" or "cuda"
+    threads: int
+
+    def run(self, latents: Float32, classes: Float32 | None) -> Float32:
+        """latents (N, D), classes (N, 10) or None -> images (N, 28, 28) in [0, 1]."""
+        ...
+
+
+class OnnxSession:
+    """A model on onnxruntime. Raises DeviceError or ModelError at once, so that running cannot surprise."""
+
+    def __init__(self, directory: ModelDirectory, device: str, threads: int) -> None:
+        if device not in DEVICES:
+            raise InputError(f"device: expected one of {', '.join(DEVICES)}, got {device!r}")
+        onnxruntime = _import_onnxruntime()
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = FATAL
+        # Idle threads sleep instead of spinning: they would take the time of whoever shares the cores.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self.threads = threads
+        self._session = _on_device(onnxruntime, directory, options, device)
+        self.device = "cuda" if self._session.get_providers()[0] == CUDA else "cpu"
+        _check_signature(directory, self._session)
+        _OPEN.add(self._session)
+
+    def run(self, latents: Float32, classes: Float32 | None) -> Float32:
+        feeds = {LATENTS: latents} if classes is None else {LATENTS: latents, CLASSES: classes}
+        images: Float32 = self._session.run([IMAGES], feeds)[0]
+        return images
+
+
+def _on_device(onnxruntime: ModuleType, directory: ModelDirectory, options: Any, device: str) -> Any:
+    """A session on CUDA where it is wanted and really there, else on the CPU, unless CUDA was demanded."""
+    reason = ""
+    if device != "cpu":
+        reason = "this onnxruntime is built without CUDA"
+        if CUDA in onnxruntime.get_available_providers():
+            session, reason = _try_cuda(onnxruntime, directory, options)
+            if session is not None:
+                return session
+        if device == "cuda":
+            raise DeviceError(f"device cuda cannot be used: {reason}. {_cuda_mend()}")
+    return _open(onnxruntime, directory, options, [CPU])
+
+
+def _try_cuda(onnxruntime: ModuleType, directory: ModelDirectory, options: Any) -> tuple[Any, str]:
+    """A session that did end up on CUDA, or None and why it did not."""
+    try:
+        onnxruntime.preload_dlls()  # finds the CUDA libraries of the nvidia-* packages
+        session = _open(onnxruntime, directory, options, [CUDA, CPU])
+    except (ModelError, OSError) as error:
+        return None, str(error)
+    if session.get_providers()[0] == CUDA:
+        return session, ""
+    return None, "onnxruntime could not load CUDA or cuDNN and fell back to the CPU"
+
+
+def _open(onnxruntime: ModuleType, directory: ModelDirectory, options: Any, providers: list[str]) -> Any:
+    try:
+        # From the path and not from bytes, so that external data is looked for beside the model and nowhere else.
+        return onnxruntime.InferenceSession(str(directory.onnx), options, providers=providers)
+    except Exception as error:  # onnxruntime's exceptions have no common base but this
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise ModelError(f"{directory.onnx}: onnxruntime cannot load it: {lines[0]}") from None
+
+
+def _check_signature(directory: ModelDirectory, session: Any) -> None:
+    """Compare the graph with the contract and with the card."""
+    card = directory.card
+    inputs = {LATENTS: [None, card.latent_dim]} | ({CLASSES: [None, 10]} if card.conditional else {})
+    for kind, expected, nodes in (
+        ("inputs", inputs, session.get_inputs()),
+        ("outputs", {IMAGES: [None, 28, 28]}, session.get_outputs()),
+    ):
+        wanted = {name: f"float32 {_shape_text(shape)}" for name, shape in expected.items()}
+        found = {node.name: f"{_type_text(node.type)} {_shape_text(node.shape)}" for node in nodes}
+        if wanted != found:
+            raise ModelError(f"{directory.onnx}: expected {kind} {_list(wanted)}, got {_list(found)}")
+
+
+def _shape_text(shape: list[Any]) -> str:
+    return f"({', '.join(str(size) if isinstance(size, int) else 'N' for size in shape)})"
+
+
+def _type_text(onnx_type: str) -> str:
+    return {"tensor(float)": "float32"}.get(onnx_type, onnx_type)
+
+
+def _list(signature: dict[str, str]) -> str:
+    return ", ".join(f"{name} {text}" for name, text in signature.items()) or "none"
+
+
+# --- installation ----------------------------------------------------------------------------------------------------
+
+
+def _import_onnxruntime() -> ModuleType:
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    conflict = installation_conflict()
+    try:
+        import onnxruntime
+    except ImportError as error:
+        mend = conflict or "Install it: pip install --force-reinstall onnxruntime"
+        raise DeviceError(f"onnxruntime cannot be imported ({error}). {mend}") from None
+    if conflict:
+        warnings.warn(conflict, RuntimeWarning, stacklevel=4)
+    return onnxruntime
+
+
+def installation_conflict() -> str | None:
+    """What is wrong when onnxruntime and onnxruntime-gpu are both installed, and the commands that mend it."""
+    if not (_installed("onnxruntime") and _installed("onnxruntime-gpu")):
+        return None
+    return (
+        "onnxruntime and onnxruntime-gpu are both installed and overwrite each other's files. Keep one: "
+        "pip uninstall -y onnxruntime onnxruntime-gpu && pip install onnxruntime (or onnxruntime-gpu for CUDA)"
+    )
+
+
+def _cuda_mend() -> str:
+    if conflict := installation_conflict():
+        return conflict
+    if _installed("onnxruntime-gpu"):
+        return 'Check `nvidia-smi`, then: pip install "onnxruntime-gpu[cuda,cudnn]"; or use device="cpu"'
+    return 'Run: pip uninstall -y onnxruntime && pip install "onnxruntime-gpu[cuda,cudnn]"; or use device="cpu"'
+
+
+def _installed(distribution: str) -> bool:
+    try:
+        importlib.metadata.distribution(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+# --- fork ------------------------------------------------------------------------------------------------------------
+
+# A forked child has none of the threads that a session's pool would join on its way out, and would wait for them for
+# ever. So the child lets go of no session that it inherited: it keeps one reference too many, and never frees it.
+_OPEN: "weakref.WeakSet[Any]" = weakref.WeakSet()
+
+
+def _keep_inherited_sessions() -> None:
+    for session in list(_OPEN):
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(session))
+    _OPEN.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_keep_inherited_sessions)

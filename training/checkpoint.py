@@ -39,7 +39,7 @@ class Header:
     threads: int
 
     def to_json(self) -> str:
-        fields = vars(self) | {"preset": to_json(self.preset), "format": FORMAT, "torch": torch.__version__}
+        fields = vars(self) | {"preset": to_json(self.preset), "format": FORMAT, "torch": str(torch.__version__)}
         return json.dumps(fields, sort_keys=True)
 
 

@@ -1,0 +1,1 @@
+"""Turn a trained generator into a model directory: ONNX, TorchScript and a card, checked against each other."""

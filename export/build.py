@@ -1,0 +1,73 @@
+"""A checkpoint becomes a model directory, whole or not at all."""
+
+import hashlib
+import json
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from export.errors import ExportError
+from export.to_onnx import to_onnx
+from export.to_torchscript import to_torchscript
+from export.verify import verify
+from export.wrapper import ExportedGenerator, count_multiply_adds
+from mnistgen.card import ModelCard
+from training.checkpoint import Checkpoint
+from training.models import build_generator
+from training.presets import to_json
+
+LIBRARIES = ("torch", "onnx", "onnxscript", "onnxruntime", "numpy")
+LICENCE = "MIT"
+FILES = ("model.torchscript.pt", "model.onnx", "card.json")  # in the order that they are replaced
+
+
+def load_generator(checkpoint: Checkpoint) -> ExportedGenerator:
+    """The generator of a checkpoint behind the contract's signature. Raises ExportError where weights do not fit."""
+    preset = checkpoint.header.preset
+    generator = build_generator(preset.architecture, preset.latent_dim, preset.generator)
+    weights = {name: value.float() if value.is_floating_point() else value for name, value in checkpoint.part("generator").items()}
+    try:
+        generator.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ExportError(f"the weights do not fit preset {preset.name}: {error}") from None
+    return ExportedGenerator(generator)
+
+
+def build(checkpoint: Checkpoint, out: Path) -> ModelCard:
+    """Write model.onnx, model.torchscript.pt and card.json into `out`, replacing those that are there.
+
+    Raises ExportError, with nothing written, unless PyTorch, TorchScript and onnxruntime agree.
+    """
+    header = checkpoint.header
+    preset = header.preset
+    generator = load_generator(checkpoint)
+    fields: dict[str, Any] = {
+        "name": preset.name,
+        "summary": preset.summary,
+        "conditional": False,
+        "latent_dim": preset.latent_dim,
+        "prior": "N(0, 1)",
+        "preset": to_json(preset),
+        "data": {"name": "MNIST training images", "sha256": header.data_sha256},
+        "steps": header.step,
+        "seed": preset.seed,
+        "parameters": generator.trained_parameters,
+        "multiply_adds": count_multiply_adds(generator, preset.latent_dim),
+        "licence": LICENCE,
+        "versions": {name: version(name) for name in LIBRARIES},
+    }
+    metadata = {key: value if isinstance(value, str) else json.dumps(value) for key, value in fields.items()}
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out, prefix=".export-") as folder:
+        fresh = Path(folder)
+        onnx.save(to_onnx(generator, preset.latent_dim, metadata), fresh / "model.onnx")
+        to_torchscript(generator, preset.latent_dim).save(fresh / "model.torchscript.pt")
+        verify(generator, fresh, preset.latent_dim)
+        card = ModelCard(**fields, sha256=hashlib.sha256((fresh / "model.onnx").read_bytes()).hexdigest())
+        card.write(fresh)
+        for name in FILES:
+            (fresh / name).replace(out / name)
+    return card

@@ -1,0 +1,48 @@
+"""Export a generator: python export/export.py CHECKPOINT|NAME --out DIR."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # the repository, whatever folder this is called from
+
+import typer
+
+from export.build import build
+from export.errors import ExportError
+from training import checkpoint as checkpoints
+from training.errors import TrainingError
+
+WEIGHTS = Path(__file__).resolve().parents[1] / "training" / "weights"
+
+
+def main(
+    source: Annotated[str, typer.Argument(metavar="CHECKPOINT|NAME", help="A checkpoint, or a name in training/weights.")],
+    out: Annotated[Path, typer.Option(help="Model directory to write.")],
+) -> None:
+    """Write model.onnx, model.torchscript.pt and card.json, checked against each other.
+
+    Example: python export/export.py dcgan --out exported/dcgan
+    """
+    try:
+        card = build(checkpoints.read(locate(source)), out)
+    except (ExportError, TrainingError) as error:
+        sys.exit(f"export.py: {error}")
+    except OSError as error:
+        sys.exit(f"export.py: {error.filename or out}: {error.strerror}")
+    print(f"{out}: {card.name}, {card.parameters:,} parameters; sample with: mnistgen sample --model {out} --out grid.png")
+
+
+def locate(source: str) -> Path:
+    """The file of a checkpoint's path or of a name in training/weights."""
+    bundled = WEIGHTS / f"{source}.safetensors"
+    if bundled.is_file() and not Path(source).is_file():
+        return bundled
+    if not Path(source).is_file():
+        known = ", ".join(sorted(path.stem for path in WEIGHTS.glob("*.safetensors")))
+        raise ExportError(f"{source}: neither a checkpoint nor a name in training/weights ({known})")
+    return Path(source)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,66 @@
+"""An exported generator as ONNX, its weights stored as float16."""
+
+import logging
+import warnings
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import nn
+
+OPSET = 18
+
+
+def to_onnx(generator: nn.Module, latent_dim: int, metadata: dict[str, str]) -> onnx.ModelProto:
+    """The graph latents (N, D) -> images (N, 28, 28), N dynamic, with the card's fields as metadata."""
+    example = (torch.zeros(2, latent_dim),)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own deprecations
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        program = torch.onnx.export(
+            generator,
+            example,
+            dynamo=True,
+            input_names=["latents"],
+            output_names=["images"],
+            dynamic_shapes=({0: torch.export.Dim("N")},),
+            opset_version=OPSET,
+            verbose=False,
+        )
+    assert program is not None
+    model = program.model_proto
+    _strip(model)
+    _halve_weights(model.graph)
+    helper.set_model_props(model, metadata)
+    return model
+
+
+def _strip(model: onnx.ModelProto) -> None:
+    """Drop the exporter's notes on where each node came from: source lines and local paths."""
+    del model.graph.metadata_props[:]
+    for node in model.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    for value in (*model.graph.input, *model.graph.output, *model.graph.value_info, *model.graph.initializer):
+        del value.metadata_props[:]
+        value.doc_string = ""
+    del model.graph.value_info[:]  # shape inference gives it back
+
+
+def _halve_weights(graph: onnx.GraphProto) -> None:
+    """Store float32 weights as float16 behind a Cast, which onnxruntime folds when it opens the model."""
+    casts = []
+    for weight in graph.initializer:
+        if weight.data_type != TensorProto.FLOAT:
+            continue
+        values = numpy_helper.to_array(weight)
+        halves = values.astype(np.float16)
+        if not np.array_equal(halves.astype(np.float32), values):
+            continue  # not a rounded weight
+        name = weight.name
+        weight.CopyFrom(numpy_helper.from_array(halves, f"{name}.float16"))
+        casts.append(helper.make_node("Cast", [weight.name], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)

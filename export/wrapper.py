@@ -1,0 +1,49 @@
+"""One signature and one range for every network: what the contract of a model directory asks for."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
+from torch.utils.flop_counter import FlopCounterMode
+
+
+class ExportedGenerator(nn.Module):
+    """A generator behind the contract's signature, batch norm folded, weights rounded to what float16 can hold.
+
+    The arithmetic stays float32; rounding first makes PyTorch, TorchScript and ONNX hold the very same numbers.
+    """
+
+    def __init__(self, generator: nn.Module) -> None:
+        super().__init__()
+        self.low, self.high = generator.image_range
+        self.trained_parameters = sum(parameter.numel() for parameter in generator.parameters())
+        self.network = generator.eval()
+        self.network.layers = fold_batch_norm(generator.layers)
+        for parameter in self.network.parameters():
+            parameter.requires_grad_(False).copy_(parameter.half().float())
+        self.eval()
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """latents float32 (N, D) -> images float32 (N, 28, 28) in [0, 1], ink 1."""
+        images = (self.network(latents) - self.low) / (self.high - self.low)  # (N, D) -> (N, 1, 28, 28)
+        # Engines' tanh may step an ulp past 1.
+        return images.reshape(-1, 28, 28).clamp(0, 1)
+
+
+def fold_batch_norm(layers: nn.Sequential) -> nn.Sequential:
+    """The layers with every batch norm, in evaluation mode, folded into the linear map before it."""
+    folded: list[nn.Module] = []
+    for layer in layers:
+        if isinstance(layer, nn.BatchNorm1d) and isinstance(folded[-1], nn.Linear):
+            folded[-1] = fuse_linear_bn_eval(folded[-1], layer)
+        elif isinstance(layer, nn.BatchNorm2d):
+            folded[-1] = fuse_conv_bn_eval(folded[-1], layer, transpose=isinstance(folded[-1], nn.ConvTranspose2d))
+        elif not isinstance(layer, nn.Dropout):
+            folded.append(layer)
+    return nn.Sequential(*folded)
+
+
+def count_multiply_adds(generator: ExportedGenerator, latent_dim: int) -> int:
+    """Multiply-adds for one image, from PyTorch's own counter of floating-point operations (two a multiply-add)."""
+    with FlopCounterMode(display=False) as counter:
+        generator(torch.zeros(1, latent_dim))
+    return int(counter.get_total_flops()) // 2

@@ -295,11 +295,13 @@ def _one_hot(labels: Int64) -> Float32:
 
 def _whole(name: str, value: SupportsIndex, low: int, high: int) -> int:
     """The whole number from low to high, or InputError. True and False are no numbers here."""
+    expected = f"{low} to {high}" if high < 1000 else f"{low} or more"
     try:
         number = operator.index(value)
     except TypeError:
-        number = None
-    if number is None or isinstance(value, bool | np.bool_) or not low <= number <= high:
-        limits = f"{low} to {high}" if high < 1000 else f"{low} or more" if number is None or number < low else f"at most {high}"
-        raise InputError(f"{name}: expected a whole number, {limits}, got {value!r}")
+        number = low - 1
+    if number > high >= 1000:
+        expected = f"at most {high}"
+    if not low <= number <= high or isinstance(value, bool | np.bool_):
+        raise InputError(f"{name}: expected a whole number, {expected}, got {value!r}")
     return number

@@ -1,0 +1,101 @@
+"""What many tests need: small model directories, and the command line in this process."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from mnistgen.card import ModelCard
+
+LATENT_DIM = 10
+NodeEdit = Callable[[onnx.ModelProto], None]
+
+
+def small_model(conditional: bool) -> onnx.ModelProto:
+    """A graph that keeps the contract: images = sigmoid(latents @ weights + classes @ more weights)."""
+    source = np.random.default_rng(0)
+    weights = {"weights": source.normal(0, 1, (LATENT_DIM, 784)), "class_weights": source.normal(0, 2, (10, 784))}
+    inputs = [helper.make_tensor_value_info("latents", TensorProto.FLOAT, ["N", LATENT_DIM])]
+    nodes = [helper.make_node("MatMul", ["latents", "weights"], ["ink"])]
+    if conditional:
+        inputs.append(helper.make_tensor_value_info("classes", TensorProto.FLOAT, ["N", 10]))
+        nodes.append(helper.make_node("MatMul", ["classes", "class_weights"], ["class_ink"]))
+        nodes.append(helper.make_node("Add", ["ink", "class_ink"], ["logits"]))
+    nodes.append(helper.make_node("Sigmoid", ["logits" if conditional else "ink"], ["pixels"]))
+    nodes.append(helper.make_node("Reshape", ["pixels", "shape"], ["images"]))
+    constants = [numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()]
+    constants.append(numpy_helper.from_array(np.array([-1, 28, 28], np.int64), "shape"))
+    output = helper.make_tensor_value_info("images", TensorProto.FLOAT, ["N", 28, 28])
+    graph = helper.make_graph(nodes, "small", inputs, [output], constants)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+
+
+def write_model(directory: Path, *, conditional: bool = True, edit: NodeEdit | None = None, **fields: Any) -> Path:
+    """Write a small model directory; `edit` changes the graph first, `fields` the card."""
+    directory.mkdir(parents=True, exist_ok=True)
+    model = small_model(conditional)
+    if edit:
+        edit(model)
+    (directory / "model.onnx").write_bytes(model.SerializeToString())
+    known: dict[str, Any] = {
+        "name": "small",
+        "summary": "for tests",
+        "conditional": conditional,
+        "latent_dim": LATENT_DIM,
+        "prior": "N(0, 1)",
+        "preset": {},
+        "data": {},
+        "steps": 0,
+        "seed": 0,
+        "parameters": 0,
+        "multiply_adds": 0,
+        "licence": "MIT",
+        "versions": {},
+        "sha256": hashlib.sha256((directory / "model.onnx").read_bytes()).hexdigest(),
+    }
+    ModelCard(**known | fields).write(directory)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def conditional_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("conditional"))
+
+
+@pytest.fixture(scope="session")
+def unconditional_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("unconditional"), conditional=False)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run_cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """Run the command line in this process."""
+    import warnings
+
+    from mnistgen.cli import main
+
+    def run(*arguments: object) -> Outcome:
+        monkeypatch.setattr("sys.argv", ["mnistgen", *map(str, arguments)])
+        monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)  # which main() replaces
+        with pytest.raises(SystemExit) as stop:
+            main()
+        captured = capfd.readouterr()
+        code = stop.value.code
+        return Outcome(code if isinstance(code, int) else 0, captured.out, captured.err)
+
+    return run

@@ -1,0 +1,288 @@
+"""Generator: what it draws, what it refuses, and that it survives threads, forks and pickles."""
+
+import multiprocessing
+import os
+import pickle
+import subprocess
+import sys
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+import mnistgen
+from mnistgen.generator import CHUNK
+from mnistgen.latents import draw
+
+Float32 = NDArray[np.float32]
+
+
+def near(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> bool:
+    """Equal within one grey level."""
+    return first.shape == second.shape and bool((np.abs(first.astype(int) - second) <= 1).all())
+
+
+@pytest.fixture(scope="module")
+def generators(conditional_model: Path) -> dict[int, mnistgen.Generator]:
+    """One generator a thread count."""
+    return {threads: mnistgen.Generator(conditional_model, threads=threads) for threads in (1, 2, 3)}
+
+
+@pytest.fixture(scope="module")
+def generator(generators: dict[int, mnistgen.Generator]) -> mnistgen.Generator:
+    return generators[1]
+
+
+class TestSample:
+    def test_images_are_like_mnist(self, generator: mnistgen.Generator) -> None:
+        images, labels = generator.sample(300, seed=1, return_labels=True)
+        assert (images.shape, images.dtype) == ((300, 28, 28), np.uint8)
+        assert (labels.shape, labels.dtype) == ((300,), np.int64)
+        assert set(labels) == set(range(10))
+
+    @settings(deadline=None, max_examples=40)
+    @given(
+        seed=st.integers(0, 2**64 - 1),
+        start=st.integers(0, 2**62),
+        parts=st.lists(st.integers(1, 2 * CHUNK + 3), min_size=1, max_size=4),
+        threads=st.sampled_from([1, 2, 3]),
+        digit=st.none() | st.integers(0, 9),
+    )
+    def test_a_seed_names_digits_not_calls(
+        self,
+        generators: dict[int, mnistgen.Generator],
+        seed: int,
+        start: int,
+        parts: list[int],
+        threads: int,
+        digit: int | None,
+    ) -> None:
+        whole, labels = generators[1].sample(sum(parts), seed=seed, start=start, digit=digit, return_labels=True)
+        offset = 0
+        for count in parts:
+            place: dict[str, Any] = {"seed": seed, "start": start + offset, "digit": digit}
+            images, part_labels = generators[threads].sample(count, **place, return_labels=True)
+            assert near(images, whole[offset : offset + count])
+            assert (part_labels == labels[offset : offset + count]).all()
+            offset += count
+
+    def test_latents_and_labels_reach_the_graph_bit_for_bit(self, conditional_model: Path) -> None:
+        seen: list[tuple[Float32, Float32 | None]] = []
+
+        class Recorder:
+            device, threads = "cpu", 1
+
+            def run(self, latents: Float32, classes: Float32 | None) -> Float32:
+                seen.append((latents, classes))
+                return np.zeros((len(latents), 28, 28), np.float32)
+
+        recorded = mnistgen.Generator(conditional_model, open_session=lambda *_: Recorder())
+        recorded.sample(2 * CHUNK + 5, seed=9, start=77)
+        latents, labels = draw(9, 77, 2 * CHUNK + 5, recorded.card.latent_dim)
+        assert [len(part) for part, _ in seen] == [CHUNK, CHUNK, 5]
+        assert np.concatenate([part for part, _ in seen]).tobytes() == latents.tobytes()
+        assert (np.concatenate([part for _, part in seen if part is not None]).argmax(axis=1) == labels).all()
+
+    def test_digit_asks_for_that_digit_alone(self, generator: mnistgen.Generator) -> None:
+        images, labels = generator.sample(5, digit=7, seed=1, return_labels=True)
+        assert labels.tolist() == [7] * 5
+        latents, _ = draw(1, 0, 5, generator.card.latent_dim)
+        assert near(images, generator.decode(latents, [7] * 5))
+
+    def test_a_fresh_seed_is_logged_and_makes_the_same_digits(
+        self, generator: mnistgen.Generator, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with caplog.at_level("INFO", logger="mnistgen"):
+            images = generator.sample(3)
+        seed = int(caplog.messages[0].removeprefix("seed "))
+        assert near(images, generator.sample(3, seed=seed))
+        assert not near(images, generator.sample(3))
+
+    @pytest.mark.parametrize("n", [0, -1, 2.5, "3", None, True, np.float32(2)])
+    def test_n_must_be_a_whole_number_above_zero(self, generator: mnistgen.Generator, n: Any) -> None:
+        with pytest.raises(mnistgen.InputError, match="n: expected a whole number, 1 or more, got"):
+            generator.sample(n)
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"digit": 10}, "digit: expected a whole number, 0 to 9, got 10"),
+            ({"digit": -1}, "digit: expected a whole number, 0 to 9, got -1"),
+            ({"seed": -1}, "seed: expected a whole number, 0 or more, got -1"),
+            ({"seed": 2**64}, "seed: expected a whole number, at most 18446744073709551615"),
+            ({"seed": 1.5}, "seed: expected a whole number, 0 or more, got 1.5"),
+            ({"start": -1}, "start: expected a whole number, 0 or more, got -1"),
+            ({"start": 2**63}, "start: expected a whole number, at most"),
+        ],
+    )
+    def test_refuses(self, generator: mnistgen.Generator, arguments: dict[str, Any], message: str) -> None:
+        with pytest.raises(mnistgen.InputError) as error:
+            generator.sample(1, **arguments)
+        assert str(error.value).startswith(message)
+
+    def test_more_than_memory_points_to_stream(self, generator: mnistgen.Generator) -> None:
+        with pytest.raises(mnistgen.InputError, match=r"take them in turn from stream\(\)"):
+            generator.sample(2**60)
+
+    def test_numpy_integers_are_integers(self, generator: mnistgen.Generator) -> None:
+        assert len(generator.sample(np.int64(2), digit=np.uint8(3), seed=np.uint64(2**64 - 1))) == 2
+
+    @pytest.mark.parametrize("arguments", [{"digit": 7}, {"return_labels": True}])
+    def test_unconditional_models_know_no_labels(self, unconditional_model: Path, arguments: dict[str, Any]) -> None:
+        with pytest.raises(mnistgen.InputError, match="model small is unconditional.*class-conditional models: "):
+            mnistgen.Generator(unconditional_model).sample(1, **arguments)
+
+
+class TestStream:
+    def test_is_sample_in_batches(self, generator: mnistgen.Generator) -> None:
+        batches = list(generator.stream(250, seed=4, start=10, batch_size=100, return_labels=True))
+        assert [len(batch.images) for batch in batches] == [100, 100, 50]
+        images, labels = generator.sample(250, seed=4, start=10, return_labels=True)
+        assert near(np.concatenate([batch.images for batch in batches]), images)
+        assert (np.concatenate([batch.labels for batch in batches]) == labels).all()
+
+    def test_without_a_seed_all_batches_share_one(
+        self, generator: mnistgen.Generator, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with caplog.at_level("INFO", logger="mnistgen"):
+            images = np.concatenate(list(generator.stream(20, batch_size=10)))
+        assert len(caplog.messages) == 1
+        assert near(images, generator.sample(20, seed=int(caplog.messages[0].removeprefix("seed "))))
+
+    def test_refuses_at_the_call(self, generator: mnistgen.Generator) -> None:
+        with pytest.raises(mnistgen.InputError, match="batch_size"):
+            generator.stream(10, batch_size=0)
+        with pytest.raises(mnistgen.InputError, match="n: "):
+            generator.stream(0)
+
+    def test_memory_does_not_grow_with_n(self, generator: mnistgen.Generator) -> None:
+        tracemalloc.start()
+        try:
+            total = sum(len(batch) for batch in generator.stream(20_000, seed=1))
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert total == 20_000
+        assert peak < 5e6  # bytes; all images at once would be 15.7e6
+
+
+class TestDecode:
+    def test_classes_may_be_mixtures(self, generator: mnistgen.Generator) -> None:
+        latents, _ = draw(1, 0, 4, generator.card.latent_dim)
+        plain = generator.decode(latents, np.array([1, 2, 3, 4], np.uint8))
+        assert near(plain, generator.decode(latents, np.eye(10)[[1, 2, 3, 4]]))
+        halfway = (np.eye(10)[[1, 2, 3, 4]] + np.eye(10)[[5, 5, 5, 5]]) / 2
+        assert not near(plain, generator.decode(latents, halfway))
+
+    def test_nothing_in_nothing_out(self, generator: mnistgen.Generator) -> None:
+        no_labels = np.zeros(0, np.int64)
+        assert generator.decode(np.zeros((0, 10), np.float32), no_labels).shape == (0, 28, 28)
+
+    def test_any_memory_order(self, generator: mnistgen.Generator) -> None:
+        latents, labels = draw(1, 0, 6, generator.card.latent_dim)
+        assert near(generator.decode(np.asfortranarray(latents), labels), generator.decode(latents, labels))
+
+    @pytest.mark.parametrize(
+        ("latents", "came"),
+        [
+            (np.zeros((2, 11), np.float32), "float32 (2, 11)"),
+            (np.zeros(10, np.float32), "float32 (10,)"),
+            (np.zeros((2, 10)), "float64 (2, 10)"),
+            ([[0.0] * 10], "list"),
+            (np.full((2, 10), np.nan, np.float32), "20 NaN or infinite values"),
+            (np.full((1, 10), np.inf, np.float32), "10 NaN or infinite values"),
+        ],
+    )
+    def test_latents_are_checked(self, generator: mnistgen.Generator, latents: Any, came: str) -> None:
+        with pytest.raises(mnistgen.InputError) as error:
+            generator.decode(latents, [0, 1])
+        assert str(error.value) == f"latents: expected finite float32 (N, 10), got {came}"
+
+    @pytest.mark.parametrize(
+        ("labels", "came"),
+        [
+            (None, "none"),
+            ([1], "int64 (1,)"),
+            ([1, 10], "values from 1 to 10"),
+            ([-1, 1], "values from -1 to 1"),
+            ([1.0, 2.0], "float64 (2,)"),
+            (np.ones((2, 10)), "rows that sum to other values"),
+            (np.full((2, 10), np.nan), "rows that sum to other values"),
+            (["one", "two"], "<U3 (2,)"),
+        ],
+    )
+    def test_labels_are_checked(self, generator: mnistgen.Generator, labels: Any, came: str) -> None:
+        with pytest.raises(mnistgen.InputError) as error:
+            generator.decode(np.zeros((2, 10), np.float32), labels)
+        assert str(error.value).startswith("labels: expected whole numbers (2,) from 0 to 9, or mixtures (2, 10)")
+        assert str(error.value).endswith(f"got {came}")
+
+    def test_an_unconditional_model_takes_no_labels(self, unconditional_model: Path) -> None:
+        generator = mnistgen.Generator(unconditional_model)
+        assert generator.decode(np.zeros((2, 10), np.float32)).shape == (2, 28, 28)
+        with pytest.raises(mnistgen.InputError, match="unconditional and takes none"):
+            generator.decode(np.zeros((2, 10), np.float32), [1, 2])
+
+
+class TestProcesses:
+    def test_many_threads_share_one_generator(self, generator: mnistgen.Generator) -> None:
+        expected = generator.sample(800, seed=2)
+        with ThreadPoolExecutor(8) as pool:
+            parts = list(pool.map(lambda start: generator.sample(50, seed=2, start=start), range(0, 800, 50)))
+        assert near(np.concatenate(parts), expected)
+
+    def test_pickle_opens_it_again(self, conditional_model: Path) -> None:
+        generator = mnistgen.Generator(conditional_model, device="cpu", threads=2)
+        copy = pickle.loads(pickle.dumps(generator))
+        assert (copy.device, copy.threads, copy.card) == ("cpu", 2, generator.card)
+        assert near(copy.sample(9, seed=1), generator.sample(9, seed=1))
+
+    def test_spawned_processes_make_what_one_makes(self, conditional_model: Path) -> None:
+        generator = mnistgen.Generator(conditional_model, threads=1)
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            images = pool.apply(generator.sample, (20,), {"seed": 3})
+        assert near(images, generator.sample(20, seed=3))
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+    def test_forked_children_sample_and_end(self, conditional_model: Path) -> None:
+        """Both a child that samples and one that only inherits end as they should, without hanging on lost threads."""
+        script = f"""
+import os, sys, mnistgen
+generator = mnistgen.Generator({str(conditional_model)!r}, threads=3)
+expected = generator.sample(300, seed=1)
+for child_samples in (True, False):
+    child = os.fork()
+    if child == 0:
+        if child_samples:
+            images = generator.sample(300, seed=1)
+            assert (abs(images.astype(int) - expected) <= 1).all()
+        sys.exit(7)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+"""
+        subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+def test_what_it_says_of_itself(conditional_model: Path) -> None:
+    generator = mnistgen.Generator(conditional_model, device="cpu", threads=1)
+    assert generator.device == "cpu"
+    assert generator.card.name == "small"
+    assert repr(generator) == f"Generator({str(conditional_model)!r}, device='cpu', threads=1)"
+
+
+@pytest.mark.parametrize("threads", [0, -2, 1.5, "two"])
+def test_threads_are_checked(conditional_model: Path, threads: Any) -> None:
+    with pytest.raises(mnistgen.InputError, match="threads: expected a whole number"):
+        mnistgen.Generator(conditional_model, threads=threads)
+
+
+def test_generate_is_a_shortcut(conditional_model: Path) -> None:
+    images, labels = mnistgen.generate(6, seed=1, start=3, model=conditional_model, return_labels=True)
+    expected = mnistgen.Generator(conditional_model).sample(6, seed=1, start=3, return_labels=True)
+    assert near(images, expected.images)
+    assert (labels == expected.labels).all()

@@ -1,0 +1,73 @@
+"""Seeds name digits: the same latents and labels whatever the range is cut into."""
+
+import hashlib
+import math
+from statistics import NormalDist
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mnistgen.latents import INDICES, LEVELS, SEEDS, draw, normal_quantiles
+
+seeds = st.integers(0, SEEDS - 1)
+starts = st.integers(0, INDICES - 1000)
+dims = st.integers(1, 300)
+
+RECORDED_LABELS = [2, 4, 1, 5, 2, 7, 9, 4, 5, 9, 6, 5]
+RECORDED_DIGEST = "fb5bf4b45e3dbdd6ae8df7eb99a935ca1109523810fa45ff15edd3889e85671d"
+
+
+@given(seeds, starts, st.lists(st.integers(1, 40), min_size=1, max_size=6), dims)
+def test_any_split_of_a_range_gives_the_same_bits(seed: int, start: int, parts: list[int], dim: int) -> None:
+    latents, labels = draw(seed, start, sum(parts), dim)
+    offset = 0
+    for count in parts:
+        part_latents, part_labels = draw(seed, start + offset, count, dim)
+        assert part_latents.tobytes() == latents[offset : offset + count].tobytes()
+        assert part_labels.tobytes() == labels[offset : offset + count].tobytes()
+        offset += count
+
+
+@given(seeds, starts, dims)
+def test_shapes_types_and_ranges(seed: int, start: int, dim: int) -> None:
+    latents, labels = draw(seed, start, 5, dim)
+    assert (latents.shape, latents.dtype) == ((5, dim), np.float32)
+    assert (labels.shape, labels.dtype) == ((5,), np.int64)
+    assert np.abs(latents).max() < 4.4
+    assert 0 <= labels.min() <= labels.max() <= 9
+
+
+def test_seeds_and_indices_differ() -> None:
+    latents = np.stack([draw(seed, start, 1, 100)[0][0] for seed in range(20) for start in range(20)])
+    assert len(np.unique(latents, axis=0)) == 400
+
+
+def test_latents_are_standard_normal_and_independent() -> None:
+    latents, labels = draw(3, 10**12, 20_000, 16)
+    assert abs(latents.mean()) < 0.01
+    np.testing.assert_allclose(np.cov(latents, rowvar=False), np.eye(16), atol=0.04)
+    assert abs(float((latents**4).mean()) - 3) < 0.1  # the kurtosis of a normal distribution
+    counts = np.bincount(labels, minlength=10)
+    assert ((counts - 2000) ** 2 / 2000).sum() < 27.9  # chi-squared, 9 degrees of freedom, p = 0.001
+    assert abs(np.corrcoef(latents[:, 0], labels)[0, 1]) < 0.03
+
+
+def test_recorded_bits() -> None:
+    """A change here changes every digit that anybody has named."""
+    latents, labels = draw(1, 0, 1000, 100)
+    assert labels[:12].tolist() == RECORDED_LABELS
+    assert hashlib.sha256(latents.tobytes() + labels.tobytes()).hexdigest() == RECORDED_DIGEST
+
+
+def test_quantiles_do_not_depend_on_the_machines_last_bit() -> None:
+    """No quantile lies so near the middle of two float32 that another libm could round it to the other one."""
+    table = normal_quantiles()
+    exact = [NormalDist().inv_cdf((k + 0.5) / LEVELS) for k in range(LEVELS // 2, LEVELS)]
+    for value, rounded in zip(exact, table[LEVELS // 2 :], strict=True):
+        below = np.nextafter(rounded, np.float32(0), dtype=np.float32)
+        above = np.nextafter(rounded, np.float32(9), dtype=np.float32)
+        middles = (float(below) + float(rounded)) / 2, (float(rounded) + float(above)) / 2
+        assert min(abs(value - middle) for middle in middles) > 8 * math.ulp(value)
+    assert (table == -table[::-1]).all()
+    assert (np.diff(table) > 0).all()

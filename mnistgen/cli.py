@@ -21,6 +21,15 @@ app = typer.Typer(
     help="An endless MNIST in a small wheel: sample handwritten digits from small generators.",
 )
 
+
+def _whole(text: str) -> int:
+    """A whole number, or a line that says what came instead. Its limits are checked where it is used."""
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(f"expected a whole number, got {text!r}") from None
+
+
 Model = Annotated[str, typer.Option(help="A bundled model, or the path of a model directory.")]
 
 
@@ -42,14 +51,14 @@ def options(
 @app.command(epilog="Example: mnistgen sample --out grid.png --n 64 --seed 1")
 def sample(
     out: Annotated[str, typer.Option(help="NAME.png (a grid), NAME.npz, NAME.npy, or - for PNG on standard output.")],
-    n: Annotated[int, typer.Option(help="How many digits.")] = 64,
-    digit: Annotated[int | None, typer.Option(help="0 to 9, from class-conditional models only.")] = None,
+    n: Annotated[int, typer.Option(parser=_whole, metavar="INTEGER", help="How many digits.")] = 64,
+    digit: Annotated[int | None, typer.Option(parser=_whole, metavar="INTEGER", help="0 to 9, from class-conditional models only.")] = None,
     model: Model = DEFAULT_MODEL,
-    seed: Annotated[int | None, typer.Option(help="Names the digits; without it, a fresh one is drawn.")] = None,
-    columns: Annotated[int | None, typer.Option(help="Of the grid. [default: as square as can be]")] = None,
-    scale: Annotated[int, typer.Option(help="Pixels of the grid for each pixel of a digit.")] = 2,
+    seed: Annotated[int | None, typer.Option(parser=_whole, metavar="INTEGER", help="Names the digits; without it, a fresh one is drawn.")] = None,
+    columns: Annotated[int | None, typer.Option(parser=_whole, metavar="INTEGER", help="Of the grid. [default: as square as can be]")] = None,
+    scale: Annotated[int, typer.Option(parser=_whole, metavar="INTEGER", help="Pixels of the grid for each pixel of a digit.")] = 2,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    threads: Annotated[int | None, typer.Option(help="CPU threads. [default: the CPUs allowed]")] = None,
+    threads: Annotated[int | None, typer.Option(parser=_whole, metavar="INTEGER", help="CPU threads. [default: the CPUs allowed]")] = None,
 ) -> None:
     """Draw digits and write them to a file."""
     from mnistgen.formats import Sample, check_target, write, write_grid

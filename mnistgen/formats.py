@@ -75,4 +75,5 @@ def write(path: Path, sample: Sample) -> None:
         with whole_file(path) as file:
             WRITERS[path.suffix.lower()](file, sample)
     except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error}); nothing was changed") from None
+        reason = error.strerror or f"the disk may be full: {error}"  # NumPy counts the bytes that did not fit
+        raise OutputError(f"{path}: cannot be written ({reason}); nothing was changed") from None

@@ -33,8 +33,18 @@ class Preset:
     checkpoint_every: int = 1000  # steps
 
 
-_MLP_GENERATOR: dict[str, Any] = {"widths": (256, 512, 1024), "activation": "leaky-relu", "final": "tanh"}
-_MLP_DISCRIMINATOR: dict[str, Any] = {"widths": (512, 256), "activation": "leaky-relu", "final": "sigmoid"}
+_MLP_GENERATOR: dict[str, Any] = {
+    "widths": (256, 512, 1024),
+    "activation": "leaky-relu",
+    "final": "tanh",
+    "init": "he",  # chosen
+}
+_MLP_DISCRIMINATOR: dict[str, Any] = {
+    "widths": (512, 256),
+    "activation": "leaky-relu",
+    "final": "sigmoid",
+    "init": "dcgan",  # chosen
+}
 
 _PRESETS = [
     Preset(
@@ -47,7 +57,7 @@ _PRESETS = [
             "activation": "relu",
             "final": "tanh",
             "bias": False,
-            "dcgan_init": True,
+            "init": "dcgan",
         },
         discriminator={
             # 28 -> 14 -> 7 -> 3 -> 1 pixels wide
@@ -55,7 +65,7 @@ _PRESETS = [
             "activation": "leaky-relu",
             "final": "sigmoid",
             "bias": False,
-            "dcgan_init": True,
+            "init": "dcgan",
         },
         loss="bce",
         epochs=15,  # chosen
@@ -65,8 +75,8 @@ _PRESETS = [
         name="mlp",
         summary="plain multilayer perceptron GAN with smoothed targets",
         architecture="mlp",
-        generator=_MLP_GENERATOR,
-        discriminator=_MLP_DISCRIMINATOR | {"final": "none"},
+        generator=_MLP_GENERATOR | {"init": "default"},
+        discriminator=_MLP_DISCRIMINATOR | {"final": "none", "init": "default"},
         loss="bce-with-logits-smoothed",
         epochs=40,
         sample_every=2,
@@ -86,7 +96,7 @@ _PRESETS = [
         summary="multilayer perceptron GAN with dropout and pixels from a sigmoid",
         architecture="mlp",
         generator=_MLP_GENERATOR | {"final": "sigmoid"},
-        discriminator=_MLP_DISCRIMINATOR | {"dropout": 0.3},  # rate chosen
+        discriminator=_MLP_DISCRIMINATOR | {"dropout": 0.5},  # rate chosen
         loss="bce",
         epochs=200,
         batch_size=100,
@@ -102,7 +112,7 @@ _PRESETS = [
             "activation": "relu",
             "final": "tanh",
             "bias": True,
-            "dcgan_init": False,
+            "init": "dcgan",  # chosen
         },
         discriminator={
             # 28 -> 14 -> 7 -> 1 pixels wide
@@ -110,7 +120,7 @@ _PRESETS = [
             "activation": "leaky-relu",
             "final": "sigmoid",
             "bias": True,
-            "dcgan_init": False,
+            "init": "dcgan",  # chosen
         },
         loss="bce",
         epochs=15,  # chosen
@@ -121,7 +131,7 @@ _PRESETS = [
         summary="multilayer perceptron GAN with batch norm in the generator and dropout in the discriminator",
         architecture="mlp",
         generator=_MLP_GENERATOR | {"batch_norm": True},
-        discriminator=_MLP_DISCRIMINATOR | {"dropout": 0.3},  # rate chosen
+        discriminator=_MLP_DISCRIMINATOR | {"dropout": 0.5},  # rate chosen
         loss="bce",
         epochs=100,
         sample_every=500,

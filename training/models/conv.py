@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from training.models.activations import ACTIVATIONS, IMAGE_RANGES
+from training.models.initialisation import INITIALISATIONS
 
 # One row of a stack: channels out, kernel, stride, padding.
 Layer = tuple[int, int, int, int]
@@ -36,14 +37,6 @@ def convolutions(
     return nn.Sequential(*layers)
 
 
-def initialise(module: nn.Module) -> None:
-    """The DCGAN initialisation: convolutions normal(0, 0.02), batch-norm scales normal(1, 0.02) (section 4)."""
-    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-        nn.init.normal_(module.weight, 0.0, 0.02)
-    elif isinstance(module, nn.BatchNorm2d):
-        nn.init.normal_(module.weight, 1.0, 0.02)
-
-
 class ConvGenerator(nn.Module):
     """Latents to images through transposed convolutions, with batch norm after all but the last."""
 
@@ -55,7 +48,7 @@ class ConvGenerator(nn.Module):
         activation: str,
         final: str,
         bias: bool,
-        dcgan_init: bool,
+        init: str,
     ) -> None:
         super().__init__()
         self.layers = convolutions(
@@ -66,10 +59,9 @@ class ConvGenerator(nn.Module):
             bias=bias,
             normalised=range(len(layers) - 1),
         )
+        INITIALISATIONS[init](self.layers)
         self.final = ACTIVATIONS[final]()
         self.image_range = IMAGE_RANGES[final]
-        if dcgan_init:
-            self.apply(initialise)
 
     def forward(self, latents: Tensor) -> Tensor:
         """latents (N, D) float -> images (N, 1, 28, 28) float32 in `image_range`."""
@@ -81,15 +73,14 @@ class ConvDiscriminator(nn.Module):
     """Images to scores through strided convolutions, with batch norm after all but the first and the last."""
 
     def __init__(
-        self, *, layers: Sequence[Layer], activation: str, final: str, bias: bool, dcgan_init: bool
+        self, *, layers: Sequence[Layer], activation: str, final: str, bias: bool, init: str
     ) -> None:
         super().__init__()
         self.layers = convolutions(
             1, layers, transposed=False, activation=activation, bias=bias, normalised=range(1, len(layers) - 1)
         )
+        INITIALISATIONS[init](self.layers)
         self.final = ACTIVATIONS[final]()
-        if dcgan_init:
-            self.apply(initialise)
 
     def forward(self, images: Tensor) -> Tensor:
         """images (N, 1, 28, 28) -> scores (N,) float32: probabilities after a sigmoid, else logits."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from training.models.activations import ACTIVATIONS, IMAGE_RANGES
+from training.models.initialisation import INITIALISATIONS
 
 PIXELS = 28 * 28
 
@@ -37,10 +38,12 @@ class MLPGenerator(nn.Module):
         widths: Sequence[int],
         activation: str,
         final: str,
+        init: str,
         batch_norm: bool = False,
     ) -> None:
         super().__init__()
         self.layers = perceptron((latent_dim, *widths, PIXELS), activation=activation, batch_norm=batch_norm)
+        INITIALISATIONS[init](self.layers)
         self.final = ACTIVATIONS[final]()
         self.image_range = IMAGE_RANGES[final]
 
@@ -53,9 +56,10 @@ class MLPGenerator(nn.Module):
 class MLPDiscriminator(nn.Module):
     """Images to scores through fully connected layers."""
 
-    def __init__(self, *, widths: Sequence[int], activation: str, final: str, dropout: float = 0.0) -> None:
+    def __init__(self, *, widths: Sequence[int], activation: str, final: str, init: str, dropout: float = 0.0) -> None:
         super().__init__()
         self.layers = perceptron((PIXELS, *widths, 1), activation=activation, dropout=dropout)
+        INITIALISATIONS[init](self.layers)
         self.final = ACTIVATIONS[final]()
 
     def forward(self, images: Tensor) -> Tensor:

@@ -1,0 +1,225 @@
+"""The command line: files whole or not at all, mistakes in one line."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import mnistgen
+from tests.conftest import Outcome
+
+RunCli = Callable[..., Outcome]
+
+
+def sample(run_cli: RunCli, model: Path, *arguments: object) -> Outcome:
+    return run_cli("sample", "--model", model, *arguments)
+
+
+def assert_refused(outcome: Outcome, code: int, *words: str) -> None:
+    assert outcome.code == code, outcome
+    assert outcome.out == ""
+    assert outcome.err.startswith("mnistgen: ")
+    assert outcome.err.count("\n") == 1
+    for word in words:
+        assert word in outcome.err
+
+
+class TestSample:
+    def test_png_npy_and_npz_hold_the_same_digits(
+        self, run_cli: RunCli, conditional_model: Path, tmp_path: Path
+    ) -> None:
+        for ending in ("png", "npy", "npz"):
+            path = tmp_path / f"digits.{ending}"
+            outcome = sample(run_cli, conditional_model, "--n", 12, "--seed", 5, "--scale", 1, "--out", path)
+            assert (outcome.code, outcome.err) == (0, "")
+            assert outcome.out == f"{path}: 12 digits from small, seed 5\n"
+        images, labels = mnistgen.generate(12, seed=5, model=conditional_model, return_labels=True)
+        assert (np.load(tmp_path / "digits.npy") == images).all()
+        with np.load(tmp_path / "digits.npz") as arrays:
+            assert (arrays["images"] == images).all()
+            assert (arrays["labels"] == labels).all()
+            assert (str(arrays["model"]), int(arrays["seed"])) == ("small", 5)
+        with Image.open(tmp_path / "digits.png") as picture:
+            assert (np.asarray(picture)[2:30, 2:30] == images[0]).all()
+            assert picture.size == (4 * 32, 3 * 32)
+
+    def test_the_seed_it_prints_makes_the_same_digits(
+        self, run_cli: RunCli, conditional_model: Path, tmp_path: Path
+    ) -> None:
+        outcome = sample(run_cli, conditional_model, "--n", 3, "--out", tmp_path / "a.npy")
+        seed = outcome.out.rsplit("seed ", 1)[1].strip()
+        sample(run_cli, conditional_model, "--n", 3, "--seed", seed, "--out", tmp_path / "b.npy")
+        assert (tmp_path / "a.npy").read_bytes() == (tmp_path / "b.npy").read_bytes()
+
+    def test_a_digit(self, run_cli: RunCli, conditional_model: Path, tmp_path: Path) -> None:
+        sample(run_cli, conditional_model, "--digit", 3, "--seed", 1, "--n", 4, "--out", tmp_path / "a.npz")
+        with np.load(tmp_path / "a.npz") as arrays:
+            assert arrays["labels"].tolist() == [3] * 4
+
+    def test_columns_and_scale(self, run_cli: RunCli, unconditional_model: Path, tmp_path: Path) -> None:
+        path = tmp_path / "grid.png"
+        sample(run_cli, unconditional_model, "--n", 6, "--columns", 6, "--scale", 3, "--threads", 1, "--out", path)
+        with Image.open(path) as picture:
+            assert picture.size == (6 * 32 * 3, 32 * 3)
+
+    def test_standard_output_gets_the_png_alone(self, unconditional_model: Path) -> None:
+        command = [sys.executable, "-m", "mnistgen", "sample", "--model", str(unconditional_model), "--out", "-"]
+        result = subprocess.run(command, check=True, capture_output=True)
+        assert result.stdout.startswith(b"\x89PNG\r\n")
+        assert b"seed" in result.stderr
+
+    def test_a_reader_that_has_had_enough(self, unconditional_model: Path) -> None:
+        reading, writing = os.pipe()
+        os.close(reading)
+        command = [sys.executable, "-m", "mnistgen", "sample", "--model", str(unconditional_model), "--out", "-"]
+        result = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
+        os.close(writing)
+        assert result.returncode == 1
+        assert "Traceback" not in result.stderr
+
+    def test_an_existing_file_keeps_its_place_but_not_its_content(
+        self, run_cli: RunCli, unconditional_model: Path, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "grid.png"
+        path.write_text("old")
+        assert sample(run_cli, unconditional_model, "--out", path).code == 0
+        assert path.read_bytes().startswith(b"\x89PNG")
+        assert list(tmp_path.iterdir()) == [path]
+
+
+class TestBadInput:
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            (["--n", "0"], ["n: expected a whole number, 1 or more, got 0"]),
+            (["--n", "-3"], ["n: expected a whole number, 1 or more, got -3"]),
+            (["--n", "2.5"], ["--n", "expected a whole number, got '2.5'"]),
+            (["--n", "many"], ["--n", "expected a whole number, got 'many'"]),
+            (["--n", str(2**80)], ["n: expected a whole number, at most"]),
+            (["--digit", "10"], ["digit: expected a whole number, 0 to 9, got 10"]),
+            (["--digit", "-1"], ["digit: expected a whole number, 0 to 9, got -1"]),
+            (["--seed", "-1"], ["seed: expected a whole number, 0 or more, got -1"]),
+            (["--columns", "0"], ["columns: expected 1 or more, got 0"]),
+            (["--scale", "0"], ["scale: expected 1 or more, got 0"]),
+            (["--threads", "0"], ["threads: expected a whole number"]),
+            (["--device", "tpu"], ["device: expected one of auto, cpu, cuda, got 'tpu'"]),
+            (["--no-such-option"], ["No such option"]),
+        ],
+    )
+    def test_one_line_and_no_file(
+        self, run_cli: RunCli, conditional_model: Path, tmp_path: Path, arguments: list[str], words: list[str]
+    ) -> None:
+        outcome = sample(run_cli, conditional_model, "--out", tmp_path / "grid.png", *arguments)
+        assert_refused(outcome, 2, *words)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_digit_of_an_unconditional_model(
+        self, run_cli: RunCli, unconditional_model: Path, tmp_path: Path
+    ) -> None:
+        outcome = sample(run_cli, unconditional_model, "--digit", 7, "--out", tmp_path / "grid.png")
+        assert_refused(outcome, 2, "digit 7", "small is unconditional", "class-conditional models:")
+        assert list(tmp_path.iterdir()) == []
+
+    def test_an_unknown_model(self, run_cli: RunCli, tmp_path: Path) -> None:
+        outcome = run_cli("sample", "--model", "mpl", "--out", tmp_path / "grid.png")
+        assert_refused(outcome, 1, "no model 'mpl'", "did you mean mlp")
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_damaged_model(self, run_cli: RunCli, tmp_path: Path) -> None:
+        outcome = run_cli("info", tmp_path)
+        assert_refused(outcome, 1, f"{tmp_path / 'card.json'}: not found")
+
+    def test_without_out(self, run_cli: RunCli) -> None:
+        assert_refused(run_cli("sample"), 2, "--out")
+
+    def test_an_unknown_command(self, run_cli: RunCli) -> None:
+        assert_refused(run_cli("smaple"), 2, "smaple")
+
+    @pytest.mark.parametrize("name", ["grid.gif", "grid", ".png", "grid.png.txt"])
+    def test_an_unknown_ending(self, run_cli: RunCli, conditional_model: Path, tmp_path: Path, name: str) -> None:
+        outcome = sample(run_cli, conditional_model, "--out", tmp_path / name)
+        assert_refused(outcome, 2, "expected a name ending in .png, .npy, .npz")
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_missing_folder(self, run_cli: RunCli, conditional_model: Path, tmp_path: Path) -> None:
+        outcome = sample(run_cli, conditional_model, "--out", tmp_path / "nowhere" / "grid.png")
+        assert_refused(outcome, 1, f"the folder {tmp_path / 'nowhere'} does not exist")
+
+    def test_a_folder_in_its_place(self, run_cli: RunCli, conditional_model: Path, tmp_path: Path) -> None:
+        (tmp_path / "grid.png").mkdir()
+        assert_refused(sample(run_cli, conditional_model, "--out", tmp_path / "grid.png"), 1, "is a folder")
+
+    def test_without_permission(self, run_cli: RunCli, conditional_model: Path, tmp_path: Path) -> None:
+        folder = tmp_path / "locked"
+        folder.mkdir(mode=0o500)
+        if os.access(folder, os.W_OK):  # root may write wherever the file system lets anybody
+            folder = Path("/sys")
+        assert_refused(sample(run_cli, conditional_model, "--out", folder / "grid.png"), 1, "grid.png: ")
+
+    def test_a_full_disk_leaves_the_old_file(self, conditional_model: Path, tmp_path: Path) -> None:
+        """A limit on the size of files stands in for the disk: the write fails half-way, inside the system call."""
+        path = tmp_path / "digits.npy"
+        path.write_text("old")
+        command = [sys.executable, "-m", "mnistgen", "sample", "--model", str(conditional_model), "--out", str(path)]
+        result = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000)),
+        )
+        assert result.returncode == 1
+        assert result.stderr.startswith(f"mnistgen: {path}: cannot be written (the disk may be full: ")
+        assert result.stderr.count("\n") == 1
+        assert path.read_text() == "old"
+        assert list(tmp_path.iterdir()) == [path]
+
+
+class TestModelsAndInfo:
+    def test_models_lists_every_bundled_one(self, run_cli: RunCli) -> None:
+        outcome = run_cli("models")
+        assert outcome.code == 0
+        assert [line.split()[0] for line in outcome.out.splitlines()] == list(mnistgen.models())
+
+    def test_json_is_the_cards(self, run_cli: RunCli, conditional_model: Path) -> None:
+        cards = json.loads(run_cli("models", "--json").out)
+        assert cards == {name: card.to_dict() for name, card in mnistgen.models().items()}
+        card = json.loads(run_cli("info", conditional_model, "--json").out)
+        assert card == json.loads((conditional_model / "card.json").read_text())
+
+    def test_info_shows_every_field(self, run_cli: RunCli, conditional_model: Path) -> None:
+        lines = run_cli("info", conditional_model).out.splitlines()
+        card = json.loads((conditional_model / "card.json").read_text())
+        assert [line.split()[0] for line in lines] == list(card)
+        assert "quality        not measured" in lines
+
+
+@pytest.mark.parametrize("command", ["sample", "models", "info"])
+def test_help_shows_an_example(run_cli: RunCli, command: str) -> None:
+    outcome = run_cli(command, "--help")
+    assert outcome.code == 0
+    assert f"Example: mnistgen {command}" in outcome.out
+
+
+def test_version(run_cli: RunCli) -> None:
+    assert run_cli("--version").out == f"mnistgen {mnistgen.__version__}\n"
+
+
+def test_two_onnxruntimes_are_one_line(
+    run_cli: RunCli, conditional_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import importlib.metadata
+
+    monkeypatch.setattr(importlib.metadata, "distribution", lambda _: object())
+    with monkeypatch.context() as context:
+        context.setattr("warnings.filters", [])  # as outside of pytest
+        outcome = sample(run_cli, conditional_model, "--out", tmp_path / "grid.png")
+    assert outcome.code == 0
+    assert outcome.err.startswith("mnistgen: onnxruntime and onnxruntime-gpu are both installed")
+    assert outcome.err.count("\n") == 1

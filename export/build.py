@@ -28,7 +28,10 @@ def load_generator(checkpoint: Checkpoint) -> ExportedGenerator:
     """The generator of a checkpoint behind the contract's signature. Raises ExportError where weights do not fit."""
     preset = checkpoint.header.preset
     generator = build_generator(preset.architecture, preset.latent_dim, preset.generator)
-    weights = {name: value.float() if value.is_floating_point() else value for name, value in checkpoint.part("generator").items()}
+    weights = {
+        name: value.float() if value.is_floating_point() else value
+        for name, value in checkpoint.part("generator").items()
+    }
     try:
         generator.load_state_dict(weights)
     except RuntimeError as error:

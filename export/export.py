@@ -17,7 +17,9 @@ WEIGHTS = Path(__file__).resolve().parents[1] / "training" / "weights"
 
 
 def main(
-    source: Annotated[str, typer.Argument(metavar="CHECKPOINT|NAME", help="A checkpoint, or a name in training/weights.")],
+    source: Annotated[
+        str, typer.Argument(metavar="CHECKPOINT|NAME", help="A checkpoint, or a name in training/weights.")
+    ],
     out: Annotated[Path, typer.Option(help="Model directory to write.")],
 ) -> None:
     """Write model.onnx, model.torchscript.pt and card.json, checked against each other.
@@ -30,7 +32,9 @@ def main(
         sys.exit(f"export.py: {error}")
     except OSError as error:
         sys.exit(f"export.py: {error.filename or out}: {error.strerror}")
-    print(f"{out}: {card.name}, {card.parameters:,} parameters; sample with: mnistgen sample --model {out} --out grid.png")
+    print(
+        f"{out}: {card.name}, {card.parameters:,} parameters; sample with: mnistgen sample --model {out} --out grid.png"
+    )
 
 
 def locate(source: str) -> Path:

@@ -11,4 +11,5 @@ def to_torchscript(generator: nn.Module, latent_dim: int) -> torch.jit.ScriptMod
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyTorch keeps TorchScript but no longer advises it
         module = torch.jit.trace(generator, (torch.zeros(2, latent_dim),))
-        return torch.jit.freeze(module)
+        frozen: torch.jit.ScriptModule = torch.jit.freeze(module)
+        return frozen

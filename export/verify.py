@@ -63,5 +63,3 @@ def _check_onnx(path: Path, latent_dim: int) -> None:
 
 def _shape(value: onnx.ValueInfoProto) -> tuple[int | str, ...]:
     return tuple(size.dim_param or size.dim_value for size in value.type.tensor_type.shape.dim)
-
-

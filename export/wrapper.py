@@ -5,6 +5,8 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 from torch.utils.flop_counter import FlopCounterMode
 
+from training.models.network import GeneratorNetwork
+
 
 class ExportedGenerator(nn.Module):
     """A generator behind the contract's signature, batch norm folded, weights rounded to what float16 can hold.
@@ -12,7 +14,7 @@ class ExportedGenerator(nn.Module):
     The arithmetic stays float32; rounding first makes PyTorch, TorchScript and ONNX hold the very same numbers.
     """
 
-    def __init__(self, generator: nn.Module) -> None:
+    def __init__(self, generator: GeneratorNetwork) -> None:
         super().__init__()
         self.low, self.high = generator.image_range
         self.trained_parameters = sum(parameter.numel() for parameter in generator.parameters())
@@ -23,8 +25,8 @@ class ExportedGenerator(nn.Module):
         self.eval()
 
     def forward(self, latents: Tensor) -> Tensor:
-        """latents float32 (N, D) -> images float32 (N, 28, 28) in [0, 1], ink 1."""
-        images = (self.network(latents) - self.low) / (self.high - self.low)  # (N, D) -> (N, 1, 28, 28)
+        """Latents float32 (N, D) -> images float32 (N, 28, 28) in [0, 1], ink 1."""
+        images: Tensor = (self.network(latents) - self.low) / (self.high - self.low)  # (N, D) -> (N, 1, 28, 28)
         # Engines' tanh may step an ulp past 1.
         return images.reshape(-1, 28, 28).clamp(0, 1)
 
@@ -35,8 +37,10 @@ def fold_batch_norm(layers: nn.Sequential) -> nn.Sequential:
     for layer in layers:
         if isinstance(layer, nn.BatchNorm1d) and isinstance(folded[-1], nn.Linear):
             folded[-1] = fuse_linear_bn_eval(folded[-1], layer)
-        elif isinstance(layer, nn.BatchNorm2d):
-            folded[-1] = fuse_conv_bn_eval(folded[-1], layer, transpose=isinstance(folded[-1], nn.ConvTranspose2d))
+        elif isinstance(layer, nn.BatchNorm2d) and isinstance(folded[-1], nn.Conv2d):
+            folded[-1] = fuse_conv_bn_eval(folded[-1], layer)
+        elif isinstance(layer, nn.BatchNorm2d) and isinstance(folded[-1], nn.ConvTranspose2d):
+            folded[-1] = fuse_conv_bn_eval(folded[-1], layer, transpose=True)
         elif not isinstance(layer, nn.Dropout):
             folded.append(layer)
     return nn.Sequential(*folded)

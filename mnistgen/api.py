@@ -41,7 +41,7 @@ def generate(
     model: str | os.PathLike[str] = DEFAULT_MODEL,
     return_labels: bool = False,
 ) -> UInt8 | Labelled:
-    """n handwritten digits, uint8 (n, 28, 28), ink 255, paper 0: `Generator(model).sample`, which says the rest.
+    """N handwritten digits, uint8 (n, 28, 28), ink 255, paper 0: `Generator(model).sample`, which says the rest.
 
     The generator of each model stays open for the next call.
     """

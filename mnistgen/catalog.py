@@ -21,6 +21,7 @@ class ModelDirectory(NamedTuple):
 
     @property
     def onnx(self) -> Path:
+        """The graph."""
         return self.path / "model.onnx"
 
 

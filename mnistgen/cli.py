@@ -52,13 +52,25 @@ def options(
 def sample(
     out: Annotated[str, typer.Option(help="NAME.png (a grid), NAME.npz, NAME.npy, or - for PNG on standard output.")],
     n: Annotated[int, typer.Option(parser=_whole, metavar="INTEGER", help="How many digits.")] = 64,
-    digit: Annotated[int | None, typer.Option(parser=_whole, metavar="INTEGER", help="0 to 9, from class-conditional models only.")] = None,
+    digit: Annotated[
+        int | None, typer.Option(parser=_whole, metavar="INTEGER", help="0 to 9, from class-conditional models only.")
+    ] = None,
     model: Model = DEFAULT_MODEL,
-    seed: Annotated[int | None, typer.Option(parser=_whole, metavar="INTEGER", help="Names the digits; without it, a fresh one is drawn.")] = None,
-    columns: Annotated[int | None, typer.Option(parser=_whole, metavar="INTEGER", help="Of the grid. [default: as square as can be]")] = None,
-    scale: Annotated[int, typer.Option(parser=_whole, metavar="INTEGER", help="Pixels of the grid for each pixel of a digit.")] = 2,
+    seed: Annotated[
+        int | None,
+        typer.Option(parser=_whole, metavar="INTEGER", help="Names the digits; without it, a fresh one is drawn."),
+    ] = None,
+    columns: Annotated[
+        int | None,
+        typer.Option(parser=_whole, metavar="INTEGER", help="Of the grid.", show_default="as square as can be"),
+    ] = None,
+    scale: Annotated[
+        int, typer.Option(parser=_whole, metavar="INTEGER", help="Pixels of the grid for each pixel of a digit.")
+    ] = 2,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    threads: Annotated[int | None, typer.Option(parser=_whole, metavar="INTEGER", help="CPU threads. [default: the CPUs allowed]")] = None,
+    threads: Annotated[
+        int | None, typer.Option(parser=_whole, metavar="INTEGER", help="CPU threads.", show_default="the CPUs allowed")
+    ] = None,
 ) -> None:
     """Draw digits and write them to a file."""
     from mnistgen.formats import Sample, check_target, write, write_grid
@@ -80,9 +92,7 @@ def sample(
         images, labels = generator.sample(n, digit=digit, seed=seed, return_labels=True)
     else:
         images, labels = generator.sample(n, digit=digit, seed=seed), None
-    drawn = Sample(
-        images=images, labels=labels, model=generator.card.name, seed=seed, columns=columns, scale=scale
-    )
+    drawn = Sample(images=images, labels=labels, model=generator.card.name, seed=seed, columns=columns, scale=scale)
     if to_stdout:
         write_grid(sys.stdout.buffer, drawn)
         sys.stdout.buffer.flush()
@@ -135,7 +145,7 @@ def _text(value: Any) -> str:
 
 def main() -> None:
     """The entry point: every mistake ends in one line on standard error, with exit code 1, or 2 for wrong usage."""
-    warnings.showwarning = _show_warning
+    warnings.showwarning = _show_warning  # only here, in a process of our own
     try:
         code = typer.main.get_command(app).main(prog_name="mnistgen", standalone_mode=False)
         sys.stdout.flush()
@@ -160,5 +170,5 @@ def _fail(message: str, code: int) -> None:
     sys.exit(code)
 
 
-def _show_warning(message: Warning | str, *details: Any) -> None:
+def _show_warning(message: Warning | str, *details: Any, **more: Any) -> None:
     print(f"mnistgen: {message}", file=sys.stderr)

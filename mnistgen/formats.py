@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,9 +38,9 @@ def write_npy(file: BinaryIO, sample: Sample) -> None:
 
 def write_npz(file: BinaryIO, sample: Sample) -> None:
     """NumPy, compressed: images, labels where there are any, and where they came from."""
-    labels = {} if sample.labels is None else {"labels": sample.labels}
-    origin = {"model": np.array(sample.model), "seed": np.array(sample.seed, np.uint64)}
-    np.savez_compressed(file, images=sample.images, **labels, **origin)
+    arrays: dict[str, Any] = {} if sample.labels is None else {"labels": sample.labels}
+    arrays |= {"model": np.array(sample.model), "seed": np.array(sample.seed, np.uint64)}
+    np.savez_compressed(file, images=sample.images, **arrays)
 
 
 WRITERS: dict[str, Callable[[BinaryIO, Sample], None]] = {

@@ -4,6 +4,7 @@ import logging
 import operator
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, SupportsIndex, overload
 
@@ -127,7 +128,9 @@ class Generator:
             images = np.empty((request.count, 28, 28), np.uint8)
             labels = np.empty(request.count if return_labels else 0, np.int64)
         except (MemoryError, ValueError):
-            raise InputError(f"n: {request.count:,} digits do not fit in memory; take them in turn from stream()") from None
+            raise InputError(
+                f"n: {request.count:,} digits do not fit in memory; take them in turn from stream()"
+            ) from None
         for first in range(0, request.count, CHUNK):
             part = slice(first, min(first + CHUNK, request.count))
             images[part], drawn = self._chunk(request, first, part.stop - first)
@@ -260,7 +263,9 @@ class Generator:
             if labels is not None:
                 raise InputError(f"labels: model {self.card.name} is unconditional and takes none")
             return None
-        expected = f"labels: expected whole numbers ({count},) from 0 to 9, or mixtures ({count}, 10) whose rows sum to 1"
+        expected = (
+            f"labels: expected whole numbers ({count},) from 0 to 9, or mixtures ({count}, 10) whose rows sum to 1"
+        )
         if labels is None:
             raise InputError(f"{expected}, got none")
         array = np.asarray(labels)
@@ -275,7 +280,8 @@ class Generator:
         raise InputError(f"{expected}, got {array.dtype} {array.shape}")
 
 
-class _Request(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Request:
     """A checked range of a seed's digits."""
 
     count: int

@@ -5,11 +5,11 @@ left alone where the user set it.
 """
 
 import ctypes
+import importlib
 import importlib.metadata
 import os
 import warnings
 import weakref
-from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -36,7 +36,7 @@ class Session(Protocol):
     threads: int
 
     def run(self, latents: Float32, classes: Float32 | None) -> Float32:
-        """latents (N, D), classes (N, 10) or None -> images (N, 28, 28) in [0, 1]."""
+        """Latents (N, D), classes (N, 10) or None -> images (N, 28, 28) in [0, 1]."""
         ...
 
 
@@ -60,6 +60,7 @@ class OnnxSession:
         _OPEN.add(self._session)
 
     def run(self, latents: Float32, classes: Float32 | None) -> Float32:
+        """Latents (N, D), classes (N, 10) or None -> images (N, 28, 28) in [0, 1]; safe in many threads at once."""
         feeds = {LATENTS: latents} if classes is None else {LATENTS: latents, CLASSES: classes}
         images: Float32 = self._session.run([IMAGES], feeds)[0]
         return images
@@ -95,7 +96,7 @@ def _open(onnxruntime: ModuleType, directory: ModelDirectory, options: Any, prov
     try:
         # From the path and not from bytes, so that external data is looked for beside the model and nowhere else.
         return onnxruntime.InferenceSession(str(directory.onnx), options, providers=providers)
-    except Exception as error:  # onnxruntime's exceptions have no common base but this
+    except Exception as error:  # noqa: BLE001 - onnxruntime's exceptions have no other base
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise ModelError(f"{directory.onnx}: onnxruntime cannot load it: {lines[0]}") from None
 
@@ -133,7 +134,7 @@ def _import_onnxruntime() -> ModuleType:
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     conflict = installation_conflict()
     try:
-        import onnxruntime
+        onnxruntime = importlib.import_module("onnxruntime")
     except ImportError as error:
         mend = conflict or "Install it: pip install --force-reinstall onnxruntime"
         raise DeviceError(f"onnxruntime cannot be imported ({error}). {mend}") from None

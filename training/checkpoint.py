@@ -39,6 +39,7 @@ class Header:
     threads: int
 
     def to_json(self) -> str:
+        """The header as text, with the format's number and PyTorch's version."""
         fields = vars(self) | {"preset": to_json(self.preset), "format": FORMAT, "torch": str(torch.__version__)}
         return json.dumps(fields, sort_keys=True)
 
@@ -110,7 +111,7 @@ def read(path: Path) -> Checkpoint:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118: not a mapping
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
         header = _parse(metadata["mnistgen"])
         digest = metadata["sha256"]
     except FileNotFoundError:
@@ -134,6 +135,12 @@ def check_preset(checkpoint: Checkpoint, preset: Preset) -> None:
             )
 
 
+def check_data(checkpoint: Checkpoint, sha256: str) -> None:
+    """Refuse to go on with other digits. Raises CheckpointError."""
+    if checkpoint.header.data_sha256 != sha256:
+        raise CheckpointError(f"the checkpoint was trained on images with SHA-256 {checkpoint.header.data_sha256}")
+
+
 def compute_of(header: Header, device: torch.device) -> dict[str, Any]:
     """What `compute.choose` must keep for the same bits; nothing where the kind of device changed."""
     return {"precision": header.precision, "threads": header.threads} if header.device == device.type else {}
@@ -153,5 +160,5 @@ def _digest(tensors: Mapping[str, Tensor]) -> str:
     for name in sorted(tensors):
         value = tensors[name].contiguous()
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
-        digest.update(value.reshape(-1).view(torch.uint8).numpy())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

@@ -6,7 +6,7 @@
 import os
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from torch import nn
@@ -14,6 +14,7 @@ from torch import nn
 from training.errors import TrainingError
 
 Precision = Literal["bfloat16", "float32"]
+Network = TypeVar("Network", bound=nn.Module)
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -33,7 +34,7 @@ class Compute:
         """Matrix products and convolutions in `precision`; weights and losses stay float32."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
 
-    def place(self, network: nn.Module) -> nn.Module:
+    def place(self, network: Network) -> Network:
         """The network on the device, its convolutions' weights with channels last."""
         return network.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
@@ -67,6 +68,6 @@ def make_deterministic(compute: Compute) -> None:
 
 def _multiplies_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

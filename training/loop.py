@@ -6,11 +6,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from mnistgen.images import to_uint8
+from mnistgen.images import UInt8, to_uint8
 from training import checkpoint as checkpoints
 from training.compute import Compute
 from training.data import Digits
-from training.errors import DivergedError
+from training.errors import CheckpointError, DivergedError, TrainingError
 from training.losses import LOSSES
 from training.players import Players, build_players, fixed_latents
 from training.presets import Preset
@@ -33,9 +33,12 @@ def train(
 ) -> checkpoints.Checkpoint:
     """Train a preset on the digits from its beginning, or from `start`, and return the last checkpoint.
 
-    Changes torch's global random state, from which everything is drawn. Raises DivergedError when a loss is not finite.
+    Changes torch's global random state, from which everything is drawn. Raises DivergedError when a loss is not finite,
+    TrainingError for digits fewer than a batch.
     """
     batches = len(digits) // preset.batch_size  # each epoch leaves out a few digits, others each time
+    if batches == 0:
+        raise TrainingError(f"batch_size: expected at most the {len(digits)} digits, got {preset.batch_size}")
     steps = preset.epochs * batches
     loss = LOSSES[preset.loss]()
 
@@ -138,14 +141,14 @@ def check_finite(window: Tensor, step: int, run: RunDirectory) -> Tensor:
         first = step - len(window) + 1 + int(finite.int().argmin())
         try:
             good = f"the last good checkpoint is {run.last_checkpoint()}"
-        except checkpoints.CheckpointError:
+        except CheckpointError:
             good = "there is no checkpoint before it"
         raise DivergedError(f"the losses stopped being finite at step {first}; {good}")
     return window.mean(dim=0)
 
 
 @torch.no_grad()
-def view(players: Players, latents: Tensor):  # type: ignore[no-untyped-def]
+def view(players: Players, latents: Tensor) -> UInt8:
     """What users would see of these latents (N, D): uint8 (N, 28, 28), from running statistics, in float32."""
     generator = players.generator.eval()
     images = generator(latents)

@@ -42,20 +42,24 @@ class BinaryCrossEntropy:
     fake_targets: tuple[float, float] = (0.0, 0.0)
 
     def discriminator(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
+        """The cross entropy on real digits plus that on generated ones."""
         real_loss = self._cross_entropy(real_scores, _draw(self.real_targets, real_scores))
         fake_loss = self._cross_entropy(fake_scores, _draw(self.fake_targets, fake_scores))
         return real_loss + fake_loss
 
     def generator(self, fake_scores: Tensor) -> Tensor:
+        """The cross entropy of generated digits taken for real."""
         return self._cross_entropy(fake_scores, torch.ones_like(fake_scores))
 
     def probability(self, scores: Tensor) -> Tensor:
+        """The mean of the probabilities, 0 to 1."""
         return (torch.sigmoid(scores) if self.logits else scores).mean()
 
     def _cross_entropy(self, scores: Tensor, targets: Tensor) -> Tensor:
         if self.logits:
             return F.binary_cross_entropy_with_logits(scores, targets)
-        return F.binary_cross_entropy(scores, targets)
+        # PyTorch aborts on NaN here, on CUDA the whole process: let NaN pass on to the loop, which names the step.
+        return F.binary_cross_entropy(scores.nan_to_num(0.5), targets) + 0 * scores.detach().sum()
 
 
 def _draw(bounds: tuple[float, float], like: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from torch.optim import Adam
 
 from training.compute import Compute
 from training.models import build_discriminator, build_generator
+from training.models.network import GeneratorNetwork
 from training.presets import Preset
 
 
@@ -15,17 +16,19 @@ from training.presets import Preset
 class Players:
     """Generator and discriminator, each with its Adam (D. Kingma and J. Ba, 2015, arXiv:1412.6980)."""
 
-    generator: nn.Module
+    generator: GeneratorNetwork
     discriminator: nn.Module
     generator_optimizer: Adam
     discriminator_optimizer: Adam
 
     @property
     def networks(self) -> dict[str, nn.Module]:
+        """Both networks by name."""
         return {"generator": self.generator, "discriminator": self.discriminator}
 
     @property
     def optimizers(self) -> dict[str, Adam]:
+        """Both optimisers, by their networks' names."""
         return {"generator": self.generator_optimizer, "discriminator": self.discriminator_optimizer}
 
 

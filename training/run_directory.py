@@ -46,6 +46,7 @@ class RunDirectory:
         self.save_preset(preset)
 
     def save_preset(self, preset: Preset) -> None:
+        """Write preset.json."""
         with whole_file(self.path / "preset.json") as file:
             file.write(json.dumps(to_json(preset), indent=2).encode() + b"\n")
 
@@ -62,6 +63,7 @@ class RunDirectory:
     # --- checkpoints -------------------------------------------------------------------------------------------------
 
     def checkpoint_path(self, step: int) -> Path:
+        """Where the checkpoint of a step is."""
         return self.checkpoints / f"{step:07d}.safetensors"
 
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
@@ -83,6 +85,7 @@ class RunDirectory:
     # --- metrics and pictures ----------------------------------------------------------------------------------------
 
     def append_metrics(self, line: dict[str, Any]) -> None:
+        """Add a line to metrics.jsonl."""
         with self.metrics.open("a") as file:
             file.write(json.dumps(line) + "\n")
 

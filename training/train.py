@@ -3,30 +3,33 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, NoReturn
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # the repository, whatever folder this is called from
 
-import torch
 import typer
 from tqdm import tqdm
 
+from export.build import build
+from export.errors import ExportError
 from training import checkpoint as checkpoints
 from training.compute import choose, make_deterministic
 from training.data import load_digits
 from training.errors import TrainingError
 from training.loop import train
-from training.presets import PRESETS, Preset, resolve, to_json
+from training.presets import PRESETS, Preset, change, resolve, to_json
 from training.run_directory import RunDirectory
 
 
 def main(
     preset: Annotated[str | None, typer.Option(help=f"One of: {', '.join(PRESETS)}.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the 60,000 digits. [default: the preset's]")] = None,
-    seed: Annotated[int | None, typer.Option(help="Names the run. [default: the preset's]")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes over the 60,000 digits.", show_default="the preset's")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of everything random.", show_default="the preset's")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     data: Annotated[Path, typer.Option(help="Folder that holds MNIST/raw; downloaded there if absent.")] = Path("data"),
-    out: Annotated[Path | None, typer.Option(help="Run directory. [default: runs/PRESET-seedSEED]")] = None,
+    out: Annotated[Path | None, typer.Option(help="Run directory.", show_default="runs/PRESET-seedSEED")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with this run directory.")] = None,
     dry_run: Annotated[bool, typer.Option(help="Print the resolved preset and stop.")] = False,
 ) -> None:
@@ -39,26 +42,29 @@ def main(
         if dry_run:
             print(json.dumps(to_json(chosen), indent=2))
             return
-        kept: dict[str, Any] = {}
         compute = choose(device)
         if start:
-            kept = checkpoints.compute_of(start.header, compute.device)
-            compute = choose(compute.device.type, **kept)
+            compute = choose(device, **checkpoints.compute_of(start.header, compute.device))
         make_deterministic(compute)
         digits = load_digits(data, compute.device)
         if start:
-            if start.header.data_sha256 != digits.sha256:
-                raise TrainingError(f"{resume} was trained on other images: SHA-256 {start.header.data_sha256}")
+            checkpoints.check_data(start, digits.sha256)
             run.save_preset(chosen)
             run.rewind(start.header.step)
         else:
             run.create(chosen)
-        print(f"{chosen.name}: {chosen.epochs} epochs, seed {chosen.seed}, on {compute}; writing {run.path}", flush=True)
-        train(chosen, digits, run, compute, start=start, report=reporter(start.header.step if start else 0))
+        print(
+            f"{chosen.name}: {chosen.epochs} epochs, seed {chosen.seed}, on {compute}; writing {run.path}", flush=True
+        )
+        last = train(chosen, digits, run, compute, start=start, report=Reporter(start.header.step if start else 0))
         run.draw_losses()
         run.draw_progress()
-    except TrainingError as error:
+        build(last, run.export)
+    except (TrainingError, ExportError) as error:
         sys.exit(f"train.py: {error}")
+    except OSError as error:
+        sys.exit(f"train.py: {error.filename}: {error.strerror}")
+    print(f"Sample from it: mnistgen sample --model {run.export} --out grid.png")
 
 
 def plan(
@@ -74,20 +80,25 @@ def plan(
         raise TrainingError(f"--resume goes on in {resume}; leave --out away")
     run = RunDirectory(resume)
     recorded = run.read_preset()
-    preset = resolve(name or recorded.name, epochs=epochs or recorded.epochs, seed=seed or recorded.seed)
+    if name is not None and name != recorded.name:
+        raise TrainingError(f"{resume} trains preset {recorded.name}, not {name}; leave --preset away")
+    if seed is not None and seed != recorded.seed:
+        raise TrainingError(f"{resume} has seed {recorded.seed}, not {seed}; leave --seed away")
+    preset = change(recorded, epochs=epochs)
     start = checkpoints.read(run.last_checkpoint())
     checkpoints.check_preset(start, preset)
     return run, preset, start
 
 
-class reporter:
+class Reporter:
     """A progress bar with rate and remaining time on a terminal, plain lines otherwise."""
 
     def __init__(self, done: int) -> None:
-        self.bar: Any = None
+        self.bar: tqdm[NoReturn] | None = None
         self.done = done
 
     def __call__(self, step: int, steps: int, metrics: dict[str, float] | None) -> None:
+        """Show that a step is done, and its metrics where there are any."""
         if self.bar is None:
             self.bar = tqdm(total=steps, initial=self.done, unit="step", disable=not sys.stderr.isatty())
         self.bar.update(1)

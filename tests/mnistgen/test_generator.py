@@ -42,8 +42,10 @@ def generator(generators: dict[int, mnistgen.Generator]) -> mnistgen.Generator:
 class TestSample:
     def test_images_are_like_mnist(self, generator: mnistgen.Generator) -> None:
         images, labels = generator.sample(300, seed=1, return_labels=True)
-        assert (images.shape, images.dtype) == ((300, 28, 28), np.uint8)
-        assert (labels.shape, labels.dtype) == ((300,), np.int64)
+        assert images.shape == (300, 28, 28)
+        assert images.dtype == np.uint8
+        assert labels.shape == (300,)
+        assert labels.dtype == np.int64
         assert set(labels) == set(range(10))
 
     @settings(deadline=None, max_examples=40)
@@ -135,7 +137,7 @@ class TestSample:
 
     @pytest.mark.parametrize("arguments", [{"digit": 7}, {"return_labels": True}])
     def test_unconditional_models_know_no_labels(self, unconditional_model: Path, arguments: dict[str, Any]) -> None:
-        with pytest.raises(mnistgen.InputError, match="model small is unconditional.*class-conditional models: "):
+        with pytest.raises(mnistgen.InputError, match=r"model small is unconditional.*class-conditional models: "):
             mnistgen.Generator(unconditional_model).sample(1, **arguments)
 
 
@@ -239,7 +241,7 @@ class TestProcesses:
 
     def test_pickle_opens_it_again(self, conditional_model: Path) -> None:
         generator = mnistgen.Generator(conditional_model, device="cpu", threads=2)
-        copy = pickle.loads(pickle.dumps(generator))
+        copy = pickle.loads(pickle.dumps(generator))  # noqa: S301 - our own bytes
         assert (copy.device, copy.threads, copy.card) == ("cpu", 2, generator.card)
         assert near(copy.sample(9, seed=1), generator.sample(9, seed=1))
 

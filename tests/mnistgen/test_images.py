@@ -11,7 +11,7 @@ from mnistgen.images import grid, to_uint8, write_png
 
 
 def test_rounding_is_to_the_nearest() -> None:
-    levels = np.arange(256, dtype=np.float32) / 255
+    levels = np.arange(256, dtype=np.float32) / np.float32(255)
     assert (to_uint8(levels.copy()) == np.arange(256)).all()
     assert (to_uint8((levels + np.float32(0.4 / 255))[:255]) == np.arange(255)).all()
 
@@ -26,7 +26,9 @@ def test_a_grid_holds_every_digit_in_rows() -> None:
     assert not picture[64:, 32:].any()
 
 
-@pytest.mark.parametrize(("count", "columns", "shape"), [(64, None, (8, 8)), (5, None, (2, 3)), (1, None, (1, 1)), (3, 8, (1, 3))])
+@pytest.mark.parametrize(
+    ("count", "columns", "shape"), [(64, None, (8, 8)), (5, None, (2, 3)), (1, None, (1, 1)), (3, 8, (1, 3))]
+)
 def test_columns(count: int, columns: int | None, shape: tuple[int, int]) -> None:
     picture = grid(np.zeros((count, 28, 28), np.uint8), columns)
     assert picture.shape == (shape[0] * 32, shape[1] * 32)

@@ -32,8 +32,10 @@ def test_any_split_of_a_range_gives_the_same_bits(seed: int, start: int, parts: 
 @given(seeds, starts, dims)
 def test_shapes_types_and_ranges(seed: int, start: int, dim: int) -> None:
     latents, labels = draw(seed, start, 5, dim)
-    assert (latents.shape, latents.dtype) == ((5, dim), np.float32)
-    assert (labels.shape, labels.dtype) == ((5,), np.int64)
+    assert latents.shape == (5, dim)
+    assert latents.dtype == np.float32
+    assert labels.shape == (5,)
+    assert labels.dtype == np.int64
     assert np.abs(latents).max() < 4.4
     assert 0 <= labels.min() <= labels.max() <= 9
 

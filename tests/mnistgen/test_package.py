@@ -30,7 +30,7 @@ def test_public_names() -> None:
     for name in mnistgen.__all__:
         assert getattr(mnistgen, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'generatr'"):
-        mnistgen.generatr  # type: ignore[attr-defined] # noqa: B018
+        mnistgen.generatr  # noqa: B018
 
 
 def test_errors_are_one_tree() -> None:

@@ -44,7 +44,9 @@ class TestGraph:
         card = (directory / "card.json").read_text()
         (directory / "card.json").write_text(card.replace('"conditional": false', '"conditional": true'))
         message = load_error(directory)
-        assert message.endswith("expected inputs latents float32 (N, 10), classes float32 (N, 10), got latents float32 (N, 10)")
+        assert message.endswith(
+            "expected inputs latents float32 (N, 10), classes float32 (N, 10), got latents float32 (N, 10)"
+        )
 
     def test_other_outputs(self, tmp_path: Path) -> None:
         def rename(model: onnx.ModelProto) -> None:
@@ -88,7 +90,9 @@ class TestGraph:
             weight.data_location = TensorProto.EXTERNAL
             weight.external_data.add(key="location", value=location)
 
-        assert "onnxruntime cannot load it" in load_error(write_model(tmp_path / "model", conditional=False, edit=move_out))
+        assert "onnxruntime cannot load it" in load_error(
+            write_model(tmp_path / "model", conditional=False, edit=move_out)
+        )
 
 
 class TestDevice:
@@ -129,13 +133,13 @@ class TestDevice:
     def test_a_silent_fallback_is_not_cuda(self, monkeypatch: pytest.MonkeyPatch, unconditional_model: Path) -> None:
         self.stand_in(monkeypatch, [self.CUDA, self.CPU], ends_on=self.CPU)
         assert mnistgen.Generator(unconditional_model).device == "cpu"
-        with pytest.raises(mnistgen.DeviceError, match="fell back to the CPU.*pip"):
+        with pytest.raises(mnistgen.DeviceError, match=r"fell back to the CPU.*pip"):
             mnistgen.Generator(unconditional_model, device="cuda")
 
     def test_without_cuda_in_the_build(self, monkeypatch: pytest.MonkeyPatch, unconditional_model: Path) -> None:
         self.stand_in(monkeypatch, [self.CPU], ends_on=self.CPU)
         assert mnistgen.Generator(unconditional_model).device == "cpu"
-        with pytest.raises(mnistgen.DeviceError, match="built without CUDA.*onnxruntime-gpu"):
+        with pytest.raises(mnistgen.DeviceError, match=r"built without CUDA.*onnxruntime-gpu"):
             mnistgen.Generator(unconditional_model, device="cuda")
 
     def test_an_unknown_device(self, unconditional_model: Path) -> None:
@@ -168,7 +172,9 @@ class TestInstallation:
 
     def test_a_missing_onnxruntime(self, monkeypatch: pytest.MonkeyPatch, unconditional_model: Path) -> None:
         monkeypatch.setitem(sys.modules, "onnxruntime", None)  # makes its import fail
-        with pytest.raises(mnistgen.DeviceError, match="cannot be imported.*pip install --force-reinstall onnxruntime"):
+        with pytest.raises(
+            mnistgen.DeviceError, match=r"cannot be imported.*pip install --force-reinstall onnxruntime"
+        ):
             mnistgen.Generator(unconditional_model)
 
 
@@ -202,4 +208,3 @@ def test_nothing_but_session_imports_onnxruntime() -> None:
     for path in Path(session.__file__).parent.rglob("*.py"):
         if path.name != "session.py":
             assert "import onnxruntime" not in path.read_text(), path
-

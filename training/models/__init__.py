@@ -3,20 +3,21 @@
 A new family is one file beside this one and one row in the table; a new variant of a family is a preset.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from torch import nn
 
 from training.models.conv import ConvDiscriminator, ConvGenerator
 from training.models.mlp import MLPDiscriminator, MLPGenerator
+from training.models.network import GeneratorNetwork
 
 
 class Architecture(NamedTuple):
     """The two players. Generators map latents (N, D) to images (N, 1, 28, 28), discriminators images to scores (N,)."""
 
-    generator: type[nn.Module]
-    discriminator: type[nn.Module]
+    generator: Callable[..., GeneratorNetwork]
+    discriminator: Callable[..., nn.Module]
 
 
 ARCHITECTURES: dict[str, Architecture] = {
@@ -25,7 +26,7 @@ ARCHITECTURES: dict[str, Architecture] = {
 }
 
 
-def build_generator(architecture: str, latent_dim: int, options: Mapping[str, Any]) -> nn.Module:
+def build_generator(architecture: str, latent_dim: int, options: Mapping[str, Any]) -> GeneratorNetwork:
     """The generator of an architecture, freshly initialised from torch's global random state."""
     return ARCHITECTURES[architecture].generator(latent_dim=latent_dim, **options)
 

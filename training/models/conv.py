@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from training.models.activations import ACTIVATIONS, IMAGE_RANGES
 from training.models.initialisation import INITIALISATIONS
+from training.models.network import GeneratorNetwork
 
 # One row of a stack: channels out, kernel, stride, padding.
 Layer = tuple[int, int, int, int]
@@ -37,7 +38,7 @@ def convolutions(
     return nn.Sequential(*layers)
 
 
-class ConvGenerator(nn.Module):
+class ConvGenerator(GeneratorNetwork):
     """Latents to images through transposed convolutions, with batch norm after all but the last."""
 
     def __init__(
@@ -64,17 +65,16 @@ class ConvGenerator(nn.Module):
         self.image_range = IMAGE_RANGES[final]
 
     def forward(self, latents: Tensor) -> Tensor:
-        """latents (N, D) float -> images (N, 1, 28, 28) float32 in `image_range`."""
+        """Latents (N, D) float -> images (N, 1, 28, 28) float32 in `image_range`."""
         columns = latents[:, :, None, None]  # (N, D) -> (N, D, 1, 1)
-        return self.final(self.layers(columns).float())  # -> (N, 1, 28, 28), float32 also under autocast
+        images: Tensor = self.final(self.layers(columns).float())  # -> (N, 1, 28, 28), float32 also under autocast
+        return images
 
 
 class ConvDiscriminator(nn.Module):
     """Images to scores through strided convolutions, with batch norm after all but the first and the last."""
 
-    def __init__(
-        self, *, layers: Sequence[Layer], activation: str, final: str, bias: bool, init: str
-    ) -> None:
+    def __init__(self, *, layers: Sequence[Layer], activation: str, final: str, bias: bool, init: str) -> None:
         super().__init__()
         self.layers = convolutions(
             1, layers, transposed=False, activation=activation, bias=bias, normalised=range(1, len(layers) - 1)
@@ -83,7 +83,8 @@ class ConvDiscriminator(nn.Module):
         self.final = ACTIVATIONS[final]()
 
     def forward(self, images: Tensor) -> Tensor:
-        """images (N, 1, 28, 28) -> scores (N,) float32: probabilities after a sigmoid, else logits."""
+        """Images (N, 1, 28, 28) -> scores (N,) float32: probabilities after a sigmoid, else logits."""
         logits = self.layers(images).flatten()  # (N, 1, 1, 1) -> (N,)
         # A sigmoid in bfloat16 rounds everything past 0.996 to 1, and its logarithm's gradient to nothing.
-        return self.final(logits.float())
+        scores: Tensor = self.final(logits.float())
+        return scores

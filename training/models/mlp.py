@@ -4,11 +4,13 @@ Source: I. Goodfellow et al., "Generative Adversarial Nets", 2014 (arXiv:1406.26
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import Tensor, nn
 
 from training.models.activations import ACTIVATIONS, IMAGE_RANGES
 from training.models.initialisation import INITIALISATIONS
+from training.models.network import GeneratorNetwork
 
 PIXELS = 28 * 28
 
@@ -18,7 +20,7 @@ def perceptron(
 ) -> nn.Sequential:
     """Linear layers from sizes[0] to sizes[-1]; normalisation, activation and dropout between, nothing at the end."""
     layers: list[nn.Module] = []
-    for inputs, outputs in zip(sizes[:-2], sizes[1:-1], strict=True):
+    for inputs, outputs in pairwise(sizes[:-1]):
         layers.append(nn.Linear(inputs, outputs))
         if batch_norm:
             layers.append(nn.BatchNorm1d(outputs))
@@ -28,7 +30,7 @@ def perceptron(
     return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))
 
 
-class MLPGenerator(nn.Module):
+class MLPGenerator(GeneratorNetwork):
     """Latents to images through fully connected layers."""
 
     def __init__(
@@ -40,16 +42,19 @@ class MLPGenerator(nn.Module):
         final: str,
         init: str,
         batch_norm: bool = False,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.layers = perceptron((latent_dim, *widths, PIXELS), activation=activation, batch_norm=batch_norm)
+        self.layers = perceptron(
+            (latent_dim, *widths, PIXELS), activation=activation, batch_norm=batch_norm, dropout=dropout
+        )
         INITIALISATIONS[init](self.layers)
         self.final = ACTIVATIONS[final]()
         self.image_range = IMAGE_RANGES[final]
 
     def forward(self, latents: Tensor) -> Tensor:
-        """latents (N, D) float -> images (N, 1, 28, 28) float32 in `image_range`."""
-        pixels = self.final(self.layers(latents).float())  # (N, D) -> (N, 784), float32 also under autocast
+        """Latents (N, D) float -> images (N, 1, 28, 28) float32 in `image_range`."""
+        pixels: Tensor = self.final(self.layers(latents).float())  # (N, D) -> (N, 784), float32 also under autocast
         return pixels.reshape(-1, 1, 28, 28)
 
 
@@ -63,7 +68,8 @@ class MLPDiscriminator(nn.Module):
         self.final = ACTIVATIONS[final]()
 
     def forward(self, images: Tensor) -> Tensor:
-        """images (N, 1, 28, 28) -> scores (N,) float32: probabilities after a sigmoid, else logits."""
+        """Images (N, 1, 28, 28) -> scores (N,) float32: probabilities after a sigmoid, else logits."""
         logits = self.layers(images.flatten(1))  # (N, 784) -> (N, 1)
         # A sigmoid in bfloat16 rounds everything past 0.996 to 1, and its logarithm's gradient to nothing.
-        return self.final(logits.float()).flatten()
+        scores: Tensor = self.final(logits.float())
+        return scores.flatten()

@@ -1,0 +1,165 @@
+"""Export: what PyTorch computes is what users get, or nothing is written."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx.numpy_helper
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+import export.to_onnx
+import export.to_torchscript
+import mnistgen
+from export import build as building
+from export.build import build, load_generator
+from export.errors import ExportError
+from export.wrapper import ExportedGenerator, count_multiply_adds
+from mnistgen.catalog import MODELS
+from mnistgen.latents import draw
+from tests.training.small import ROOT, SMALL
+from training import checkpoint as checkpoints
+from training.checkpoint import Checkpoint, Header
+from training.models import build_generator
+from training.presets import PRESETS, Preset
+
+WEIGHTS = ROOT / "training" / "weights"
+
+
+def untrained(preset: Preset) -> Checkpoint:
+    """A checkpoint of a fresh generator, its batch norm with statistics that folding must not lose."""
+    torch.manual_seed(0)
+    generator = build_generator(preset.architecture, preset.latent_dim, preset.generator)
+    for layer in generator.layers:
+        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+            layer.running_mean = torch.empty_like(layer.weight.detach()).uniform_(-1, 1)
+            layer.running_var = torch.empty_like(layer.weight.detach()).uniform_(0.1, 3)
+            nn.init.uniform_(layer.weight, 0.5, 2)
+            nn.init.uniform_(layer.bias, -1, 1)
+    header = Header(preset=preset, step=12, data_sha256="ab", device="cpu", precision="float32", threads=1)
+    return Checkpoint(header, {f"generator.{name}": value for name, value in generator.state_dict().items()})
+
+
+@pytest.mark.parametrize("preset", SMALL.values(), ids=SMALL)
+def test_every_preset_exports(preset: Preset, tmp_path: Path) -> None:
+    checkpoint = untrained(preset)
+    card = build(checkpoint, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["card.json", "model.onnx", "model.torchscript.pt"]
+    generator = mnistgen.Generator(tmp_path)
+    assert generator.card == card
+    assert (card.name, card.steps, card.seed, card.conditional) == (preset.name, 12, 1, False)
+    original = build_generator(preset.architecture, preset.latent_dim, preset.generator)
+    original.load_state_dict(checkpoint.part("generator"))
+    assert card.parameters == sum(value.numel() for value in original.parameters())
+
+    latents, _ = draw(1, 0, 50, preset.latent_dim)
+    with torch.no_grad():
+        low, high = original.image_range
+        expected = ((original.eval()(torch.from_numpy(latents)).squeeze(1) - low) / (high - low) * 255).numpy()
+    assert np.abs(generator.decode(latents) - expected).max() < 3  # grey levels; half-precision weights move a few
+
+
+def test_the_graph_keeps_its_promises(tmp_path: Path) -> None:
+    card = build(untrained(SMALL["conv"]), tmp_path)
+    model = onnx.load(tmp_path / "model.onnx")
+    operators = {node.op_type for node in model.graph.node}
+    assert "BatchNormalization" not in operators
+    assert {onnx.TensorProto.DataType.Name(weight.data_type) for weight in model.graph.initializer} >= {"FLOAT16"}
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    fields = card.to_dict()
+    assert metadata == {
+        key: value if isinstance(value, str) else json.dumps(value)
+        for key, value in json.loads(json.dumps(fields)).items()
+        if key not in ("sha256", "schema", "quality")
+    } | {"schema": "1"}
+    assert str(ROOT).encode() not in (tmp_path / "model.onnx").read_bytes()
+
+
+def test_torchscript_has_the_same_signature(tmp_path: Path) -> None:
+    build(untrained(SMALL["mlp"]), tmp_path)
+    script = torch.jit.load(tmp_path / "model.torchscript.pt")
+    latents, _ = draw(1, 0, 9, 100)
+    images = script(torch.from_numpy(latents))
+    assert (tuple(images.shape), images.dtype) == ((9, 28, 28), torch.float32)
+    decoded = mnistgen.Generator(tmp_path).decode(latents)
+    assert np.abs(images.numpy() * 255 - decoded).max() < 1
+
+
+def test_multiply_adds_of_an_mlp(tmp_path: Path) -> None:
+    generator = load_generator(untrained(PRESETS["mlp"]))
+    assert count_multiply_adds(generator, 100) == 100 * 256 + 256 * 512 + 512 * 1024 + 1024 * 784
+
+
+class TestRefusals:
+    def test_another_result_in_onnx(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        to_onnx = export.to_onnx.to_onnx
+
+        def tampered(generator: ExportedGenerator, latent_dim: int, metadata: dict[str, str]) -> onnx.ModelProto:
+            model = to_onnx(generator, latent_dim, metadata)
+            for weight in model.graph.initializer:
+                if weight.data_type == onnx.TensorProto.FLOAT16:
+                    values = onnx.numpy_helper.to_array(weight) * np.float16(1.01)
+                    weight.CopyFrom(onnx.numpy_helper.from_array(values, weight.name))
+            return model
+
+        monkeypatch.setattr(building, "to_onnx", tampered)
+        with pytest.raises(ExportError, match="onnxruntime and PyTorch differ by"):
+            build(untrained(SMALL["mlp"]), tmp_path)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_another_result_in_torchscript(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        other = load_generator(untrained(SMALL["mlp-relu"]))
+        to_torchscript = export.to_torchscript.to_torchscript
+        monkeypatch.setattr(building, "to_torchscript", lambda generator, dim: to_torchscript(other, dim))
+        with pytest.raises(ExportError, match="TorchScript and PyTorch differ by"):
+            build(untrained(SMALL["mlp"]), tmp_path)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_weights_of_another_preset(self, tmp_path: Path) -> None:
+        checkpoint = untrained(SMALL["mlp"])
+        header = dataclasses.replace(checkpoint.header, preset=PRESETS["mlp"])
+        with pytest.raises(ExportError, match="the weights do not fit preset mlp"):
+            build(Checkpoint(header, checkpoint.tensors), tmp_path)
+
+    @pytest.mark.parametrize("source", ["nothing", "README.md"])
+    def test_the_script_says_it_in_one_line(self, source: str, tmp_path: Path) -> None:
+        command = [sys.executable, "export/export.py", source, "--out", str(tmp_path / "out")]
+        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        assert result.returncode == 1
+        assert result.stderr.startswith(f"export.py: {source}: ")
+        assert result.stderr.count("\n") == 1
+        assert not (tmp_path / "out").exists()
+
+
+class TestBundled:
+    """The models that ship are what this repository's own weights export to."""
+
+    def test_every_preset_is_bundled(self) -> None:
+        assert set(mnistgen.models()) == set(PRESETS) == {path.stem for path in WEIGHTS.iterdir()}
+
+    @pytest.mark.parametrize("name", PRESETS)
+    def test_export_makes_the_bundled_model(self, name: str, tmp_path: Path) -> None:
+        weights = checkpoints.read(WEIGHTS / f"{name}.safetensors")
+        assert weights.header.preset == PRESETS[name]
+        assert weights.header.step == PRESETS[name].epochs * (60_000 // PRESETS[name].batch_size)
+        card = build(weights, tmp_path)
+        bundled = mnistgen.models()[name]
+        moving: Any = {"sha256": "", "versions": {}, "quality": None}  # other library versions may write other bytes
+        assert dataclasses.replace(card, **moving) == dataclasses.replace(bundled, **moving)
+        first, second = (_weights(path / "model.onnx") for path in (tmp_path, MODELS / name))
+        assert first.keys() == second.keys()
+        for key, value in first.items():
+            assert np.array_equal(value, second[key]), key
+        images = [mnistgen.generate(20, seed=1, model=model).astype(int) for model in (tmp_path, name)]
+        assert np.abs(images[0] - images[1]).max() <= 1
+
+
+def _weights(path: Path) -> dict[str, NDArray[Any]]:
+    return {weight.name: onnx.numpy_helper.to_array(weight) for weight in onnx.load(path).graph.initializer}

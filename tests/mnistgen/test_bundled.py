@@ -1,0 +1,63 @@
+"""Recorded references: the digits that the bundled models drew when they were released.
+
+python -m tests.mnistgen.test_bundled records them anew, after a model was trained again.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import mnistgen
+from mnistgen.latents import draw
+from tests.conftest import Outcome
+
+REFERENCES = Path(__file__).resolve().parents[1] / "references"
+COUNT, SEED, START = 16, 1, 1000
+bundled = pytest.mark.parametrize("name", mnistgen.models())
+
+
+def assert_near(images: NDArray[np.uint8], name: str) -> None:
+    reference = np.load(REFERENCES / f"{name}.npy")
+    assert images.shape == reference.shape
+    assert np.abs(images.astype(int) - reference).max() <= 1
+
+
+@bundled
+@pytest.mark.parametrize("threads", [1, 2])
+def test_sample(name: str, threads: int) -> None:
+    assert_near(mnistgen.Generator(name, threads=threads).sample(COUNT, seed=SEED, start=START), name)
+
+
+@bundled
+def test_every_other_way_in(name: str, run_cli: Callable[..., Outcome], tmp_path: Path) -> None:
+    generator = mnistgen.Generator(Path(mnistgen.__file__).parent / "models" / name)
+    latents, _ = draw(SEED, START, COUNT, generator.card.latent_dim)
+    assert_near(generator.decode(latents), name)
+    assert_near(np.concatenate(list(generator.stream(COUNT, seed=SEED, start=START, batch_size=5))), name)
+    assert_near(mnistgen.generate(COUNT, seed=SEED, start=START, model=name), name)
+    assert_near(mnistgen.generate(START + COUNT, seed=SEED, model=name)[START:], name)
+    out = tmp_path / "digits.npy"
+    assert run_cli("sample", "--model", name, "--n", START + COUNT, "--seed", SEED, "--out", out).code == 0
+    assert_near(np.load(out)[START:], name)
+
+
+@bundled
+def test_digits_look_like_mnist_and_differ(name: str) -> None:
+    """Ink and spread of 500 digits, against those of MNIST's training images: mean 0.131, mean deviation 0.20."""
+    images = mnistgen.generate(500, seed=2, model=name) / 255
+    assert 0.08 < images.mean() < 0.18
+    assert images.std(axis=0).mean() > 0.14
+    assert (images < 0.05).mean() > 0.6
+
+
+def record() -> None:
+    """Write the references."""
+    for name in mnistgen.models():
+        np.save(REFERENCES / f"{name}.npy", mnistgen.generate(COUNT, seed=SEED, start=START, model=name))
+
+
+if __name__ == "__main__":
+    record()

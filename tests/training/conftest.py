@@ -1,0 +1,27 @@
+"""Small presets and a few hundred real digits."""
+
+import pytest
+import torch
+
+from tests.training.small import DATA, FILES, SMALL
+from training.compute import Compute, choose, make_deterministic
+from training.data import Digits, load_digits
+from training.presets import Preset
+
+
+@pytest.fixture(scope="session")
+def compute() -> Compute:
+    chosen = choose("cpu", threads=1)
+    make_deterministic(chosen)
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def digits() -> Digits:
+    return load_digits(DATA, torch.device("cpu"), FILES)
+
+
+@pytest.fixture(params=["conv", "mlp-dropout", "mlp"])
+def preset(request: pytest.FixtureRequest) -> Preset:
+    """A preset of each kind, cut down to seconds."""
+    return SMALL[request.param]

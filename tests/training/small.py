@@ -1,0 +1,70 @@
+"""The presets cut down to seconds, and train.py on them: python -m tests.training.small train.py's arguments.
+
+KILL_AT_STEP and KILL_AT_SYNC make the process kill itself, as a power cut would, inside the half of a step or inside
+the writing of a file that they count to.
+"""
+
+import dataclasses
+import os
+import runpy
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from training import data, presets
+from training.compute import Compute
+from training.data import IdxFile
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT / "tests" / "data"
+FILES = (
+    IdxFile(
+        "train-images-idx3-ubyte",
+        (512, 28, 28),
+        "dc15d0b5d1b0c2e3735e17f364421a17ca95485dfe2e28bf4e8cc1c45b02bb2f",
+    ),
+    IdxFile("train-labels-idx1-ubyte", (512,), "ac62e054281959338268df783398afca3e2244b1de6612e7140bd02995181396"),
+    IdxFile(
+        "t10k-images-idx3-ubyte", (128, 28, 28), "022774e58a01fb2ee972c185d7e21dc96c313c6e97ea90beae35218adf180639"
+    ),
+    IdxFile("t10k-labels-idx1-ubyte", (128,), "4bdb12c540d94f88aadd74e4761a3bf248918aa98b8df780700bfb8de529c7d6"),
+)
+
+_INTERVALS: dict[str, Any] = {
+    "batch_size": 64,  # eight steps an epoch
+    "epochs": 2,
+    "log_every": 2,
+    "sample_every": 4,
+    "sample_unit": "step",
+    "checkpoint_every": 3,
+}
+_NARROW: dict[str, Any] = {
+    "conv": {"layers": ((16, 7, 1, 0), (8, 4, 2, 1), (1, 4, 2, 1))},
+    "mlp": {"widths": (16, 32)},
+}
+SMALL = {
+    name: dataclasses.replace(preset, **_INTERVALS, generator={**preset.generator, **_NARROW[preset.architecture]})
+    for name, preset in presets.PRESETS.items()
+}
+
+
+def _kill_after(count: int, function: Callable[..., Any]) -> Callable[..., Any]:
+    calls = 0
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == count:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*arguments, **options)
+
+    return counted
+
+
+if __name__ == "__main__":
+    presets.PRESETS.update(SMALL)
+    data.load_digits.__defaults__ = (FILES,)
+    Compute.autocast = _kill_after(int(os.environ.get("KILL_AT_STEP", "0")), Compute.autocast)  # type: ignore[method-assign]
+    os.fsync = _kill_after(int(os.environ.get("KILL_AT_SYNC", "0")), os.fsync)
+    runpy.run_path(str(ROOT / "training" / "train.py"), run_name="__main__")

@@ -1,0 +1,148 @@
+"""train.py as its users run it: whole runs, kills, resumes and refusals."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import mnistgen
+from tests.training.small import DATA, ROOT, SMALL
+from training import checkpoint as checkpoints
+
+METRICS = ("step", "epoch", "discriminator_loss", "generator_loss", "real_score", "fake_score", "images_per_second")
+
+
+def train(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tests.training.small", *map(str, arguments), "--data", str(DATA)]
+    settings = os.environ | {"OMP_NUM_THREADS": "1"} | environment
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=settings)
+
+
+def refused(*arguments: object) -> str:
+    result = train(*arguments)
+    assert result.returncode == 1
+    assert result.stderr.startswith("train.py: "), result.stderr
+    assert "Traceback" not in result.stderr
+    return result.stderr
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole small run of `conv`."""
+    run = tmp_path_factory.mktemp("runs") / "conv"
+    result = train("--preset", "conv", "--out", run)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[0].startswith("conv: 2 epochs, seed 1, on cpu, ")
+    assert result.stdout.splitlines()[-1] == f"Sample from it: mnistgen sample --model {run / 'export'} --out grid.png"
+    assert "step 16/16 epoch 2: loss D " in result.stdout
+    return run
+
+
+class TestRunDirectory:
+    def test_preset(self, finished: Path) -> None:
+        assert json.loads((finished / "preset.json").read_text())["name"] == "conv"
+
+    def test_metrics(self, finished: Path) -> None:
+        lines = [json.loads(line) for line in (finished / "metrics.jsonl").read_text().splitlines()]
+        assert [line["step"] for line in lines] == [2, 3, 4, 6, 8, 9, 10, 12, 14, 15, 16]
+        for line in lines:
+            assert set(line) == set(METRICS)
+            assert 0 < line["fake_score"] < 1
+            assert line["images_per_second"] > 0
+
+    def test_pictures(self, finished: Path) -> None:
+        samples = sorted((finished / "samples").iterdir())
+        assert [path.name for path in samples] == [f"{step:07d}.png" for step in (4, 8, 12, 16)]
+        with Image.open(finished / "progress.gif") as progress:
+            assert (progress.n_frames, progress.size) == (4, (320, 320))  # type: ignore[attr-defined]
+        with Image.open(finished / "losses.png") as losses:
+            assert losses.size[0] > 500
+
+    def test_the_last_two_checkpoints_are_kept(self, finished: Path) -> None:
+        assert sorted(path.stem for path in (finished / "checkpoints").iterdir()) == ["0000015", "0000016"]
+
+    def test_the_export_can_be_sampled(self, finished: Path) -> None:
+        generator = mnistgen.Generator(finished / "export")
+        assert generator.card.steps == 16
+        assert generator.sample(3, seed=1).shape == (3, 28, 28)
+
+
+def test_killed_anywhere_and_resumed_it_ends_with_the_same_bits(finished: Path, tmp_path: Path) -> None:
+    run = tmp_path / "conv"
+    # Each is killed in the middle: of the first steps (before any checkpoint), of a step, of writing a checkpoint.
+    assert train("--preset", "conv", "--out", run, KILL_AT_STEP="4").returncode == -signal.SIGKILL
+    shutil.rmtree(run)  # nothing to resume yet
+    assert train("--preset", "conv", "--out", run, KILL_AT_STEP="10").returncode == -signal.SIGKILL
+    assert train("--resume", run, KILL_AT_STEP="3").returncode == -signal.SIGKILL
+    assert train("--resume", run, KILL_AT_SYNC="5").returncode == -signal.SIGKILL
+    assert train("--resume", run).returncode == 0
+    expected = checkpoints.read(finished / "checkpoints" / "0000016.safetensors")
+    resumed = checkpoints.read(run / "checkpoints" / "0000016.safetensors")
+    assert resumed.tensors.keys() == expected.tensors.keys()
+    for name, value in expected.tensors.items():
+        assert value.numpy().tobytes() == resumed.tensors[name].numpy().tobytes(), name
+    timeless = [
+        [{key: value for key, value in json.loads(line).items() if key != "images_per_second"} for line in lines]
+        for lines in ((path / "metrics.jsonl").read_text().splitlines() for path in (finished, run))
+    ]
+    assert timeless[0] == timeless[1]
+    for path in (finished / "samples").iterdir():
+        assert path.read_bytes() == (run / "samples" / path.name).read_bytes()
+
+
+def test_more_epochs_go_on_where_the_run_ended(finished: Path, tmp_path: Path) -> None:
+    run = tmp_path / "conv"
+    shutil.copytree(finished, run)
+    assert train("--resume", run, "--epochs", 3).returncode == 0
+    assert mnistgen.Generator(run / "export").card.steps == 24
+
+
+def test_dry_run_prints_the_preset_and_writes_nothing(tmp_path: Path) -> None:
+    result = train("--preset", "mlp", "--epochs", 7, "--seed", 0, "--dry-run", "--out", tmp_path / "run")
+    printed = json.loads(result.stdout)
+    assert (printed["name"], printed["epochs"], printed["seed"]) == ("mlp", 7, 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+class TestRefusals:
+    def test_presets(self) -> None:
+        assert "no preset 'dcgn': did you mean dcgan?" in refused("--preset", "dcgn")
+        assert "which preset? --preset dcgan | mlp" in refused()
+        assert "epochs: expected 1 or more, got 0" in refused("--preset", "mlp", "--epochs", 0)
+        assert "device: expected one of auto, cpu, cuda, got 'tpu'" in refused("--preset", "mlp", "--device", "tpu")
+
+    def test_an_existing_run_is_not_overwritten(self, finished: Path) -> None:
+        before = {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
+        assert f"is not empty; go on with --resume {finished}" in refused("--preset", "mlp", "--out", finished)
+        assert "trains preset conv, not mlp" in refused("--resume", finished, "--preset", "mlp")
+        assert "has seed 1, not 5" in refused("--resume", finished, "--seed", 5)
+        assert before == {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
+
+    def test_a_corrupt_checkpoint(self, finished: Path, tmp_path: Path) -> None:
+        run = tmp_path / "conv"
+        shutil.copytree(finished, run)
+        path = run / "checkpoints" / "0000016.safetensors"
+        path.write_bytes(path.read_bytes()[:-100])
+        before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+        assert f"{path}: not a whole safetensors file" in refused("--resume", run)
+        assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+
+    def test_a_preset_that_does_not_match(self, finished: Path, tmp_path: Path) -> None:
+        run = tmp_path / "conv"
+        shutil.copytree(finished, run)
+        fields = json.loads((run / "preset.json").read_text()) | {"learning_rate": 0.5}
+        (run / "preset.json").write_text(json.dumps(fields))
+        assert "trained with learning_rate 0.0002, the preset says 0.5" in refused("--resume", run)
+
+    def test_not_a_run(self, tmp_path: Path) -> None:
+        assert f"{tmp_path} is not a run directory" in refused("--resume", tmp_path)
+
+
+def test_small_presets_are_the_real_ones_but_for_size() -> None:
+    assert set(SMALL) == {"dcgan", "mlp", "mlp-relu", "mlp-dropout", "conv", "mlp-bn"}

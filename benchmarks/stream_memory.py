@@ -1,0 +1,33 @@
+"""Memory of a long stream: python -m benchmarks.stream_memory [N] [MODEL].
+
+How far the process's peak memory grows, from the first digit that the session drew to the last of the stream.
+"""
+
+import resource
+import sys
+import time
+
+from mnistgen import Generator
+
+
+def peak() -> float:
+    """The largest memory this process has had, in MB (Linux counts in KiB, macOS in bytes)."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+def main(count: str = "10000000", model: str = "mlp") -> None:
+    """Stream and print the growth."""
+    n = int(count)
+    generator = Generator(model)
+    generator.sample(1, seed=1)
+    before = peak()
+    start = time.perf_counter()
+    drawn = sum(len(batch) for batch in generator.stream(n, seed=1))
+    rate = drawn / (time.perf_counter() - start)
+    print(f"{drawn:,} digits from {model}: peak {before:.0f} MB -> {peak():.0f} MB, {peak() - before:.0f} MB more")
+    print(f"(all at once they would be {n * 784 / 1e6:,.0f} MB; {rate:,.0f} images/s)")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,40 @@
+"""Images a second: python -m benchmarks.throughput [MODEL] [N].
+
+`Generator(MODEL).sample(N)` against onnxruntime alone, on the same graph, with as many threads, with latents made
+beforehand and nothing done with the result. Its batch is the best of several, so that the comparison is a fair one.
+"""
+
+import sys
+
+from benchmarks.timing import medians, show
+from mnistgen import Generator
+from mnistgen.catalog import find
+from mnistgen.latents import draw
+
+BATCHES = (64, 128, 256, 1024)
+
+
+def main(model: str = "mlp", count: str = "100000") -> None:
+    """Measure and print the ratio."""
+    n = int(count)
+    generator = Generator(model)
+    latents, _ = draw(1, 0, n, generator.card.latent_dim)
+    import onnxruntime  # after mnistgen's session has switched telemetry off
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = generator.threads
+    session = onnxruntime.InferenceSession(find(model).onnx, options, providers=["CPUExecutionProvider"])
+
+    def alone(batch: int) -> None:
+        for start in range(0, n, batch):
+            session.run(["images"], {"latents": latents[start : start + batch]})
+
+    contestants = {f"onnxruntime alone, batches of {batch}": lambda batch=batch: alone(batch) for batch in BATCHES}
+    seconds = medians(contestants | {"mnistgen": lambda: generator.sample(n, seed=1)}, rounds=5)
+    ours = seconds["mnistgen"]
+    best = min(value for name, value in seconds.items() if name != "mnistgen")
+    show(f"{n:,} digits from {model}, {generator.threads} threads", seconds, best / ours, "at least 0.85")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

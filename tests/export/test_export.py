@@ -78,13 +78,14 @@ def test_the_graph_keeps_its_promises(tmp_path: Path) -> None:
         key: value if isinstance(value, str) else json.dumps(value)
         for key, value in json.loads(json.dumps(fields)).items()
         if key not in ("sha256", "schema", "quality")
-    } | {"schema": "1"}
+    }
     assert str(ROOT).encode() not in (tmp_path / "model.onnx").read_bytes()
 
 
 def test_torchscript_has_the_same_signature(tmp_path: Path) -> None:
     build(untrained(SMALL["mlp"]), tmp_path)
-    script = torch.jit.load(tmp_path / "model.torchscript.pt")
+    with pytest.warns(FutureWarning, match=r"torch\.jit\.load"):  # kept by PyTorch, no longer advised
+        script = torch.jit.load(tmp_path / "model.torchscript.pt")
     latents, _ = draw(1, 0, 9, 100)
     images = script(torch.from_numpy(latents))
     assert (tuple(images.shape), images.dtype) == ((9, 28, 28), torch.float32)

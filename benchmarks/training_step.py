@@ -15,7 +15,6 @@ from training.losses import LOSSES
 from training.players import build_players
 from training.presets import PRESETS, Preset
 
-
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -125,22 +126,28 @@ def info(
     if as_json:
         print(json.dumps(card, indent=2))
         return
-    width = max(map(len, card))
-    for name, value in card.items():
-        print(f"{name:{width}}  {_text(value)}")
+    for line in _lines(card):
+        print(line)
+
+
+def _lines(fields: dict[str, Any], indent: str = "") -> Iterator[str]:
+    """A card as aligned lines, what is nested below its name."""
+    width = max(map(len, fields), default=0)
+    for name, value in fields.items():
+        if isinstance(value, dict):
+            yield f"{indent}{name}"
+            yield from _lines(value, f"{indent}  ")
+        else:
+            yield f"{indent}{name:{width}}  {_text(value)}"
 
 
 def _text(value: Any) -> str:
-    """A value of a card on one line."""
+    """A value of a card, for people."""
     if value is None:
         return "not measured"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {item}" for key, item in value.items())
-    return str(value)
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def main() -> None:

@@ -1,10 +1,7 @@
 """Generator: a model, ready to sample."""
 
-import logging
-import operator
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, SupportsIndex, overload
 
@@ -12,11 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mnistgen.card import ModelCard
-from mnistgen.catalog import DEFAULT_MODEL, find, models
+from mnistgen.catalog import DEFAULT_MODEL, find
+from mnistgen.checks import Request, checked_classes, checked_latents, checked_request, one_hot, whole_number
 from mnistgen.cpus import usable_cpus
 from mnistgen.errors import InputError
 from mnistgen.images import to_uint8
-from mnistgen.latents import INDICES, SEEDS, draw, fresh_seed
+from mnistgen.latents import INDICES, draw
 from mnistgen.session import OnnxSession, Session
 
 Float32 = NDArray[np.float32]
@@ -25,8 +23,6 @@ UInt8 = NDArray[np.uint8]
 
 CHUNK = 128  # digits that the network sees at once: memory stays flat, and the weights still pay for their trip
 STREAM_BATCH = 1024
-
-log = logging.getLogger("mnistgen")
 
 
 class Labelled(NamedTuple):
@@ -57,7 +53,7 @@ class Generator:
     ) -> None:
         self._directory = find(model)
         self._asked = device
-        self._threads = usable_cpus() if threads is None else _whole("threads", threads, 1, 1024)
+        self._threads = usable_cpus() if threads is None else whole_number("threads", threads, 1, 1024)
         self._open_session = open_session
         self._opened = (os.getpid(), self._open())
 
@@ -123,7 +119,7 @@ class Generator:
         Raises InputError for n below 1, a seed outside 0 to 2**64 - 1, start below 0 or past 2**63, and for a digit or
         labels asked of an unconditional model.
         """
-        request = self._request(n, digit, seed, start, return_labels)
+        request = checked_request(self.card, n, digit, seed, start, return_labels)
         try:
             images = np.empty((request.count, 28, 28), np.uint8)
             labels = np.empty(request.count if return_labels else 0, np.int64)
@@ -176,8 +172,8 @@ class Generator:
 
         Every batch has batch_size digits, the last what remains. Raises as `sample` does, at the call.
         """
-        size = _whole("batch_size", batch_size, 1, INDICES)
-        request = self._request(n, digit, seed, start, return_labels)
+        size = whole_number("batch_size", batch_size, 1, INDICES)
+        request = checked_request(self.card, n, digit, seed, start, return_labels)
         ends = range(0, request.count, size)
 
         def batches() -> Iterator[Any]:
@@ -194,8 +190,8 @@ class Generator:
         A class-conditional model also wants labels: whole numbers (N,), 0 to 9, or mixtures float (N, 10) whose rows
         sum to 1. Raises InputError for anything else, with what was expected and what came.
         """
-        latents = self._checked_latents(latents)
-        classes = self._checked_classes(labels, len(latents))
+        latents = checked_latents(self.card, latents)
+        classes = checked_classes(self.card, labels, len(latents))
         images = np.empty((len(latents), 28, 28), np.uint8)
         for first in range(0, len(latents), CHUNK):
             part = slice(first, first + CHUNK)
@@ -215,99 +211,13 @@ class Generator:
     def _open(self) -> Session:
         return self._open_session(self._directory, self._asked, self._threads)
 
-    def _request(
-        self,
-        n: SupportsIndex,
-        digit: SupportsIndex | None,
-        seed: SupportsIndex | None,
-        start: SupportsIndex,
-        return_labels: bool,
-    ) -> "_Request":
-        """Check the arguments of sample and stream."""
-        count = _whole("n", n, 1, INDICES)
-        first = _whole("start", start, 0, INDICES - count)
-        label = None if digit is None else _whole("digit", digit, 0, 9)
-        if not self.card.conditional and (label is not None or return_labels):
-            conditional = [name for name, card in models().items() if card.conditional]
-            what = "labels" if label is None else f"digit {label}"
-            raise InputError(
-                f"{what}: model {self.card.name} is unconditional and draws whatever digit comes; "
-                f"class-conditional models: {', '.join(conditional) or 'none is bundled'}"
-            )
-        if seed is None:
-            number = fresh_seed()
-            log.info("seed %d", number)
-        else:
-            number = _whole("seed", seed, 0, SEEDS - 1)
-        return _Request(count, number, first, label)
-
-    def _chunk(self, request: "_Request", first: int, count: int) -> tuple[UInt8, Int64]:
+    def _chunk(self, request: Request, first: int, count: int) -> tuple[UInt8, Int64]:
         latents, labels = draw(request.seed, request.start + first, count, self.card.latent_dim)
         if request.digit is not None:
             labels = np.full(count, request.digit, np.int64)
-        classes = _one_hot(labels) if self.card.conditional else None
+        classes = one_hot(labels) if self.card.conditional else None
         return to_uint8(self._session.run(latents, classes)), labels
-
-    def _checked_latents(self, latents: Float32) -> Float32:
-        expected = f"latents: expected finite float32 (N, {self.card.latent_dim})"
-        if not isinstance(latents, np.ndarray):
-            raise InputError(f"{expected}, got {type(latents).__name__}")
-        if latents.dtype != np.float32 or latents.ndim != 2 or latents.shape[1] != self.card.latent_dim:
-            raise InputError(f"{expected}, got {latents.dtype} {latents.shape}")
-        if not np.isfinite(latents).all():
-            raise InputError(f"{expected}, got {int((~np.isfinite(latents)).sum())} NaN or infinite values")
-        return np.ascontiguousarray(latents)
-
-    def _checked_classes(self, labels: ArrayLike | None, count: int) -> Float32 | None:
-        if not self.card.conditional:
-            if labels is not None:
-                raise InputError(f"labels: model {self.card.name} is unconditional and takes none")
-            return None
-        expected = (
-            f"labels: expected whole numbers ({count},) from 0 to 9, or mixtures ({count}, 10) whose rows sum to 1"
-        )
-        if labels is None:
-            raise InputError(f"{expected}, got none")
-        array = np.asarray(labels)
-        if array.dtype.kind in "iu" and array.shape == (count,):
-            if count and not 0 <= array.min() <= array.max() <= 9:
-                raise InputError(f"{expected}, got values from {array.min()} to {array.max()}")
-            return _one_hot(array.astype(np.int64))
-        if array.dtype.kind == "f" and array.shape == (count, 10):
-            if not np.allclose(array.sum(axis=1), 1, atol=1e-3):  # false for NaN too
-                raise InputError(f"{expected}, got rows that sum to other values")
-            return np.ascontiguousarray(array, np.float32)
-        raise InputError(f"{expected}, got {array.dtype} {array.shape}")
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """A checked range of a seed's digits."""
-
-    count: int
-    seed: int
-    start: int
-    digit: int | None
 
 
 def _reopen(path: Path, device: str, threads: int, open_session: Callable[..., Session]) -> Generator:
     return Generator(path, device=device, threads=threads, open_session=open_session)
-
-
-def _one_hot(labels: Int64) -> Float32:
-    """Labels int64 (N,) -> float32 (N, 10)."""
-    return np.eye(10, dtype=np.float32)[labels]
-
-
-def _whole(name: str, value: SupportsIndex, low: int, high: int) -> int:
-    """The whole number from low to high, or InputError. True and False are no numbers here."""
-    expected = f"{low} to {high}" if high < 1000 else f"{low} or more"
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = low - 1
-    if number > high >= 1000:
-        expected = f"at most {high}"
-    if not low <= number <= high or isinstance(value, bool | np.bool_):
-        raise InputError(f"{name}: expected a whole number, {expected}, got {value!r}")
-    return number

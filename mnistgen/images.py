@@ -16,7 +16,8 @@ UInt8 = NDArray[np.uint8]
 
 
 def to_uint8(images: Float32) -> UInt8:
-    """Images in [0, 1], any shape, rounded to 0-255; the input is used as scratch space."""
+    """Images, any shape, clipped to [0, 1] and rounded to 0-255; the input is used as scratch space."""
+    np.clip(images, 0, 1, out=images)
     np.multiply(images, np.float32(255), out=images)
     np.add(images, np.float32(0.5), out=images)
     return images.astype(np.uint8)

@@ -23,6 +23,7 @@ Float32 = NDArray[np.float32]
 DEVICES = ("auto", "cpu", "cuda")
 CUDA = "CUDAExecutionProvider"
 CPU = "CPUExecutionProvider"
+CUDA_OPTIONS = {"use_tf32": "0"}  # its 10 bits of mantissa would move pixels by more than a grey level
 FATAL = 4  # onnxruntime's severity: errors reach the user as exceptions, not as log lines too
 
 # The names in the graph.
@@ -84,7 +85,7 @@ def _try_cuda(onnxruntime: ModuleType, directory: ModelDirectory, options: Any) 
     """A session that did end up on CUDA, or None and why it did not."""
     try:
         onnxruntime.preload_dlls()  # finds the CUDA libraries of the nvidia-* packages
-        session = _open(onnxruntime, directory, options, [CUDA, CPU])
+        session = _open(onnxruntime, directory, options, [(CUDA, CUDA_OPTIONS), CPU])
     except (ModelError, OSError) as error:
         return None, str(error)
     if session.get_providers()[0] == CUDA:
@@ -92,7 +93,7 @@ def _try_cuda(onnxruntime: ModuleType, directory: ModelDirectory, options: Any) 
     return None, "onnxruntime could not load CUDA or cuDNN and fell back to the CPU"
 
 
-def _open(onnxruntime: ModuleType, directory: ModelDirectory, options: Any, providers: list[str]) -> Any:
+def _open(onnxruntime: ModuleType, directory: ModelDirectory, options: Any, providers: list[Any]) -> Any:
     try:
         # From the path and not from bytes, so that external data is looked for beside the model and nowhere else.
         return onnxruntime.InferenceSession(str(directory.onnx), options, providers=providers)

@@ -70,10 +70,9 @@ def _draw(bounds: tuple[float, float], like: Tensor) -> Tensor:
     return torch.empty_like(like).uniform_(low, high)
 
 
-_SMOOTHED = {"real_targets": (0.8, 1.0), "fake_targets": (0.0, 0.2)}
-
 LOSSES: dict[str, Callable[[], Loss]] = {
     "bce": lambda: BinaryCrossEntropy(logits=False),
-    "bce-smoothed": lambda: BinaryCrossEntropy(logits=False, **_SMOOTHED),
-    "bce-with-logits-smoothed": lambda: BinaryCrossEntropy(logits=True, **_SMOOTHED),
+    "bce-with-logits-smoothed": lambda: BinaryCrossEntropy(
+        logits=True, real_targets=(0.8, 1.0), fake_targets=(0.0, 0.2)
+    ),
 }

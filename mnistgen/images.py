@@ -14,6 +14,9 @@ from mnistgen.errors import InputError
 Float32 = NDArray[np.float32]
 UInt8 = NDArray[np.uint8]
 
+MARGIN = 2  # pixels of paper on every side of a digit in a grid
+CELL = 28 + 2 * MARGIN
+
 
 def to_uint8(images: Float32) -> UInt8:
     """Images, any shape, clipped to [0, 1] and rounded to 0-255; the input is used as scratch space."""
@@ -36,9 +39,9 @@ def grid(images: UInt8, columns: int | None = None, scale: int = 1) -> UInt8:
             raise InputError(f"{name}: expected 1 or more, got {value}")
     columns = min(columns, len(images))
     rows = math.ceil(len(images) / columns)
-    cells = np.zeros((rows * columns, 32, 32), np.uint8)
-    cells[: len(images), 2:30, 2:30] = images
-    picture = cells.reshape(rows, columns, 32, 32).swapaxes(1, 2).reshape(rows * 32, columns * 32)
+    cells = np.zeros((rows * columns, CELL, CELL), np.uint8)
+    cells[: len(images), MARGIN:-MARGIN, MARGIN:-MARGIN] = images
+    picture = cells.reshape(rows, columns, CELL, CELL).swapaxes(1, 2).reshape(rows * CELL, columns * CELL)
     return picture.repeat(scale, axis=0).repeat(scale, axis=1)
 
 

@@ -6,6 +6,8 @@ RUN/
 ├── samples/         STEP.png, the same latents each time
 ├── losses.png       both losses and both scores over the steps
 ├── progress.gif     the samples, one after the other
+├── strip.png        ten of their digits after 1, 5, 10, 15, … grids, and at last
+├── final.png        digits of the exported model, drawn by the runtime
 ├── checkpoints/     STEP.safetensors, the last two
 └── export/          model.onnx, model.torchscript.pt, card.json
 """
@@ -18,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from mnistgen.files import whole_file
-from mnistgen.images import UInt8, grid, write_png
+from mnistgen.images import CELL, UInt8, grid, write_png
 from training.checkpoint import Checkpoint, write
 from training.errors import CheckpointError, TrainingError
 from training.presets import Preset, from_json, to_json
@@ -119,6 +121,21 @@ class RunDirectory:
         durations = [GIF_FRAME_MS] * (len(frames) - 1) + [2000]
         with whole_file(self.path / "progress.gif") as file:
             frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
+
+    def draw_strip(self) -> None:
+        """strip.png: the first row of the first, fifth, tenth, ... and last grid, from top to bottom."""
+        paths = self._sample_paths()
+        rows = []
+        for index in sorted({0, *range(4, len(paths), 5), len(paths) - 1}):
+            with Image.open(paths[index]) as picture:
+                rows.append(np.asarray(picture)[:CELL])
+        with whole_file(self.path / "strip.png") as file:
+            write_png(file, np.concatenate(rows))
+
+    def save_final(self, images: UInt8) -> None:
+        """final.png, a grid of images (N, 28, 28)."""
+        with whole_file(self.path / "final.png") as file:
+            write_png(file, grid(images))
 
     def draw_losses(self) -> None:
         """losses.png: both losses above, both scores below, over the steps."""

@@ -12,11 +12,12 @@ from tqdm import tqdm
 
 from export.build import build
 from export.errors import ExportError
+from mnistgen import Generator
 from training import checkpoint as checkpoints
 from training.compute import choose, make_deterministic
 from training.data import load_digits
 from training.errors import TrainingError
-from training.loop import train
+from training.loop import GRID_SIZE, train
 from training.presets import PRESETS, Preset, change, resolve, to_json
 from training.run_directory import RunDirectory
 
@@ -59,7 +60,9 @@ def main(
         last = train(chosen, digits, run, compute, start=start, report=Reporter(start.header.step if start else 0))
         run.draw_losses()
         run.draw_progress()
+        run.draw_strip()
         build(last, run.export)
+        run.save_final(Generator(run.export, device="cpu").sample(GRID_SIZE, seed=chosen.seed))
     except (TrainingError, ExportError) as error:
         sys.exit(f"train.py: {error}")
     except OSError as error:
@@ -102,10 +105,14 @@ class Reporter:
         if self.bar is None:
             self.bar = tqdm(total=steps, initial=self.done, unit="step", disable=not sys.stderr.isatty())
         self.bar.update(1)
-        if metrics is None:
-            return
+        if metrics is not None:
+            self._show(step, steps, metrics)
+        if step == steps:
+            self.bar.close()
+
+    def _show(self, step: int, steps: int, metrics: dict[str, float]) -> None:
         line = "loss D {discriminator_loss:.3f} G {generator_loss:.3f}, real {real_score:.2f} fake {fake_score:.2f}"
-        if not self.bar.disable:
+        if self.bar is not None and not self.bar.disable:
             self.bar.set_postfix_str(line.format(**metrics))
         else:
             rate = f"{metrics['images_per_second']:,.0f} images/s"

@@ -61,6 +61,10 @@ class TestRunDirectory:
         assert [path.name for path in samples] == [f"{step:07d}.png" for step in (4, 8, 12, 16)]
         with Image.open(finished / "progress.gif") as progress:
             assert (progress.n_frames, progress.size) == (4, (320, 320))  # type: ignore[attr-defined]
+        with Image.open(finished / "strip.png") as strip:
+            assert strip.size == (320, 2 * 32)
+        with Image.open(finished / "final.png") as final:
+            assert final.size == (320, 320)
         with Image.open(finished / "losses.png") as losses:
             assert losses.size[0] > 500
 

@@ -9,7 +9,7 @@ Source: J. Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011
 
 import functools
 import secrets
-from statistics import NormalDist
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ Int64 = NDArray[np.int64]
 SEEDS = 2**64  # seeds are 0 to SEEDS - 1
 INDICES = 2**63  # and a seed's digits 0 to INDICES - 1
 LEVELS = 2**16  # quantiles that a latent can take
+UPPER_QUANTILES = Path(__file__).with_name("normal_quantiles.npy")  # float32 (32768,)
 WORDS_PER_COUNT = 4  # 64-bit words that Philox 4x64 makes of one count
 
 
@@ -39,9 +40,11 @@ def draw(seed: int, start: int, count: int, latent_dim: int) -> tuple[Float32, I
 
 @functools.cache
 def normal_quantiles() -> Float32:
-    """float32 (65536,): the normal quantiles at (k + 1/2) / 65536, from -4.32 to 4.32."""
-    quantile = NormalDist().inv_cdf
-    upper = np.fromiter((quantile((k + 0.5) / LEVELS) for k in range(LEVELS // 2, LEVELS)), np.float32)
+    """float32 (65536,): the normal quantiles at (k + 1/2) / 65536, from -4.32 to 4.32.
+
+    The upper half is read from a file, so that no machine's logarithm has a say in its bits.
+    """
+    upper = np.load(UPPER_QUANTILES)
     table = np.concatenate([-upper[::-1], upper])
     table.flags.writeable = False
     return table

@@ -6,8 +6,8 @@ left alone where the user set it.
 
 import ctypes
 import importlib
-import importlib.metadata
 import os
+import sys
 import warnings
 import weakref
 from types import ModuleType
@@ -133,19 +133,21 @@ def _list(signature: dict[str, str]) -> str:
 
 def _import_onnxruntime() -> ModuleType:
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    conflict = installation_conflict()
     try:
         onnxruntime = importlib.import_module("onnxruntime")
     except ImportError as error:
-        mend = conflict or "Install it: pip install --force-reinstall onnxruntime"
+        mend = installation_conflict() or "Install it: pip install --force-reinstall onnxruntime"
         raise DeviceError(f"onnxruntime cannot be imported ({error}). {mend}") from None
-    if conflict:
+    if conflict := installation_conflict():
         warnings.warn(conflict, RuntimeWarning, stacklevel=4)
     return onnxruntime
 
 
 def installation_conflict() -> str | None:
     """What is wrong when onnxruntime and onnxruntime-gpu are both installed, and the commands that mend it."""
+    # A look at the folders first: importlib.metadata takes longer to import than a model to open.
+    if not any(name.startswith("onnxruntime_gpu-") for folder in sys.path for name in _names(folder)):
+        return None
     if not (_installed("onnxruntime") and _installed("onnxruntime-gpu")):
         return None
     return (
@@ -162,7 +164,16 @@ def _cuda_mend() -> str:
     return 'Run: pip uninstall -y onnxruntime && pip install "onnxruntime-gpu[cuda,cudnn]"; or use device="cpu"'
 
 
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder or ".")  # noqa: PTH208 - pathlib would make objects of all
+    except OSError:
+        return []
+
+
 def _installed(distribution: str) -> bool:
+    import importlib.metadata
+
     try:
         importlib.metadata.distribution(distribution)
     except importlib.metadata.PackageNotFoundError:

@@ -73,6 +73,14 @@ def unconditional_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_model(tmp_path_factory.mktemp("unconditional"), conditional=False)
 
 
+def install(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Make a distribution look installed, beside the real ones."""
+    info = folder / f"{name.replace('-', '_')}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    monkeypatch.syspath_prepend(folder)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a command ended."""

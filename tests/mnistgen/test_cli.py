@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import mnistgen
-from tests.conftest import Outcome
+from tests.conftest import Outcome, install
 
 RunCli = Callable[..., Outcome]
 
@@ -214,9 +214,7 @@ def test_version(run_cli: RunCli) -> None:
 def test_two_onnxruntimes_are_one_line(
     run_cli: RunCli, conditional_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import importlib.metadata
-
-    monkeypatch.setattr(importlib.metadata, "distribution", lambda _: object())
+    install(tmp_path, monkeypatch, "onnxruntime-gpu")
     with monkeypatch.context() as context:
         context.setattr("warnings.filters", [])  # as outside of pytest
         outcome = sample(run_cli, conditional_model, "--out", tmp_path / "grid.png")

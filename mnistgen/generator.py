@@ -21,7 +21,9 @@ Float32 = NDArray[np.float32]
 Int64 = NDArray[np.int64]
 UInt8 = NDArray[np.uint8]
 
-CHUNK = 128  # digits that the network sees at once: memory stays flat, and the weights still pay for their trip
+# The network sees so many digits at once that its threads are worth waking, and so few that memory stays flat.
+CHUNK_WORK = 1_500_000_000  # multiply-adds
+CHUNK_LIMITS = (32, 1024)  # digits
 STREAM_BATCH = 1024
 
 
@@ -55,6 +57,7 @@ class Generator:
         self._asked = device
         self._threads = usable_cpus() if threads is None else whole_number("threads", threads, 1, 1024)
         self._open_session = open_session
+        self._chunk_size = chunk_size(self._directory.card)
         self._opened = (os.getpid(), self._open())
 
     def __repr__(self) -> str:
@@ -127,8 +130,8 @@ class Generator:
             raise InputError(
                 f"n: {request.count:,} digits do not fit in memory; take them in turn from stream()"
             ) from None
-        for first in range(0, request.count, CHUNK):
-            part = slice(first, min(first + CHUNK, request.count))
+        for first in range(0, request.count, self._chunk_size):
+            part = slice(first, min(first + self._chunk_size, request.count))
             images[part], drawn = self._chunk(request, first, part.stop - first)
             if return_labels:
                 labels[part] = drawn
@@ -193,8 +196,8 @@ class Generator:
         latents = checked_latents(self.card, latents)
         classes = checked_classes(self.card, labels, len(latents))
         images = np.empty((len(latents), 28, 28), np.uint8)
-        for first in range(0, len(latents), CHUNK):
-            part = slice(first, first + CHUNK)
+        for first in range(0, len(latents), self._chunk_size):
+            part = slice(first, first + self._chunk_size)
             images[part] = to_uint8(self._session.run(latents[part], None if classes is None else classes[part]))
         return images
 
@@ -217,6 +220,12 @@ class Generator:
             labels = np.full(count, request.digit, np.int64)
         classes = one_hot(labels) if self.card.conditional else None
         return to_uint8(self._session.run(latents, classes)), labels
+
+
+def chunk_size(card: ModelCard) -> int:
+    """How many digits a model's network sees at once."""
+    low, high = CHUNK_LIMITS
+    return max(low, min(high, CHUNK_WORK // max(1, card.multiply_adds)))
 
 
 def _reopen(path: Path, device: str, threads: int, open_session: Callable[..., Session]) -> Generator:

@@ -35,7 +35,7 @@ def draw(seed: int, start: int, count: int, latent_dim: int) -> tuple[Float32, I
     words = stream.random_raw(count * counts * WORDS_PER_COUNT).reshape(count, -1)
     levels = words[:, :latent_words].astype("<u8", order="C").view("<u2")[:, :latent_dim]
     labels = (words[:, latent_words] >> np.uint64(32)) * np.uint64(10) >> np.uint64(32)
-    return normal_quantiles()[levels], labels.astype(np.int64)
+    return normal_quantiles().take(levels), labels.astype(np.int64)
 
 
 @functools.cache

@@ -1,5 +1,6 @@
 """Generator: what it draws, what it refuses, and that it survives threads, forks and pickles."""
 
+import dataclasses
 import multiprocessing
 import os
 import pickle
@@ -17,10 +18,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import mnistgen
-from mnistgen.generator import CHUNK
+from mnistgen.generator import chunk_size
 from mnistgen.latents import draw
 
 Float32 = NDArray[np.float32]
+CHUNK = 64  # of the small models
 
 
 def near(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> bool:
@@ -268,6 +270,14 @@ for child_samples in (True, False):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
 """
         subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+def test_heavy_models_run_in_small_chunks(conditional_model: Path) -> None:
+    card = mnistgen.Generator(conditional_model).card
+    sizes = {
+        work: chunk_size(dataclasses.replace(card, multiply_adds=work)) for work in (0, 10**6, 10**7, 10**8, 10**12)
+    }
+    assert sizes == {0: 1024, 10**6: 1024, 10**7: 150, 10**8: 32, 10**12: 32}
 
 
 def test_what_it_says_of_itself(conditional_model: Path) -> None:

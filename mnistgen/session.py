@@ -55,6 +55,7 @@ class OnnxSession:
         # Idle threads sleep instead of spinning: they would take the time of whoever shares the cores.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self.threads = threads
+        self._path = directory.onnx
         self._session = _on_device(onnxruntime, directory, options, device)
         self.device = "cuda" if self._session.get_providers()[0] == CUDA else "cpu"
         _check_signature(directory, self._session)
@@ -63,7 +64,12 @@ class OnnxSession:
     def run(self, latents: Float32, classes: Float32 | None) -> Float32:
         """Latents (N, D), classes (N, 10) or None -> images (N, 28, 28) in [0, 1]; safe in many threads at once."""
         feeds = {LATENTS: latents} if classes is None else {LATENTS: latents, CLASSES: classes}
-        images: Float32 = self._session.run([IMAGES], feeds)[0]
+        try:
+            images: Float32 = self._session.run([IMAGES], feeds)[0]
+        except Exception as error:  # noqa: BLE001 - onnxruntime's exceptions have no other base
+            raise ModelError(f"{self._path}: onnxruntime cannot run it: {_first_line(error)}") from None
+        if images.shape != (len(latents), 28, 28):
+            raise ModelError(f"{self._path}: expected images {(len(latents), 28, 28)}, got {images.shape}")
         return images
 
 
@@ -98,8 +104,11 @@ def _open(onnxruntime: ModuleType, directory: ModelDirectory, options: Any, prov
         # From the path and not from bytes, so that external data is looked for beside the model and nowhere else.
         return onnxruntime.InferenceSession(str(directory.onnx), options, providers=providers)
     except Exception as error:  # noqa: BLE001 - onnxruntime's exceptions have no other base
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise ModelError(f"{directory.onnx}: onnxruntime cannot load it: {lines[0]}") from None
+        raise ModelError(f"{directory.onnx}: onnxruntime cannot load it: {_first_line(error)}") from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _check_signature(directory: ModelDirectory, session: Any) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import onnx
+import onnx.numpy_helper
 import pytest
 from onnx import TensorProto
 
@@ -92,6 +94,19 @@ class TestGraph:
         assert "onnxruntime cannot load it" in load_error(
             write_model(tmp_path / "model", conditional=False, edit=move_out)
         )
+
+    @pytest.mark.parametrize("shape", [[3, 28, 28], [1, -1, 28, 28]])
+    def test_a_graph_that_breaks_its_promise_when_it_runs(self, tmp_path: Path, shape: list[int]) -> None:
+        def reshape(model: onnx.ModelProto) -> None:
+            constant = next(weight for weight in model.graph.initializer if weight.name == "shape")
+            constant.CopyFrom(onnx.numpy_helper.from_array(np.array(shape, np.int64), "shape"))
+            del model.graph.value_info[:]
+
+        write_model(tmp_path, conditional=False, edit=reshape)
+        with pytest.raises(mnistgen.ModelError) as error:
+            mnistgen.Generator(tmp_path).sample(5)
+        assert str(error.value).startswith(f"{tmp_path / 'model.onnx'}: ")
+        assert "\n" not in str(error.value)
 
 
 class TestDevice:

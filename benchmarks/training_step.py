@@ -10,6 +10,7 @@ from itertools import product
 import torch
 
 from benchmarks.timing import medians
+from mnistgen.cpus import usable_cpus
 from training.compute import Compute, Precision, choose
 from training.losses import LOSSES
 from training.players import build_players
@@ -51,18 +52,18 @@ def stepper(preset: Preset, compute: Compute, channels_last: bool) -> Callable[[
 
 def main(*names: str) -> None:
     """Measure and print a table for each preset."""
-    chosen = choose()
     for name in names or ("mlp", "conv", "dcgan"):
         preset = PRESETS[name]
-        threads = (1, 2) if chosen.device.type == "cpu" else (1,)
+        chosen = choose("auto", preset.architecture)
+        threads = sorted({1, usable_cpus()}) if chosen.device.type == "cpu" else [1]
         contestants = {
             f"{precision}, {'channels_last' if last else 'contiguous'}, {count} threads": stepper(
-                preset, choose(chosen.device.type, precision, count), last
+                preset, choose(chosen.device.type, preset.architecture, precision, count), last
             )
             for precision, last, count in product(PRECISIONS, (False, True), threads)
         }
         seconds = medians(contestants, rounds=5)
-        ours = seconds[f"{chosen.precision}, channels_last, {chosen.threads} threads"]
+        ours = seconds[f"{chosen.precision}, channels_last, {min(chosen.threads, threads[-1])} threads"]
         print(f"{name}: chosen {chosen}")
         for label, value in seconds.items():
             print(f"  {label:40} {value * 1e3:8.1f} ms/step  {value / ours:5.2f} x the chosen")

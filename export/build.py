@@ -63,14 +63,15 @@ def build(checkpoint: Checkpoint, out: Path) -> ModelCard:
         "versions": {name: version(name) for name in LIBRARIES},
     }
     metadata = {key: value if isinstance(value, str) else json.dumps(value) for key, value in fields.items()}
-    out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out, prefix=".export-") as folder:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".export-") as folder:
         fresh = Path(folder)
         onnx.save(to_onnx(generator, preset.latent_dim, metadata), fresh / "model.onnx")
         to_torchscript(generator, preset.latent_dim).save(fresh / "model.torchscript.pt")
         verify(generator, fresh, preset.latent_dim)
         card = ModelCard(**fields, sha256=hashlib.sha256((fresh / "model.onnx").read_bytes()).hexdigest())
         card.write(fresh)
+        out.mkdir(exist_ok=True)
         for name in FILES:
             (fresh / name).replace(out / name)
     return card

@@ -4,6 +4,7 @@
 """
 
 import os
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal, TypeVar
@@ -11,6 +12,7 @@ from typing import Literal, TypeVar
 import torch
 from torch import nn
 
+from mnistgen.cpus import usable_cpus
 from training.errors import TrainingError
 
 Precision = Literal["bfloat16", "float32"]
@@ -39,12 +41,20 @@ class Compute:
         return network.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
-def choose(device: str = "auto", precision: Precision | None = None, threads: int | None = None) -> Compute:
+# CPU threads by architecture: convolutions share their work well; an MLP's products are over before threads meet.
+THREADS: dict[str, Callable[[], int]] = {"conv": usable_cpus, "mlp": lambda: 1}
+
+
+def choose(
+    device: str = "auto",
+    architecture: str = "mlp",
+    precision: Precision | None = None,
+    threads: int | None = None,
+) -> Compute:
     """The device asked for and what suits it, unless the caller settles it.
 
-    bfloat16 where the hardware multiplies it (AVX-512 BF16, AMX, CUDA from Ampere on). One CPU thread unless
-    OMP_NUM_THREADS says otherwise: these networks are small, and two runs side by side beat one run on two threads.
-    Raises TrainingError for CUDA where there is none.
+    bfloat16 where the hardware multiplies it (AVX-512 BF16, AMX, CUDA from Ampere on); CPU threads as THREADS says,
+    unless OMP_NUM_THREADS does. Raises TrainingError for CUDA where there is none.
     """
     if device not in DEVICES:
         raise TrainingError(f"device: expected one of {', '.join(DEVICES)}, got {device!r}")
@@ -55,7 +65,7 @@ def choose(device: str = "auto", precision: Precision | None = None, threads: in
     return Compute(
         device=chosen,
         precision=precision or ("bfloat16" if _multiplies_bfloat16(chosen) else "float32"),
-        threads=threads or int(os.environ.get("OMP_NUM_THREADS", "1")),
+        threads=threads or _threads_from_environment() or THREADS[architecture](),
     )
 
 
@@ -64,6 +74,12 @@ def make_deterministic(compute: Compute) -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read by cuBLAS at its first use
     torch.use_deterministic_algorithms(True)
     torch.set_num_threads(compute.threads)
+
+
+def _threads_from_environment() -> int:
+    """OMP_NUM_THREADS, or 0 where it is not set to a number."""
+    text = os.environ.get("OMP_NUM_THREADS", "")
+    return int(text) if text.isdigit() else 0
 
 
 def _multiplies_bfloat16(device: torch.device) -> bool:

@@ -43,9 +43,9 @@ def main(
         if dry_run:
             print(json.dumps(to_json(chosen), indent=2))
             return
-        compute = choose(device)
+        compute = choose(device, chosen.architecture)
         if start:
-            compute = choose(device, **checkpoints.compute_of(start.header, compute.device))
+            compute = choose(device, chosen.architecture, **checkpoints.compute_of(start.header, compute.device))
         make_deterministic(compute)
         digits = load_digits(data, compute.device)
         if start:

@@ -76,12 +76,11 @@ def sample(
     """Draw digits and write them to a file."""
     from mnistgen.formats import Sample, check_target, write, write_grid
     from mnistgen.generator import Generator
+    from mnistgen.images import check_grid
     from mnistgen.latents import fresh_seed
 
     to_stdout = out == "-"
-    for name, value in (("columns", columns), ("scale", scale)):
-        if value is not None and value < 1:
-            raise InputError(f"{name}: expected 1 or more, got {value}")
+    check_grid(columns, scale)
     if to_stdout and sys.stdout.isatty():
         raise InputError("--out -: standard output is a terminal; pipe it into a program, or name a file")
     if not to_stdout:

@@ -32,17 +32,22 @@ def grid(images: UInt8, columns: int | None = None, scale: int = 1) -> UInt8:
     `columns` defaults to the smallest square that holds them; `scale` repeats every pixel in both directions.
     Raises InputError unless columns and scale are 1 or more.
     """
+    check_grid(columns, scale)
     if columns is None:
         columns = math.ceil(math.sqrt(len(images)))
-    for name, value in (("columns", columns), ("scale", scale)):
-        if value < 1:
-            raise InputError(f"{name}: expected 1 or more, got {value}")
     columns = min(columns, len(images))
     rows = math.ceil(len(images) / columns)
     cells = np.zeros((rows * columns, CELL, CELL), np.uint8)
     cells[: len(images), MARGIN:-MARGIN, MARGIN:-MARGIN] = images
     picture = cells.reshape(rows, columns, CELL, CELL).swapaxes(1, 2).reshape(rows * CELL, columns * CELL)
     return picture.repeat(scale, axis=0).repeat(scale, axis=1)
+
+
+def check_grid(columns: int | None, scale: int) -> None:
+    """Raise InputError unless columns, where given, and scale are 1 or more."""
+    for name, value in (("columns", columns), ("scale", scale)):
+        if value is not None and value < 1:
+            raise InputError(f"{name}: expected 1 or more, got {value}")
 
 
 def write_png(file: BinaryIO, picture: UInt8) -> None:

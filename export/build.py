@@ -14,7 +14,7 @@ from export.to_onnx import to_onnx
 from export.to_torchscript import to_torchscript
 from export.verify import verify
 from export.wrapper import ExportedGenerator, count_multiply_adds
-from mnistgen.card import ModelCard
+from mnistgen.card import SCHEMA, ModelCard
 from training.checkpoint import Checkpoint
 from training.models import build_generator
 from training.presets import to_json
@@ -48,6 +48,7 @@ def build(checkpoint: Checkpoint, out: Path) -> ModelCard:
     preset = header.preset
     generator = load_generator(checkpoint)
     fields: dict[str, Any] = {
+        "schema": SCHEMA,
         "name": preset.name,
         "summary": preset.summary,
         "conditional": False,

@@ -9,10 +9,14 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from hypothesis import settings
 from onnx import TensorProto, helper, numpy_helper
 
 from mnistgen.card import ModelCard
 from mnistgen.generator import CHUNK_WORK
+
+settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
+settings.load_profile("untimed")
 
 LATENT_DIM = 10
 NodeEdit = Callable[[onnx.ModelProto], None]

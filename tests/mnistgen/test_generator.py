@@ -50,7 +50,7 @@ class TestSample:
         assert labels.dtype == np.int64
         assert set(labels) == set(range(10))
 
-    @settings(deadline=None, max_examples=40)
+    @settings(max_examples=40)
     @given(
         seed=st.integers(0, 2**64 - 1),
         start=st.integers(0, 2**62),

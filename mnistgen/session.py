@@ -52,8 +52,8 @@ class OnnxSession:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = FATAL
-        # Idle threads sleep instead of spinning: they would take the time of whoever shares the cores.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Threads may spin for work while a run lasts, and sleep between runs: whoever shares the cores needs them.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
         self.threads = threads
         self._path = directory.onnx
         self._session = _on_device(onnxruntime, directory, options, device)

@@ -22,8 +22,8 @@ Int64 = NDArray[np.int64]
 UInt8 = NDArray[np.uint8]
 
 # The network sees so many digits at once that its threads are worth waking, and so few that memory stays flat.
-CHUNK_WORK = 3_000_000_000  # multiply-adds
-CHUNK_LIMITS = (32, 2048)  # digits
+CHUNK_WORK = 1_500_000_000  # multiply-adds
+CHUNK_LIMITS = (32, 1024)  # digits
 STREAM_BATCH = 1024
 
 

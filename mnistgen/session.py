@@ -52,8 +52,6 @@ class OnnxSession:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = FATAL
-        # Threads may spin for work while a run lasts, and sleep between runs: whoever shares the cores needs them.
-        options.add_session_config_entry("session.force_spinning_stop", "1")
         self.threads = threads
         self._path = directory.onnx
         self._session = _on_device(onnxruntime, directory, options, device)

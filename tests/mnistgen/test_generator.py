@@ -277,7 +277,7 @@ def test_heavy_models_run_in_small_chunks(conditional_model: Path) -> None:
     sizes = {
         work: chunk_size(dataclasses.replace(card, multiply_adds=work)) for work in (0, 10**6, 10**7, 10**8, 10**12)
     }
-    assert sizes == {0: 2048, 10**6: 2048, 10**7: 300, 10**8: 32, 10**12: 32}
+    assert sizes == {0: 1024, 10**6: 1024, 10**7: 150, 10**8: 32, 10**12: 32}
 
 
 def test_what_it_says_of_itself(conditional_model: Path) -> None:

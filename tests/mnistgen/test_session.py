@@ -127,9 +127,8 @@ class TestDevice:
             def get_outputs(self) -> list[Any]:
                 return [SimpleNamespace(name="images", type="tensor(float)", shape=["N", 28, 28])]
 
-        options = type("SessionOptions", (), {"add_session_config_entry": lambda *_: None})
         engine = SimpleNamespace(
-            SessionOptions=options,
+            SessionOptions=SimpleNamespace,
             InferenceSession=InferenceSession,
             get_available_providers=lambda: available,
             preload_dlls=lambda: None,

@@ -41,7 +41,8 @@ class Compute:
         return network.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
-# CPU threads by architecture: convolutions share their work well; an MLP's products are over before threads meet.
+# CPU threads by architecture. Convolutions take what is allowed. An MLP's step is a few milliseconds of small products:
+# a second thread gains half of what a second run beside it does, and spins away the other's time where cores are shared.
 THREADS: dict[str, Callable[[], int]] = {"conv": usable_cpus, "mlp": lambda: 1}
 
 

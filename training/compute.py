@@ -41,8 +41,9 @@ class Compute:
         return network.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
-# CPU threads by architecture. Convolutions take what is allowed. An MLP's step is a few milliseconds of small products:
-# a second thread gains half of what a second run beside it does, and spins away the other's time where cores are shared.
+# CPU threads by architecture. Convolutions take all that are allowed. An MLP takes one, though two would make its step
+# half as fast again where nothing else runs: its products are so small that threads mostly wait, and they spin while
+# they wait, at the expense of whatever shares the cores, such as a second run.
 THREADS: dict[str, Callable[[], int]] = {"conv": usable_cpus, "mlp": lambda: 1}
 
 

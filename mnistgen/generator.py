@@ -177,10 +177,9 @@ class Generator:
         """
         size = whole_number("batch_size", batch_size, 1, INDICES)
         request = checked_request(self.card, n, digit, seed, start, return_labels)
-        ends = range(0, request.count, size)
 
         def batches() -> Iterator[Any]:
-            for first in ends:
+            for first in range(0, request.count, size):
                 count = min(size, request.count - first)
                 place = {"digit": digit, "seed": request.seed, "start": request.start + first}
                 yield self.sample(count, **place, return_labels=return_labels)  # type: ignore[call-overload]

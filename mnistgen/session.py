@@ -34,7 +34,6 @@ class Session(Protocol):
     """What the rest of the package asks of an engine, and what a stand-in for tests provides."""
 
     device: str  # in use: "cpu" or "cuda"
-    threads: int
 
     def run(self, latents: Float32, classes: Float32 | None) -> Float32:
         """Latents (N, D), classes (N, 10) or None -> images (N, 28, 28) in [0, 1]."""
@@ -52,7 +51,6 @@ class OnnxSession:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = FATAL
-        self.threads = threads
         self._path = directory.onnx
         self._session = _on_device(onnxruntime, directory, options, device)
         self.device = "cuda" if self._session.get_providers()[0] == CUDA else "cpu"

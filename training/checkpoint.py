@@ -141,6 +141,13 @@ def check_data(checkpoint: Checkpoint, sha256: str) -> None:
         raise CheckpointError(f"the checkpoint was trained on images with SHA-256 {checkpoint.header.data_sha256}")
 
 
+def check_epochs(checkpoint: Checkpoint, preset: Preset, digits: int) -> None:
+    """Refuse to end before the checkpoint. Raises CheckpointError."""
+    done = checkpoint.header.step / (digits // preset.batch_size)
+    if done > preset.epochs:
+        raise CheckpointError(f"epochs: expected at least the {done:g} that are done, got {preset.epochs}")
+
+
 def compute_of(header: Header, device: torch.device) -> dict[str, Any]:
     """What `compute.choose` must keep for the same bits; nothing where the kind of device changed."""
     return {"precision": header.precision, "threads": header.threads} if header.device == device.type else {}

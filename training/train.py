@@ -50,6 +50,7 @@ def main(
         digits = load_digits(data, compute.device)
         if start:
             checkpoints.check_data(start, digits.sha256)
+            checkpoints.check_epochs(start, chosen, len(digits))
             run.save_preset(chosen)
             run.rewind(start.header.step)
         else:
@@ -66,7 +67,7 @@ def main(
     except (TrainingError, ExportError) as error:
         sys.exit(f"train.py: {error}")
     except OSError as error:
-        sys.exit(f"train.py: {error.filename}: {error.strerror}")
+        sys.exit(f"train.py: {error}")
     print(f"Sample from it: mnistgen sample --model {run.export} --out grid.png")
 
 

@@ -80,7 +80,7 @@ class TestSample:
         seen: list[tuple[Float32, Float32 | None]] = []
 
         class Recorder:
-            device, threads = "cpu", 1
+            device = "cpu"
 
             def run(self, latents: Float32, classes: Float32 | None) -> Float32:
                 seen.append((latents, classes))

@@ -144,6 +144,11 @@ class TestRefusals:
         (run / "preset.json").write_text(json.dumps(fields))
         assert "trained with learning_rate 0.0002, the preset says 0.5" in refused("--resume", run)
 
+    def test_fewer_epochs_than_are_done(self, finished: Path) -> None:
+        before = (finished / "preset.json").read_bytes()
+        assert "epochs: expected at least the 2 that are done, got 1" in refused("--resume", finished, "--epochs", 1)
+        assert (finished / "preset.json").read_bytes() == before
+
     def test_not_a_run(self, tmp_path: Path) -> None:
         assert f"{tmp_path} is not a run directory" in refused("--resume", tmp_path)
 

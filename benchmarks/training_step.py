@@ -39,7 +39,7 @@ def stepper(preset: Preset, compute: Compute, channels_last: bool) -> Callable[[
         players.discriminator_optimizer.step()
         players.discriminator.requires_grad_(False)
         with compute.autocast():
-            generator_loss = loss.generator(players.discriminator(fake))
+            generator_loss = loss.generator(players.discriminator(fake), None)
         players.generator_optimizer.zero_grad()
         generator_loss.backward()
         players.generator_optimizer.step()

@@ -15,8 +15,8 @@ from export.to_torchscript import to_torchscript
 from export.verify import verify
 from export.wrapper import ExportedGenerator, count_multiply_adds
 from mnistgen.card import SCHEMA, ModelCard
-from training.checkpoint import Checkpoint
-from training.models import build_generator
+from training.checkpoint import Checkpoint, generator_of
+from training.errors import CheckpointError
 from training.presets import to_json
 
 LIBRARIES = ("torch", "onnx", "onnxscript", "onnxruntime", "numpy")
@@ -26,17 +26,10 @@ FILES = ("model.torchscript.pt", "model.onnx", "card.json")  # in the order that
 
 def load_generator(checkpoint: Checkpoint) -> ExportedGenerator:
     """The generator of a checkpoint behind the contract's signature. Raises ExportError where weights do not fit."""
-    preset = checkpoint.header.preset
-    generator = build_generator(preset.architecture, preset.latent_dim, preset.generator)
-    weights = {
-        name: value.float() if value.is_floating_point() else value
-        for name, value in checkpoint.part("generator").items()
-    }
     try:
-        generator.load_state_dict(weights)
-    except RuntimeError as error:
-        raise ExportError(f"the weights do not fit preset {preset.name}: {error}") from None
-    return ExportedGenerator(generator)
+        return ExportedGenerator(generator_of(checkpoint))
+    except CheckpointError as error:
+        raise ExportError(str(error)) from None
 
 
 def build(checkpoint: Checkpoint, out: Path) -> ModelCard:

@@ -1,11 +1,10 @@
-"""Checkpoints: safetensors with a JSON header, whole or not at all.
+"""Checkpoints: sealed files with a JSON header.
 
 One file holds everything that a run needs to go on to the same bits: both networks, both optimisers, the random
 states, and in its header the preset and the step, from which the position in the epoch follows. The slim weights in
 `training/weights` have the same form with the generator alone.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,14 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 from torch.optim import Adam
 
-from mnistgen.files import whole_file
+from training import sealed
+from training.averaging import measure_batch_norm
 from training.compute import Precision
 from training.errors import CheckpointError, PresetError
+from training.models import build_generator
+from training.models.network import GeneratorNetwork
 from training.players import Players
 from training.presets import Preset, from_json, to_json
 
@@ -95,12 +95,35 @@ def _restore_optimizer(optimizer: Adam, tensors: Mapping[str, Tensor]) -> None:
         }
 
 
+def capture_generator(generator: GeneratorNetwork, header: Header) -> Checkpoint:
+    """The generator as it is given away, alone: what is exported."""
+    tensors = {f"generator.{key}": value.cpu().contiguous() for key, value in generator.state_dict().items()}
+    return Checkpoint(header, tensors)
+
+
+def generator_of(checkpoint: Checkpoint) -> GeneratorNetwork:
+    """The generator that a checkpoint of a run gives away, or that slim weights hold; in evaluation mode, on the CPU.
+
+    Raises CheckpointError where the weights do not fit the preset.
+    """
+    preset = checkpoint.header.preset
+    generator = build_generator(preset.architecture, preset.latent_dim, preset.generator)
+    weights = checkpoint.part("average") or checkpoint.part("generator")
+    try:
+        generator.load_state_dict(
+            {name: value.float() if value.is_floating_point() else value for name, value in weights.items()}
+        )
+    except RuntimeError as error:
+        raise CheckpointError(f"the weights do not fit preset {preset.name}: {error}") from None
+    generator.eval()
+    if checkpoint.part("discriminator"):  # of a run, not slim weights, whose batch norm was measured already
+        measure_batch_norm(generator, preset)
+    return generator
+
+
 def write(path: Path, checkpoint: Checkpoint) -> None:
     """Write the file whole, making its folder where needed."""
-    metadata = {"mnistgen": checkpoint.header.to_json(), "sha256": _digest(checkpoint.tensors)}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as file:
-        file.write(save(dict(checkpoint.tensors), metadata))
+    sealed.write(path, checkpoint.tensors, checkpoint.header.to_json())
 
 
 def read(path: Path) -> Checkpoint:
@@ -109,20 +132,14 @@ def read(path: Path) -> Checkpoint:
     Raises CheckpointError for a file that is missing, cut off, changed, or not one of ours.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-        header = _parse(metadata["mnistgen"])
-        digest = metadata["sha256"]
+        tensors, text = sealed.read(path)
+        return Checkpoint(_parse(text), tensors)
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such checkpoint") from None
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path}: not a whole safetensors file ({error})") from None
+    except sealed.SealError as error:
+        raise CheckpointError(f"{path}: {error}") from None
     except (KeyError, TypeError, ValueError, PresetError) as error:
         raise CheckpointError(f"{path}: not a checkpoint of this version of mnistgen ({error})") from None
-    if _digest(tensors) != digest:
-        raise CheckpointError(f"{path}: the tensors are not those that were written (SHA-256 differs)")
-    return Checkpoint(header, tensors)
 
 
 def check_preset(checkpoint: Checkpoint, preset: Preset) -> None:
@@ -159,13 +176,3 @@ def _parse(text: str) -> Header:
         raise ValueError(f"format is not {FORMAT}")
     fields.pop("torch")
     return Header(**fields | {"preset": from_json(fields["preset"])})
-
-
-def _digest(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 over names, types, shapes and values."""
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        value = tensors[name].contiguous()
-        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
-        digest.update(value.reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()

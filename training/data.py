@@ -1,13 +1,15 @@
-"""The 60,000 training digits of MNIST: found or downloaded, checked, and moved to the device once.
+"""MNIST: found or downloaded, checked, moved to the device once, and split.
 
 Source: Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits", CC BY-SA 3.0.
 """
 
 import hashlib
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 from torchvision.datasets import MNIST
@@ -69,6 +71,14 @@ class Digits:
     def __len__(self) -> int:
         return len(self.images)
 
+    def select(self, indices: Tensor | slice) -> "Digits":
+        """The digits at these indices, int64 (M,), in their order; or those of a slice."""
+        return replace(self, images=self.images[indices], labels=self.labels[indices])
+
+    def counts(self) -> Tensor:
+        """How many there are of each digit, int64 (10,)."""
+        return torch.bincount(self.labels, minlength=10)
+
     def batch(self, indices: Tensor, image_range: tuple[float, float]) -> Tensor:
         """The images at these indices, int64 (N,), as float32 (N, 1, 28, 28) with paper and ink at image_range."""
         low, high = image_range
@@ -76,8 +86,61 @@ class Digits:
         return pixels * ((high - low) / 255) + low
 
 
-def load_digits(root: Path, device: torch.device, files: tuple[IdxFile, ...] = FILES) -> Digits:
-    """The training digits under `root`, laid out as torchvision does (root/MNIST/raw), downloaded where absent.
+@dataclass(frozen=True)
+class Mnist:
+    """The whole data set, and the one split of its training digits that everything here keeps to.
+
+    A tenth of the training digits, `validation`, is held out: checkpoints are chosen by it. `unseen` is a sixth with
+    the test set's share of each digit, the held-out tenth among it, which the evaluation's classifier never sees
+    either; measured against the test set, it is what a fresh draw of real digits looks like. The test set is for
+    reporting alone.
+    """
+
+    train: Digits  # 60,000
+    test: Digits  # 10,000
+
+    @cached_property
+    def validation(self) -> Digits:
+        """The held-out tenth, 6,000 digits."""
+        return self.train.select(self._order[: len(self.train) // 10])
+
+    @cached_property
+    def fitting(self) -> Digits:
+        """The other nine tenths, 54,000 digits, which generators are trained on."""
+        return self.train.select(self._order[len(self.train) // 10 :])
+
+    @cached_property
+    def unseen(self) -> Digits:
+        """10,000 training digits, as many of each digit as the test set has; the held-out tenth is part of them."""
+        return self.train.select(self._order[self._is_unseen])
+
+    @cached_property
+    def seen(self) -> Digits:
+        """The other 50,000, which the evaluation's classifier is trained on."""
+        return self.train.select(self._order[~self._is_unseen])
+
+    @cached_property
+    def _order(self) -> Tensor:
+        """A permutation of the training digits, int64 (60,000,): Philox's bits, which no version of NumPy changes."""
+        keys = np.random.Philox(key=0).random_raw(len(self.train))
+        return torch.from_numpy(np.argsort(keys, kind="stable")).to(self.train.labels.device)
+
+    @cached_property
+    def _is_unseen(self) -> Tensor:
+        """Which of the digits in `_order` are the first of their class, up to the test set's count: bool (60,000,)."""
+        kinds = torch.nn.functional.one_hot(self.train.labels[self._order], 10)
+        rank = (kinds.cumsum(0) * kinds).sum(1)  # 1 for the first of its class
+        return rank <= self._unseen_counts[self.train.labels[self._order]]
+
+    @property
+    def _unseen_counts(self) -> Tensor:
+        """The test set's counts, int64 (10,), scaled to a sixth of the training set."""
+        share = len(self.train) / 6 / len(self.test)
+        return (self.test.counts() * share).round().long()
+
+
+def load_mnist(root: Path, device: torch.device, files: tuple[IdxFile, ...] = FILES) -> Mnist:
+    """The data set under `root`, laid out as torchvision does (root/MNIST/raw), downloaded where absent.
 
     Raises DataError where a file is missing and cannot be downloaded, or is not the file of that name.
     """
@@ -89,8 +152,9 @@ def load_digits(root: Path, device: torch.device, files: tuple[IdxFile, ...] = F
         _check(folder / file.name, file)
     if (legacy := root / "MNIST" / "processed").exists():
         raise DataError(f"{legacy}: a pickled copy that torchvision would prefer to the checked files; remove it")
-    dataset = MNIST(root, train=True)
-    return Digits(dataset.data.to(device), dataset.targets.to(device), files[0].sha256)
+    sets = {images: MNIST(root, train=train) for images, train in ((files[0], True), (files[2], False))}
+    parts = [Digits(part.data.to(device), part.targets.to(device), file.sha256) for file, part in sets.items()]
+    return Mnist(*parts)
 
 
 def _download(root: Path, folder: Path, missing: list[str], files: tuple[IdxFile, ...]) -> None:

@@ -4,7 +4,8 @@ TrainingError
 ├── DataError        the MNIST files are missing, damaged or not MNIST
 ├── PresetError      no such preset, or a value that it cannot take
 ├── CheckpointError  a checkpoint is damaged, or belongs to another preset
-└── DivergedError    a loss became NaN or infinite
+├── DivergedError    a loss became NaN or infinite
+└── EvaluationError  a model cannot be measured: it fails, or there is too little of something
 """
 
 
@@ -26,3 +27,7 @@ class CheckpointError(TrainingError):
 
 class DivergedError(TrainingError):
     """A loss became NaN or infinite."""
+
+
+class EvaluationError(TrainingError):
+    """A model cannot be measured: it fails, or there is too little of something."""

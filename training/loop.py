@@ -1,25 +1,44 @@
-"""The training loop, laid open: discriminator step, generator step, log, samples, checkpoint."""
+"""The training loop, laid open: discriminator step, generator step, average, log, look, samples, checkpoint."""
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mnistgen.images import UInt8, to_uint8
 from training import checkpoint as checkpoints
+from training.averaging import update_average
 from training.compute import Compute
 from training.data import Digits
+from training.distributed import World
 from training.errors import CheckpointError, DivergedError, TrainingError
 from training.losses import LOSSES
-from training.players import Players, build_players, fixed_latents
-from training.presets import Preset
+from training.models.network import GeneratorNetwork
+from training.penalties import PENALTIES
+from training.players import build_players, fixed_latents
+from training.presets import Penalties, Preset
 from training.run_directory import RunDirectory
+from training.schedules import value_at
 
+CHUNK = 500  # digits drawn at once for a look
 GRID_SIZE = 100  # fixed latents that every grid of a run shows
 
 # What the loop reports after each step: the step done, all steps, and a line of metrics when one was written.
 Progress = Callable[[int, int, dict[str, float] | None], None]
+# Generated digits uint8 (N, 28, 28) -> how far they are from real ones that were held out; the lower the better.
+Score = Callable[[UInt8], float]
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How checkpoints are chosen."""
+
+    score: Score
+    samples: int  # generated digits that it takes
 
 
 def train(
@@ -28,22 +47,28 @@ def train(
     run: RunDirectory,
     compute: Compute,
     *,
+    scoring: Scoring | None = None,
     start: checkpoints.Checkpoint | None = None,
+    world: World | None = None,
     report: Progress = lambda step, steps, metrics: None,
 ) -> checkpoints.Checkpoint:
-    """Train a preset on the digits from its beginning, or from `start`, and return the last checkpoint.
+    """Train a preset on the digits from its beginning, or from `start`, and return the generator to give away.
 
-    Changes torch's global random state, from which everything is drawn. Raises DivergedError when a loss is not finite,
-    TrainingError for digits fewer than a batch.
+    That is the one of the lowest score, or without `scoring` the last. In a world of several processes, all call this
+    alike; the first writes the files and scores. Changes torch's global random state, from which everything is drawn.
+
+    Raises DivergedError when a loss is not finite, TrainingError for digits fewer than a batch and for a batch that the
+    processes cannot share.
     """
     batches = len(digits) // preset.batch_size  # each epoch leaves out a few digits, others each time
     if batches == 0:
         raise TrainingError(f"batch_size: expected at most the {len(digits)} digits, got {preset.batch_size}")
     steps = preset.epochs * batches
     loss = LOSSES[preset.loss]()
+    world = world or World()
 
     torch.manual_seed(preset.seed)
-    players = build_players(preset, compute)
+    players = build_players(preset, compute, world)
     step = 0
     if start:
         checkpoints.restore(start, players)
@@ -51,38 +76,50 @@ def train(
     generator, discriminator = players.generator, players.discriminator
     viewed_latents = fixed_latents(preset, GRID_SIZE).to(compute.device)
     sample_interval = preset.sample_every * (batches if preset.sample_unit == "epoch" else 1)
+    score_interval = preset.score_every * batches
+    scores = [line["ratio"] for line in run.read_metrics() if "ratio" in line]  # one for each look so far
     window: list[Tensor] = []  # losses and scores since the last line of metrics, on the device
     window_start = time.perf_counter()
     order = torch.empty(0)
 
-    while step < steps:
+    while step < steps and not is_stale(scores, preset.patience):
+        players.set_rates(preset, step / steps)
+
         # --- data: every epoch has an order of its own, which depends on seed and epoch alone
         epoch, batch = divmod(step, batches)
         if batch == 0 or not len(order):
             order = epoch_order(len(digits), preset.seed, epoch).to(compute.device)
         indices = order[batch * preset.batch_size : (batch + 1) * preset.batch_size]
-        real = digits.batch(indices, generator.image_range)  # (N, 1, 28, 28)
-        latents = torch.randn(preset.batch_size, preset.latent_dim, device=compute.device)
+        real = digits.batch(world.take(indices), generator.image_range)  # (N, 1, 28, 28)
+        latents = world.take(torch.randn(preset.batch_size, preset.latent_dim, device=compute.device))
 
         # --- discriminator: tell real from generated
         with compute.autocast():
             fake = generator(latents)  # (N, D) -> (N, 1, 28, 28)
-            real_scores = discriminator(real)  # -> (N,)
-            fake_scores = discriminator(fake.detach())
+            real_scores = world.gather(discriminator(real))  # -> (N,), of all processes
+            fake_scores = world.gather(discriminator(fake.detach()))
         discriminator_loss = loss.discriminator(real_scores, fake_scores)
+        penalty = penalise(preset.penalties, step, steps, discriminator, real, fake.detach(), world)
         players.discriminator_optimizer.zero_grad()
-        discriminator_loss.backward()
+        (discriminator_loss + penalty).backward()
+        world.sum_gradients(discriminator)
         players.discriminator_optimizer.step()
 
         # --- generator: pass for real; the discriminator's own gradients are not needed
         discriminator.requires_grad_(False)
         with compute.autocast():
-            scores = discriminator(fake)
-        generator_loss = loss.generator(scores)
+            scored = world.gather(discriminator(fake))
+            against = world.gather(discriminator(real)) if loss.paired else None
+        generator_loss = loss.generator(scored, against)
         players.generator_optimizer.zero_grad()
         generator_loss.backward()
+        world.sum_gradients(generator)
         players.generator_optimizer.step()
         discriminator.requires_grad_(True)
+
+        # --- average
+        if players.average is not None and preset.average is not None:
+            update_average(players.average, generator, preset.average, step * preset.batch_size, preset.batch_size)
         step += 1
 
         # --- log: averages since the last line; nothing waits for the device in between
@@ -96,7 +133,8 @@ def train(
                 ]
             )
         )
-        saving = step % preset.checkpoint_every == 0 or step == steps
+        looking = scoring is not None and (step % score_interval == 0 or step == steps)
+        saving = step % preset.checkpoint_every == 0 or step == steps or looking
         metrics = None
         if step % preset.log_every == 0 or saving:
             means = check_finite(torch.stack(window).cpu(), step, run)
@@ -105,27 +143,71 @@ def train(
             names = ("discriminator_loss", "generator_loss", "real_score", "fake_score")
             metrics = {"step": step, "epoch": epoch} | dict(zip(names, means.tolist(), strict=True))
             metrics["images_per_second"] = rate
-            run.append_metrics(metrics)
-            window, window_start = [], now
+            window = []
+
+        # --- look: how far from real digits is what would be given away?
+        header = checkpoints.Header(
+            preset=preset,
+            step=step,
+            data_sha256=digits.sha256,
+            device=compute.device.type,
+            precision=compute.precision,
+            threads=compute.threads,
+        )
+        if looking and scoring is not None and metrics is not None:
+            with players.given_away(preset) as network:
+                ratio = world.tell(lambda: scoring.score(draw(network, preset, scoring.samples)))
+                if world.is_first and ratio < min(scores, default=math.inf):
+                    run.save_best(checkpoints.capture_generator(network, header))
+            scores.append(ratio)
+            metrics["ratio"] = ratio
+
+        if metrics is not None:
+            if world.is_first:
+                run.append_metrics(metrics)
+            window_start = time.perf_counter()
 
         # --- samples: the same latents every time
         if step % sample_interval == 0 or step == steps:
-            run.save_samples(step, view(players, viewed_latents))
+            with players.given_away(preset) as network:
+                samples = view(network, viewed_latents)
+            if world.is_first:
+                run.save_samples(step, samples)
 
         # --- checkpoint
-        if saving:
-            header = checkpoints.Header(
-                preset=preset,
-                step=step,
-                data_sha256=digits.sha256,
-                device=compute.device.type,
-                precision=compute.precision,
-                threads=compute.threads,
-            )
+        if saving and world.is_first:
             run.save_checkpoint(checkpoints.capture(players, header))
         report(step, steps, metrics)
 
-    return checkpoints.read(run.last_checkpoint())
+    world.wait()
+    if scoring is None:
+        last = checkpoints.read(run.last_checkpoint())
+        return checkpoints.capture_generator(checkpoints.generator_of(last), last.header)
+    return checkpoints.read(run.best)
+
+
+def penalise(
+    penalties: Penalties | None,
+    step: int,
+    steps: int,
+    discriminator: nn.Module,
+    real: Tensor,
+    fake: Tensor,
+    world: World,
+) -> Tensor:
+    """The discriminator's weighted penalties at this step, a scalar, float32; 0 where none is due."""
+    total = torch.zeros((), device=real.device)
+    if penalties is None or step % penalties.every:
+        return total
+    weight = value_at(penalties.weight, step / steps) * penalties.every
+    for kind in penalties.kinds:
+        total = total + world.mean(PENALTIES[kind](discriminator, real, fake))
+    return total * weight
+
+
+def is_stale(scores: Sequence[float], patience: int) -> bool:
+    """Whether the last `patience` scores were none of them better than the best before; never for patience 0."""
+    return 0 < patience < len(scores) and min(scores[-patience:]) >= min(scores[:-patience])
 
 
 def epoch_order(count: int, seed: int, epoch: int) -> Tensor:
@@ -147,12 +229,16 @@ def check_finite(window: Tensor, step: int, run: RunDirectory) -> Tensor:
     return window.mean(dim=0)
 
 
+def draw(generator: GeneratorNetwork, preset: Preset, count: int) -> UInt8:
+    """Digits uint8 (count, 28, 28) of latents that depend on the preset's seed alone."""
+    latents = fixed_latents(preset, count).to(next(generator.parameters()).device)
+    return np.concatenate([view(generator, part) for part in latents.split(CHUNK)])
+
+
 @torch.no_grad()
-def view(players: Players, latents: Tensor) -> UInt8:
-    """What users would see of these latents (N, D): uint8 (N, 28, 28), from running statistics, in float32."""
-    generator = players.generator.eval()
+def view(generator: GeneratorNetwork, latents: Tensor) -> UInt8:
+    """What users would see of these latents (N, D): uint8 (N, 28, 28); the generator is in evaluation mode."""
     images = generator(latents)
-    players.generator.train()
     low, high = generator.image_range
     pixels = ((images - low) / (high - low)).squeeze(1)  # (N, 1, 28, 28) -> (N, 28, 28) in [0, 1]
     return to_uint8(pixels.cpu().contiguous().numpy())

@@ -9,6 +9,25 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from training.errors import PresetError
+from training.schedules import Schedule
+from training.schedules import check as check_schedule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Averaging:
+    """An exponential moving average of the generator's weights."""
+
+    half_life: float  # real images after which a weight counts half
+    ramp: float = 0.05  # the half-life is at most this share of the images seen so far
+
+
+@dataclass(frozen=True, kw_only=True)
+class Penalties:
+    """What the discriminator pays beside its loss."""
+
+    kinds: tuple[str, ...]  # rows of PENALTIES
+    weight: Schedule
+    every: int = 1  # steps; the weight is multiplied by it, so that it weighs as much as at every step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,14 +43,28 @@ class Preset:
     latent_dim: int = 100
     epochs: int
     batch_size: int = 128
-    learning_rate: float = 2e-4  # Adam's, for both networks
-    betas: tuple[float, float] = (0.5, 0.999)
+    learning_rate: Schedule = 2e-4  # Adam's, for both networks
+    betas: tuple[float, Schedule] = (0.5, 0.999)
+    penalties: Penalties | None = None
+    average: Averaging | None = None  # of the generator, given away in its place
+    batch_norm_samples: int = 0  # latents on which the generator's batch norm is measured anew; 0: running statistics
+    score_every: int = 1  # epochs, between looks at the held-out digits; the best generator seen is given away
+    patience: int = 0  # looks without a better one after which training stops early; 0: never
     seed: int = 1  # of the bundled model
     log_every: int = 100  # steps
     sample_every: int = 1  # sample_unit
     sample_unit: Literal["step", "epoch"] = "epoch"
     checkpoint_every: int = 1000  # steps
 
+    def __post_init__(self) -> None:
+        """Raises PresetError for schedules that are none."""
+        check_schedule("learning_rate", self.learning_rate)
+        check_schedule("betas", self.betas[1])
+        if self.penalties:
+            check_schedule("penalties", self.penalties.weight)
+
+
+_AVERAGE = Averaging(half_life=20_000)  # chosen: a third of an epoch
 
 _MLP_GENERATOR: dict[str, Any] = {
     "widths": (256, 512, 1024),
@@ -68,8 +101,10 @@ _PRESETS = [
             "init": "dcgan",
         },
         loss="bce",
-        epochs=12,  # chosen
+        epochs=6,  # chosen
         checkpoint_every=100,
+        average=_AVERAGE,
+        batch_norm_samples=4_000,
     ),
     Preset(
         name="mlp",
@@ -80,6 +115,8 @@ _PRESETS = [
         loss="bce-with-logits-smoothed",
         epochs=40,
         sample_every=2,
+        score_every=2,
+        average=_AVERAGE,
     ),
     Preset(
         name="mlp-relu",
@@ -91,6 +128,8 @@ _PRESETS = [
         epochs=40,  # chosen
         betas=(0.0, 0.9),  # chosen: with momentum, ReLU generators collapsed into one image in every run
         sample_every=2,
+        score_every=2,
+        average=_AVERAGE,
     ),
     Preset(
         name="mlp-dropout",
@@ -102,6 +141,8 @@ _PRESETS = [
         epochs=200,
         batch_size=100,
         sample_every=5,
+        score_every=5,
+        average=_AVERAGE,
     ),
     Preset(
         name="conv",
@@ -124,8 +165,10 @@ _PRESETS = [
             "init": "dcgan",  # chosen
         },
         loss="bce",
-        epochs=10,  # chosen
+        epochs=15,  # chosen
         checkpoint_every=250,
+        average=_AVERAGE,
+        batch_norm_samples=4_000,
     ),
     Preset(
         name="mlp-bn",
@@ -137,6 +180,9 @@ _PRESETS = [
         epochs=100,
         sample_every=500,
         sample_unit="step",
+        score_every=5,
+        average=_AVERAGE,
+        batch_norm_samples=10_000,
     ),
 ]
 
@@ -171,10 +217,16 @@ def to_json(preset: Preset) -> dict[str, Any]:
 
 def from_json(fields: Mapping[str, Any]) -> Preset:
     """The preset that `to_json` described. Raises PresetError where the fields are not those of a preset."""
+    values = {key: _frozen(value) for key, value in fields.items()}
     try:
-        return Preset(**{key: _frozen(value) for key, value in fields.items()})
+        values |= {name: kind(**values[name]) for name, kind in _PARTS.items() if values.get(name) is not None}
+        return Preset(**values)
     except TypeError as error:
         raise PresetError(f"not a preset of this version of mnistgen: {error}") from None
+
+
+# Fields of a preset that hold more fields.
+_PARTS: dict[str, type] = {"penalties": Penalties, "average": Averaging}
 
 
 def _plain(value: Any) -> Any:

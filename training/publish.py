@@ -40,9 +40,10 @@ def main(checkpoint: Annotated[Path, typer.Argument(help="A checkpoint of a fini
 
 def slimmed(checkpoint: checkpoints.Checkpoint) -> checkpoints.Checkpoint:
     """The generator alone; matrices as float16, vectors (batch norm's statistics among them) as they are."""
+    whole = checkpoints.capture_generator(checkpoints.generator_of(checkpoint), checkpoint.header)
     tensors = {
-        f"generator.{name}": value.half() if value.is_floating_point() and value.ndim > 1 else value
-        for name, value in checkpoint.part("generator").items()
+        name: value.half() if value.is_floating_point() and value.ndim > 1 else value
+        for name, value in whole.tensors.items()
     }
     return checkpoints.Checkpoint(checkpoint.header, tensors)
 

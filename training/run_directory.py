@@ -9,6 +9,7 @@ RUN/
 ├── strip.png        ten of their digits after 1, 5, 10, 15, … grids, and at last
 ├── final.png        digits of the exported model, drawn by the runtime
 ├── checkpoints/     STEP.safetensors, the last two
+├── best.safetensors the best generator so far, by the held-out digits
 └── export/          model.onnx, model.torchscript.pt, card.json
 """
 
@@ -38,6 +39,7 @@ class RunDirectory:
         self.checkpoints = path / "checkpoints"
         self.samples = path / "samples"
         self.metrics = path / "metrics.jsonl"
+        self.best = path / "best.safetensors"
         self.export = path / "export"
 
     def create(self, preset: Preset) -> None:
@@ -73,6 +75,10 @@ class RunDirectory:
         write(self.checkpoint_path(checkpoint.header.step), checkpoint)
         for old in self._checkpoint_paths()[:-KEPT_CHECKPOINTS]:
             old.unlink()
+
+    def save_best(self, checkpoint: Checkpoint) -> None:
+        """Write best.safetensors, in place of the one before."""
+        write(self.best, checkpoint)
 
     def last_checkpoint(self) -> Path:
         """The newest checkpoint. Raises CheckpointError where there is none."""

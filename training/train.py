@@ -14,10 +14,12 @@ from export.build import build
 from export.errors import ExportError
 from mnistgen import Generator
 from training import checkpoint as checkpoints
-from training.compute import choose, make_deterministic
-from training.data import load_digits
+from training.compute import Compute, choose, make_deterministic
+from training.data import load_mnist
+from training.distributed import World, joined
 from training.errors import TrainingError
-from training.loop import GRID_SIZE, train
+from training.evaluation.yardstick import yardstick
+from training.loop import GRID_SIZE, Scoring, train
 from training.presets import PRESETS, Preset, change, resolve, to_json
 from training.run_directory import RunDirectory
 
@@ -47,28 +49,53 @@ def main(
         if start:
             compute = choose(device, chosen.architecture, **checkpoints.compute_of(start.header, compute.device))
         make_deterministic(compute)
-        digits = load_digits(data, compute.device)
-        if start:
-            checkpoints.check_data(start, digits.sha256)
-            checkpoints.check_epochs(start, chosen, len(digits))
-            run.save_preset(chosen)
-            run.rewind(start.header.step)
-        else:
-            run.create(chosen)
-        print(
-            f"{chosen.name}: {chosen.epochs} epochs, seed {chosen.seed}, on {compute}; writing {run.path}", flush=True
-        )
-        last = train(chosen, digits, run, compute, start=start, report=Reporter(start.header.step if start else 0))
-        run.draw_losses()
-        run.draw_progress()
-        run.draw_strip()
-        build(last, run.export)
-        run.save_final(Generator(run.export, device="cpu").sample(GRID_SIZE, seed=chosen.seed))
+        mnist = load_mnist(data, compute.device)
+        with joined(compute.device) as world:
+            if start:
+                checkpoints.check_data(start, mnist.train.sha256)
+                checkpoints.check_epochs(start, chosen, len(mnist.fitting))
+            if world.is_first:
+                prepare(run, chosen, start)
+                print(describe(chosen, compute, world, run), flush=True)
+            world.wait()
+            real = yardstick(mnist, "quick")
+            best = train(
+                chosen,
+                mnist.fitting,
+                run,
+                compute,
+                scoring=Scoring(real.ratio, samples=len(real.target.images)),
+                start=start,
+                world=world,
+                report=Reporter(start.header.step if start else 0, quiet=not world.is_first),
+            )
+            if world.is_first:
+                run.draw_losses()
+                run.draw_progress()
+                run.draw_strip()
+                build(best, run.export)
+                run.save_final(Generator(run.export, device="cpu").sample(GRID_SIZE, seed=chosen.seed))
+                print(f"The generator of step {best.header.step} came closest to the held-out digits.")
+                print(f"Sample from it: mnistgen sample --model {run.export} --out grid.png")
     except (TrainingError, ExportError) as error:
         sys.exit(f"train.py: {error}")
     except OSError as error:
         sys.exit(f"train.py: {error}")
-    print(f"Sample from it: mnistgen sample --model {run.export} --out grid.png")
+
+
+def prepare(run: RunDirectory, preset: Preset, start: checkpoints.Checkpoint | None) -> None:
+    """Make the run directory, or take it back to the checkpoint that the run goes on from."""
+    if start is None:
+        run.create(preset)
+    else:
+        run.save_preset(preset)
+        run.rewind(start.header.step)
+
+
+def describe(preset: Preset, compute: Compute, world: World, run: RunDirectory) -> str:
+    """The first line of the log."""
+    processes = f" in {world.size} processes" if world.size > 1 else ""
+    return f"{preset.name}: {preset.epochs} epochs, seed {preset.seed}, on {compute}{processes}; writing {run.path}"
 
 
 def plan(
@@ -97,12 +124,15 @@ def plan(
 class Reporter:
     """A progress bar with rate and remaining time on a terminal, plain lines otherwise."""
 
-    def __init__(self, done: int) -> None:
+    def __init__(self, done: int, quiet: bool = False) -> None:
         self.bar: tqdm[NoReturn] | None = None
         self.done = done
+        self.quiet = quiet
 
     def __call__(self, step: int, steps: int, metrics: dict[str, float] | None) -> None:
         """Show that a step is done, and its metrics where there are any."""
+        if self.quiet:
+            return
         if self.bar is None:
             self.bar = tqdm(total=steps, initial=self.done, unit="step", disable=not sys.stderr.isatty())
         self.bar.update(1)
@@ -113,6 +143,8 @@ class Reporter:
 
     def _show(self, step: int, steps: int, metrics: dict[str, float]) -> None:
         line = "loss D {discriminator_loss:.3f} G {generator_loss:.3f}, real {real_score:.2f} fake {fake_score:.2f}"
+        if "ratio" in metrics:
+            line += f", ratio {metrics['ratio']:.2f}"
         if self.bar is not None and not self.bar.disable:
             self.bar.set_postfix_str(line.format(**metrics))
         else:

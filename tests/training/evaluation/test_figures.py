@@ -1,0 +1,87 @@
+"""Estimates and scores: intervals, how they are printed, and their way through JSON."""
+
+import json
+import math
+from typing import Any
+
+import pytest
+
+from training.errors import EvaluationError
+from training.evaluation.figures import ABSENT, FIGURES, Estimate, Scores
+
+SCORES = Scores(
+    name="conv",
+    note="labels by the classifier",
+    figures={key: Estimate(index + 0.5, 0.25) for index, key in enumerate(FIGURES)},
+    class_shares=(Estimate(0.1, 0.01),) * 10,
+    class_ratios=(Estimate(2.0),) * 10,
+    confusion=((7,) * 10,) * 10,
+)
+
+
+class TestEstimate:
+    def test_students_t(self) -> None:
+        # 1, 2, 3: standard deviation 1, two degrees of freedom, t = 4.302653
+        estimate = Estimate.of([1, 2, 3])
+        assert estimate.mean == 2
+        assert estimate.interval == pytest.approx(4.302653 / math.sqrt(3), rel=1e-6)
+
+    def test_one_value_has_no_interval(self) -> None:
+        assert Estimate.of([1.5]) == Estimate(1.5, None)
+
+    def test_equal_values_have_an_interval_of_nothing(self) -> None:
+        assert Estimate.of([2.0, 2.0]) == Estimate(2.0, 0.0)
+
+    @pytest.mark.parametrize("values", [[math.nan], [1.0, math.nan], [1.0, math.inf, -math.inf]])
+    def test_what_cannot_be_measured(self, values: list[float]) -> None:
+        estimate = Estimate.of(values)
+        assert not estimate.known
+        assert estimate.interval is None
+
+    def test_no_values(self) -> None:
+        with pytest.raises(ValueError, match="values: expected 1 or more, got none"):
+            Estimate.of([])
+
+    @pytest.mark.parametrize(
+        ("estimate", "text"),
+        [
+            (Estimate(1.234, 0.056), "1.23 ± 0.06"),
+            (Estimate(0.0), "0.00"),
+            (Estimate(-0.5), "-0.50"),
+            (Estimate(9.994), "9.99"),
+            (Estimate(12.34, 0.5), "12.3 ± 0.5"),
+            (Estimate(1234.5, 40), "1,234 ± 40"),
+            (Estimate(math.nan), ABSENT),
+        ],
+    )
+    def test_text(self, estimate: Estimate, text: str) -> None:
+        assert estimate.text(2) == text
+
+
+def through_json(content: Any) -> Any:
+    return json.loads(json.dumps(content, allow_nan=False))
+
+
+class TestJson:
+    def test_estimate(self) -> None:
+        for estimate in (Estimate(1.5), Estimate(1.5, 0.25)):
+            assert Estimate.from_json(through_json(estimate.to_json())) == estimate
+
+    def test_an_unknown_estimate_is_null(self) -> None:
+        content = through_json(Estimate(math.nan).to_json())
+        assert content == {"mean": None, "interval": None}
+        assert not Estimate.from_json(content).known
+
+    def test_scores(self) -> None:
+        assert Scores.from_json(through_json(SCORES.to_json())) == SCORES
+
+    def test_scores_without_what_does_not_apply(self) -> None:
+        scores = Scores("noise", "", {}, SCORES.class_shares)
+        assert Scores.from_json(through_json(scores.to_json())) == scores
+
+    @pytest.mark.parametrize(
+        "content", [{}, [], {**SCORES.to_json(), "figures": 3}, {**SCORES.to_json(), "confusion": 3}]
+    )
+    def test_what_are_no_scores(self, content: Any) -> None:
+        with pytest.raises(EvaluationError, match="not the scores of a set of digits"):
+            Scores.from_json(content)

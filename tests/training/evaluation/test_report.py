@@ -1,0 +1,152 @@
+"""Reports as text, as Markdown and as files."""
+
+import dataclasses
+import itertools
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from training.evaluation.figures import ABSENT, FIGURES, Estimate, Report, Scores
+from training.evaluation.report import GROUPS, README_FIGURES, markdown, readme_rows, table, write
+
+SHARES = (Estimate(0.1, 0.01),) * 10
+REPORT = Report(
+    form="full",
+    samples=10_000,
+    seeds=(1, 2, 3),
+    references=(
+        Scores("10,000 other training digits", "", {key: Estimate(1.0) for key in FIGURES}, SHARES),
+        Scores("per-pixel Gaussian", "", {"frechet_ratio": Estimate(1234.5)}, SHARES),
+    ),
+    models=(
+        Scores("mlp", "labels by the classifier", {key: Estimate(2.5, 0.25) for key in FIGURES}, SHARES),
+        Scores(
+            "digits|by class",
+            "",
+            {"frechet_ratio": Estimate(math.nan)},
+            SHARES,
+            class_ratios=(*(Estimate(3.5),) * 9, Estimate(math.nan)),
+            confusion=tuple(tuple(900 + asked if asked == read else 0 for read in range(10)) for asked in range(10)),
+        ),
+    ),
+    classifier={"sha256": "c0ffee", "accuracy": 0.9933},
+    data_sha256="da7a",
+    versions={"torch": "2.15"},
+)
+NAMES = [scores.name for scores in (*REPORT.models, *REPORT.references)]
+PICTURES = {"mlp": {"map": "mlp/map.png"}, "digits|by class": {"confusion": "by class/confusion.png"}}
+
+
+def test_every_figure_is_in_one_group() -> None:
+    assert sorted(key for keys in GROUPS.values() for key in keys) == sorted(FIGURES)
+    assert set(README_FIGURES) <= FIGURES.keys()
+
+
+class TestTable:
+    def test_has_every_row_and_figure(self) -> None:
+        text = table(REPORT)
+        for name in NAMES:
+            assert text.count(f"\n{name} ") == len(GROUPS), name
+        for definition in FIGURES.values():
+            assert f" {definition.title} " in text
+
+    def test_is_aligned_and_fits_a_terminal(self) -> None:
+        for block in table(REPORT).split("\n\n")[: len(GROUPS)]:
+            _, header, *rows = block.splitlines()
+            assert {len(row) for row in rows} == {len(header)}
+            assert len(header) <= 110
+
+    def test_absent_and_unknown_figures(self) -> None:
+        distances = table(REPORT).split("\n\n")[0].splitlines()
+        assert distances[3].split()[2:] == [ABSENT] * 4  # "digits|by class": a ratio of NaN, the others absent
+        assert distances[5].split()[2:] == [ABSENT, "1,234", ABSENT, ABSENT]
+
+    def test_notes(self) -> None:
+        assert table(REPORT).endswith("\n\nmlp: labels by the classifier.")
+
+
+class TestMarkdown:
+    def test_says_what_was_measured(self) -> None:
+        text = markdown(REPORT, PICTURES)
+        for part in ("A full evaluation: 10,000 digits", "seeds: 1, 2, 3.", "c0ffee", "99.33 %", "da7a", "torch 2.15"):
+            assert part in text
+
+    def test_defines_every_figure_with_its_source(self) -> None:
+        text = markdown(REPORT, PICTURES)
+        for definition in FIGURES.values():
+            assert definition.meaning in text
+            assert definition.source in text
+
+    def test_tables_are_whole(self) -> None:
+        lines = markdown(REPORT, PICTURES).splitlines()
+        for before, rule in itertools.pairwise(lines):
+            if rule.startswith("| ---"):
+                assert before.count("|") == rule.count("|")
+        for name in ("mlp", r"digits\|by class", "per-pixel Gaussian"):
+            assert sum(line.startswith(f"| {name} |") for line in lines) >= len(GROUPS) + 1
+
+    def test_classes(self) -> None:
+        text = markdown(REPORT, PICTURES)
+        assert "| mlp | " + " | ".join(["10.0"] * 10) + " |" in text
+        assert r"| digits\|by class | " + " | ".join([*["3.50"] * 9, ABSENT]) + " |" in text
+        assert "| asked for 1 | 0 | 901 | 0 |" in text
+
+    def test_pictures_are_linked(self) -> None:
+        text = markdown(REPORT, PICTURES)
+        assert "](mlp/map.png)" in text
+        assert "](by%20class/confusion.png)" in text
+
+    def test_without_models(self) -> None:
+        assert "per-pixel Gaussian" in markdown(dataclasses.replace(REPORT, models=(), seeds=(1,)), {})
+
+
+def test_readme_rows() -> None:
+    lines = readme_rows(REPORT).splitlines()
+    assert len(lines) == 2 + len(NAMES)
+    assert lines[2].startswith("| mlp | 2.50 ± 0.25 | ")
+    assert {line.replace(r"\|", "").count("|") for line in lines} == {len(README_FIGURES) + 2}
+
+
+class TestWrite:
+    def test_both_files(self, tmp_path: Path) -> None:
+        folder = tmp_path / "new" / "folder"
+        write(REPORT, folder, PICTURES)
+        assert sorted(path.name for path in folder.iterdir()) == ["report.json", "report.md"]
+        assert (folder / "report.md").read_text(encoding="utf-8") == markdown(REPORT, PICTURES)
+        content = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        assert content == REPORT.to_json()
+        models = tuple(map(Scores.from_json, content["models"]))
+        assert (models[0], models[1].confusion) == (REPORT.models[0], REPORT.models[1].confusion)
+
+    @pytest.mark.parametrize("failing", [1, 2])
+    def test_a_full_disk_leaves_no_half_of_a_file(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int
+    ) -> None:
+        write(REPORT, tmp_path, PICTURES)
+        old = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+        fsync, calls = os.fsync, 0
+
+        def full(descriptor: int) -> None:
+            nonlocal calls
+            calls += 1
+            if calls == failing:
+                raise OSError("no space left")
+            fsync(descriptor)
+
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="no space left"):
+            write(dataclasses.replace(REPORT, samples=7), tmp_path, {})
+        left = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+        assert left.keys() == old.keys()
+        assert left["report.json"] == old["report.json"]
+        assert (left["report.md"] == old["report.md"]) == (failing == 1)
+
+    def test_numbers_that_json_lacks(self, tmp_path: Path) -> None:
+        classifier: dict[str, Any] = {"sha256": "c0ffee", "accuracy": math.nan}
+        with pytest.raises(ValueError, match="JSON compliant"):
+            write(dataclasses.replace(REPORT, classifier=classifier), tmp_path, {})
+        assert list(tmp_path.iterdir()) == []

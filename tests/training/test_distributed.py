@@ -1,0 +1,159 @@
+"""One run in two processes is the run in one: losses, gradients and statistics; World() alone changes nothing."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from tests.training.processes import CASES, ROOT, Record
+from training.compute import Compute
+from training.distributed import GlobalDropout, World, joined, synchronise
+from training.errors import TrainingError
+
+VARIABLES = ("WORLD_SIZE", "RANK", "LOCAL_RANK")
+CPU = torch.device("cpu")
+# What adding up in another order may change: a share of the value, and where that is nothing but rounding, so much.
+ROUNDING = {torch.float32: (1e-4, 1e-5), torch.float64: (1e-9, 1e-9), torch.bfloat16: (2**-7, 2**-7)}
+
+
+@pytest.fixture(scope="module")
+def of_two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Record, Record]:
+    """What each of two processes recorded of all cases."""
+    out = tmp_path_factory.mktemp("processes")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    settings = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "error"}
+    result = subprocess.run(
+        [*command, "-m", "tests.training.processes", str(out)], cwd=ROOT, capture_output=True, text=True, env=settings
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "done by 2\n"
+    first, second = (load_file(out / f"{rank}.safetensors") for rank in range(2))
+    return first, second
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_two_processes_compute_what_one_does(case: str, of_two: tuple[Record, Record], compute: Compute) -> None:
+    both = {name.removeprefix(f"{case}: "): value for name, value in of_two[0].items() if name.startswith(f"{case}: ")}
+    one = CASES[case](World())
+    assert both.keys() == one.keys()
+    for name, value in one.items():
+        rtol, atol = ROUNDING.get(torch.bfloat16 if "bfloat16" in case else value.dtype, (0, 0))
+        torch.testing.assert_close(both[name], value.detach(), rtol=rtol, atol=atol, msg=f"{name}: {{}}".format)
+
+
+def test_the_processes_stay_the_same_to_the_bit(of_two: tuple[Record, Record]) -> None:
+    first, second = of_two
+    assert first.keys() == second.keys()
+    assert [name for name in first if not torch.equal(first[name], second[name])] == []
+
+
+class TestAlone:
+    def test_tensors_pass_through(self) -> None:
+        world, batch = World(), torch.randn(3, 2)
+        assert world.take(batch) is batch
+        assert world.gather(batch) is batch
+        assert torch.equal(world.mean(batch.mean()), batch.mean())
+        assert torch.equal(world.mean(batch[:, 0]), batch[:, 0].mean())
+        assert world.is_first
+        world.wait()
+
+    def test_networks_stay_as_they_are(self) -> None:
+        linear = nn.Linear(2, 3)
+        network = nn.Sequential(linear, nn.BatchNorm1d(3), nn.Dropout())
+        layers = list(network)
+        synchronise(network, World())
+        assert list(network) == layers
+        network(torch.randn(4, 2)).sum().backward()
+        gradient = linear.weight.grad
+        assert gradient is not None
+        before = gradient.clone()
+        World().sum_gradients(network)
+        assert linear.weight.grad is gradient
+        assert torch.equal(gradient, before)
+
+    @pytest.mark.parametrize("size", [None, "1"])
+    def test_without_torchrun_nothing_is_joined(self, size: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in VARIABLES:
+            monkeypatch.delenv(name, raising=False)
+        if size:
+            monkeypatch.setenv("WORLD_SIZE", size)
+        with joined(CPU) as world:
+            assert world == World()
+            assert not torch.distributed.is_initialized()
+
+
+def test_rows_are_taken_in_the_order_of_the_ranks() -> None:
+    batch = torch.arange(6)
+    assert [World(rank, 3).take(batch).tolist() for rank in range(3)] == [[0, 1], [2, 3], [4, 5]]
+    assert [World(rank, 3).is_first for rank in range(3)] == [True, False, False]
+
+
+def test_a_batch_that_cannot_be_shared_is_refused() -> None:
+    with pytest.raises(TrainingError, match=r"^batch_size: expected a multiple of the 3 processes, got 64$"):
+        World(0, 3).take(torch.zeros(64))
+
+
+def test_layers_keep_names_parameters_and_mode() -> None:
+    network = nn.Sequential(
+        nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Sequential(nn.Dropout(0.2), nn.BatchNorm1d(3))
+    ).eval()
+    state, parameters, inputs = network.state_dict(keep_vars=True), list(network.parameters()), torch.randn(4, 2)
+    before = network(inputs)
+    synchronise(network, World(1, 2))
+    after = network.state_dict(keep_vars=True)
+    assert list(after) == list(state)
+    assert all(after[name] is state[name] for name in state)
+    assert all(mine is theirs for mine, theirs in zip(network.parameters(), parameters, strict=True))
+    assert [type(layer).__name__ for layer in network.modules() if not list(layer.children())] == [
+        "Linear",
+        "GlobalBatchNorm",
+        "GlobalDropout",
+        "GlobalBatchNorm",
+    ]
+    assert torch.equal(network(inputs), before)  # no process group is there to ask
+
+
+def test_dropout_applies_its_rows_of_the_global_mask() -> None:
+    inputs = torch.randn(6, 50)
+    torch.manual_seed(5)
+    whole = nn.Dropout(0.3)(inputs)
+    parts = []
+    for rank in range(2):
+        torch.manual_seed(5)
+        world = World(rank, 2)
+        parts.append(GlobalDropout(nn.Dropout(0.3), world)(world.take(inputs)))
+    assert torch.equal(torch.cat(parts), whole)
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        (("two", "0", "0"), "WORLD_SIZE: expected a number from torchrun in the environment, got 'two'"),
+        (("2", None, "0"), "RANK: expected a number from torchrun in the environment, got ''"),
+        (("2", "0", "-1"), "LOCAL_RANK: expected a number from torchrun in the environment, got '-1'"),
+        (("2", "2", "0"), "RANK: expected 0 to 1, as WORLD_SIZE is 2, got 2"),
+    ],
+)
+def test_an_environment_that_is_not_whole_is_refused(
+    environment: tuple[str | None, ...], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in zip(VARIABLES, environment, strict=True):
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    with pytest.raises(TrainingError) as error, joined(CPU):
+        pass
+    assert str(error.value) == message
+
+
+def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in zip(VARIABLES, ("2", "1", "1"), strict=True):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(TrainingError) as error, joined(torch.device("cuda")):
+        pass
+    assert str(error.value) == "device cuda: expected a GPU for each process, got 1 for local rank 1"

@@ -1,0 +1,1 @@
+"""How close digits are to real ones: features, metrics, reports."""

@@ -1,0 +1,202 @@
+"""Charts of what was measured: classes, mistakes, curves of a training run, models side by side.
+
+Figures in, a matplotlib Figure out, which carries its resolution. The colours are those of M. Okabe and K. Ito, "Color
+Universal Design", 2008, which most eyes tell apart.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
+from numpy.typing import NDArray
+
+from training.evaluation.figures import Estimate, Scores
+
+Float64 = NDArray[np.float64]
+
+BLUE, ORANGE, GREY, INK = "#0072B2", "#D55E00", "#8C8C8C", "#222222"
+# A decorator: what is drawn within looks like this, whatever matplotlib is set to.
+styled = matplotlib.rc_context(
+    {
+        "figure.dpi": 120,
+        "figure.constrained_layout.use": True,
+        "figure.constrained_layout.wspace": 0.05,
+        "font.size": 9,
+        "axes.titlesize": 10,
+        "axes.edgecolor": GREY,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.axisbelow": True,
+        "grid.alpha": 0.3,
+        "legend.frameon": False,
+    }
+)
+CURVES: Mapping[str, Mapping[str, str]] = {  # label of a panel -> label of a curve -> key in metrics.jsonl
+    "loss": {"discriminator": "discriminator_loss", "generator": "generator_loss"},
+    "score, 0 to 1": {"real digits": "real_score", "generated digits": "fake_score"},
+}
+SMOOTHED = 100  # windows of the moving average in a run
+
+
+@styled
+def class_shares(shares: Sequence[Estimate], test_shares: Sequence[float]) -> Figure:
+    """Bars with the share of each of the ten digits, and marks at the test set's shares, 0 to 1."""
+    figure = Figure(figsize=(7, 3.6))
+    axes = figure.add_subplot()
+    means, intervals = _means_and_intervals(shares)
+    axes.bar(range(10), means, yerr=intervals, color=BLUE, alpha=0.75, error_kw={"ecolor": INK}, label="generated")
+    axes.hlines(test_shares, np.arange(10) - 0.45, np.arange(10) + 0.45, color=ORANGE, linewidth=2, label="test set")
+    _name_classes(axes)
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+    axes.grid(axis="y")
+    axes.legend(ncols=2, loc="lower right", bbox_to_anchor=(1, 1))
+    axes.set_title("How often each digit comes", loc="left")
+    return figure
+
+
+@styled
+def class_ratios(ratios: Sequence[Estimate]) -> Figure:
+    """Bars that rise, on a logarithmic axis, from 1 to the Fréchet ratio of each of the ten classes; NaN has none."""
+    figure = Figure(figsize=(7, 3.6))
+    axes = figure.add_subplot()
+    means, intervals = _means_and_intervals(ratios)
+    axes.bar(range(10), means - 1, bottom=1, yerr=intervals, color=BLUE, alpha=0.75, error_kw={"ecolor": INK})
+    for digit, ratio in enumerate(ratios):
+        if not ratio.known:
+            axes.annotate("too few", (digit, 1), (0, 3), textcoords="offset points", ha="center", color=GREY)
+    axes.axhline(1, color=ORANGE, linewidth=2, label="a fresh draw of real digits")
+    _name_classes(axes)
+    _log_axis(axes, "y")
+    axes.set_ylabel("Fréchet ratio")
+    axes.grid(axis="y")
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1))
+    axes.set_title("How far each class is from the real one", loc="left")
+    return figure
+
+
+@styled
+def confusion(counts: Sequence[Sequence[int]]) -> Figure:
+    """A heat map (10, 10) of digits asked for (rows) by digits read (columns), as shares of each row.
+
+    The diagonal stands apart, so that the colours show the mistakes.
+    """
+    rows = np.asarray(counts, float)
+    shares = rows / np.maximum(rows.sum(axis=1, keepdims=True), 1)
+    mistakes = np.ma.masked_array(shares, mask=np.eye(10, dtype=bool))
+    most = max(float(mistakes.max()), 0.001)
+    figure = Figure(figsize=(6.4, 5.8))
+    axes = figure.add_subplot()
+    axes.set_facecolor("#E6E6E6")
+    picture = axes.imshow(mistakes, cmap="Blues", vmin=0, vmax=most)
+    for (asked, read), share in np.ndenumerate(shares):
+        if share or asked == read:
+            colour = "white" if asked != read and share > 0.6 * most else INK
+            axes.text(read, asked, f"{100 * share:.1f}", ha="center", va="center", fontsize=7, color=colour)
+    axes.set(xticks=range(10), yticks=range(10), xlabel="read by the classifier", ylabel="asked for")
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    figure.colorbar(picture, shrink=0.6, format=PercentFormatter(1, symbol=" %"), label="mistakes")
+    axes.set_title("Digits asked for and read, in % of those asked for")
+    return figure
+
+
+@styled
+def training_curves(metrics: Sequence[Mapping[str, Any]]) -> Figure:
+    """Losses, scores and, as far as it was measured, the held-out Fréchet ratio, over the steps.
+
+    Metrics are the lines of a run's metrics.jsonl. Pale curves are what was logged, full ones a moving average.
+    """
+    measured = [line for line in metrics if "ratio" in line]
+    panels = len(CURVES) + bool(measured)
+    figure = Figure(figsize=(8, 0.6 + 2.2 * panels))
+    panel = iter(figure.subplots(panels, 1, sharex=True))
+    if measured:
+        _draw_ratios(next(panel), measured)
+    steps = np.array([line["step"] for line in metrics])
+    for axes, (label, curves) in zip(panel, CURVES.items(), strict=True):
+        for (name, key), colour in zip(curves.items(), (BLUE, ORANGE), strict=True):
+            values = np.array([line[key] for line in metrics], float)
+            axes.plot(steps, values, color=colour, alpha=0.25, linewidth=0.7)
+            axes.plot(_smooth(steps), _smooth(values), color=colour, linewidth=1.3, label=name)
+        axes.set_ylabel(label)
+        axes.grid()
+        axes.legend(ncols=2, loc="lower right", bbox_to_anchor=(1, 0.98))
+    figure.axes[-1].set_xlabel("step")
+    figure.suptitle("The run step by step: pale as logged, full as a moving average")
+    return figure
+
+
+def _draw_ratios(axes: Axes, lines: Sequence[Mapping[str, Any]]) -> None:
+    """The curve of the ratio, its best point marked."""
+    steps, ratios = (np.array([line[key] for line in lines], float) for key in ("step", "ratio"))
+    axes.plot(steps, ratios, color=INK, marker="o", markersize=3)
+    best = int(np.argmin(ratios))
+    axes.plot(steps[best], ratios[best], "o", color=BLUE, markersize=7, label=f"best: {ratios[best]:.2f}")
+    axes.axhline(1, color=ORANGE, linewidth=2, label="a fresh draw of real digits")
+    _log_axis(axes, "y")
+    axes.set_ylabel("held-out Fréchet ratio")
+    axes.grid()
+    axes.legend(ncols=2, loc="lower right", bbox_to_anchor=(1, 0.98))
+
+
+@styled
+def models(scores: Sequence[Scores], references: Sequence[Scores]) -> Figure:
+    """Fréchet ratios, on a logarithmic axis from 1, of the models and what they are held against, the best on top.
+
+    Rows without a ratio are left out.
+    """
+    coloured = [(row, BLUE) for row in scores] + [(row, GREY) for row in references]
+    found = [(row.name, row.figures.get("frechet_ratio"), colour) for row, colour in coloured]
+    rows = [(name, ratio, colour) for name, ratio, colour in found if ratio and ratio.known]
+    rows.sort(key=lambda row: row[1].mean)
+    names, ratios, colours = zip(*rows, strict=True) if rows else ((), (), ())
+    means, intervals = _means_and_intervals(ratios)
+    figure = Figure(figsize=(8, 1.1 + 0.3 * len(rows)))
+    axes = figure.add_subplot()
+    axes.barh(range(len(rows)), means - 1, left=1, xerr=intervals, color=colours, error_kw={"ecolor": INK})
+    for place, ratio in enumerate(ratios):
+        axes.annotate(
+            ratio.text(2), (ratio.mean + (ratio.interval or 0), place), (5, 0), textcoords="offset points", va="center"
+        )
+    axes.axvline(1, color=ORANGE, linewidth=2)
+    axes.set_yticks(range(len(rows)), names)
+    axes.invert_yaxis()
+    axes.margins(x=0.2)
+    _log_axis(axes, "x")
+    axes.set_title("Fréchet ratio: 1 is a fresh draw of real digits", loc="left")
+    return figure
+
+
+def _means_and_intervals(estimates: Sequence[Estimate]) -> tuple[Float64, Float64]:
+    means = np.array([estimate.mean for estimate in estimates], float)
+    return means, np.array([estimate.interval or 0 for estimate in estimates], float)
+
+
+def _smooth(values: NDArray[Any]) -> Float64:
+    """Values (N,) to their means over a window, (N - window + 1,)."""
+    window = max(1, len(values) // SMOOTHED)
+    return np.convolve(values, np.full(window, 1 / window), "valid") if len(values) else values
+
+
+def _name_classes(axes: Axes) -> None:
+    axes.set_xlim(-0.6, 9.6)
+    axes.set_xticks(range(10))
+    axes.tick_params(axis="x", length=0)
+    axes.set_xlabel("digit")
+
+
+def _log_axis(axes: Axes, name: Literal["x", "y"]) -> None:
+    """Make an axis logarithmic once all is drawn: below 1 to above 2, plain numbers at 1, 2, 5, ... or 1, 10, ..."""
+    axes.set(**{f"{name}scale": "log"})
+    low, high = axes.get_xlim() if name == "x" else axes.get_ylim()
+    low, high = min(low, 0.9), max(high, 2.2)
+    axes.set(**{f"{name}lim": (low, high)})
+    axis = axes.xaxis if name == "x" else axes.yaxis
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 1000 * low else (1,)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axis.set_minor_locator(NullLocator())

@@ -1,0 +1,92 @@
+"""Figures from nearest neighbours: precision, recall, density and coverage; memorisation.
+
+Distances are Euclidean.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import pairwise_distances_chunked
+from sklearn.neighbors import NearestNeighbors
+
+from training.errors import EvaluationError
+
+Float32 = NDArray[np.float32]
+UInt8 = NDArray[np.uint8]
+Int64 = NDArray[np.int64]
+
+K = 5
+
+
+class Manifold(NamedTuple):
+    """Points (N, D) and the distance from each to its K-th nearest among the others, (N,)."""
+
+    points: Float32
+    radii: Float32
+
+
+def manifold(points: Float32) -> Manifold:
+    """The points with a ball around each that reaches to its K-th neighbour. Raises EvaluationError for too few."""
+    if len(points) <= K:
+        raise EvaluationError(f"precision and its kin need at least {K + 1} samples, got {len(points)}")
+    return Manifold(points, nearest_others(points, K)[0][:, -1])
+
+
+def nearest_others(points: Float32, count: int) -> tuple[Float32, Int64]:
+    """Distances and indices (N, count) of the nearest among the other points (N, D), the nearest first."""
+    distances, indices = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(points).kneighbors()
+    return distances.astype(np.float32), indices
+
+
+def nearest(points: Float32, among: Float32) -> tuple[Float32, Int64]:
+    """Distance and index (N,) of the point of `among` (M, D) that is nearest to each of the points (N, D)."""
+    distances, indices = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(among).kneighbors(points)
+    return distances[:, 0].astype(np.float32), indices[:, 0]
+
+
+def precision_recall_density_coverage(real: Manifold, generated: Manifold) -> dict[str, float]:
+    """Each from 0 to 1, but for density, which has no upper end and is about 1 for equal distributions.
+
+    Sources: T. Kynkäänniemi et al., 2019 (arXiv:1904.06991), section 2; M. Naeem et al., 2020 (arXiv:2002.09797),
+    equations 4 and 5.
+    """
+    generated_in_balls = np.empty(len(generated.points), np.int64)  # how many real balls hold each generated point
+    real_is_recalled = np.zeros(len(real.points), bool)
+    real_is_covered = np.zeros(len(real.points), bool)
+    first = 0
+    for chunk in pairwise_distances_chunked(generated.points, real.points):
+        part = slice(first, first := first + len(chunk))
+        in_real_balls = chunk < real.radii
+        generated_in_balls[part] = in_real_balls.sum(axis=1)
+        real_is_covered |= in_real_balls.any(axis=0)
+        real_is_recalled |= (chunk < generated.radii[part, None]).any(axis=0)
+    return {
+        "precision": float((generated_in_balls > 0).mean()),
+        "recall": float(real_is_recalled.mean()),
+        "density": float(generated_in_balls.mean() / K),
+        "coverage": float(real_is_covered.mean()),
+    }
+
+
+class Copies(NamedTuple):
+    """How near digits come to those that they were learned from."""
+
+    distances: Float32  # (N,), to the nearest training digit, in grey levels from 0 to 1
+    neighbours: Int64  # (N,), which it is
+    authentic: NDArray[np.bool_]  # (N,), whether it is farther away than from that training digit to another
+
+
+def copies(images: UInt8, training: UInt8, training_distances: Float32) -> Copies:
+    """Compare images uint8 (N, 28, 28) with training ones uint8 (M, 28, 28) pixel by pixel.
+
+    `training_distances` (M,) are those from each training digit to the nearest other one. Source of authenticity:
+    A. Alaa et al., 2022 (arXiv:2102.08921), section 3.3.
+    """
+    distances, neighbours = nearest(pixels(images), pixels(training))
+    return Copies(distances, neighbours, distances > training_distances[neighbours])
+
+
+def pixels(images: UInt8) -> Float32:
+    """Images uint8 (N, 28, 28) as points float32 (N, 784), grey levels from 0 to 1."""
+    return images.reshape(len(images), -1).astype(np.float32) / np.float32(255)

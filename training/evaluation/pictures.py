@@ -1,0 +1,135 @@
+"""Pictures of generated digits: the surest and unsurest, the closest to training digits, a map of all.
+
+Arrays in, a matplotlib Figure out; nothing is written here. PICTURES names the files, those of `charts` among them.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+
+from mnistgen.images import UInt8
+from training.evaluation.charts import INK, styled
+
+# The name of the file, without .png -> what is seen, for captions.
+PICTURES: Mapping[str, str] = {
+    "confident": "the digits that the classifier is least and most sure of, and some as they come",
+    "classes": "how often each digit comes",
+    "class_ratios": "the Fréchet ratio within each class",
+    "map": "real and generated digits on one map",
+    "closest": "the digits closest to a training digit",
+    "confusion": "digits asked for, and as the classifier reads them",
+    "training": "losses, scores and the held-out Fréchet ratio over the steps",
+    "models": "the Fréchet ratios of all models and references",
+}
+
+COLUMNS, ROWS = 8, 10  # of a panel of digits
+CAPTION = 11  # pixels of paper under each digit, for small print
+PAIRS, PAIRS_A_ROW = 20, 10
+MAP_POINTS = 1500  # of each kind: t-SNE's time grows faster than their number
+MAP_DIMENSIONS = 30
+# P. Tol, "Colour Schemes", 2021: "muted"
+CLASS_COLOURS = (
+    "#332288", "#88CCEE", "#44AA99", "#117733", "#999933", "#DDCC77", "#CC6677", "#882255", "#AA4499", "#BBBBBB",
+)  # fmt: skip
+
+
+@styled
+def by_confidence(images: UInt8, labels: NDArray[np.int64], confidence: NDArray[np.floating]) -> Figure:
+    """The least and the most confident digits, and the first ones as they come, up to 80 each.
+
+    Images uint8 (N, 28, 28); labels (N,) as the classifier reads them; confidence (N,), its probability from 0 to 1.
+    """
+    order = np.argsort(confidence, kind="stable")
+    shown = COLUMNS * ROWS
+    panels = {
+        "least confident": order[:shown],
+        "most confident": order[::-1][:shown],
+        "as they come": np.arange(len(images))[:shown],
+    }
+    figure = Figure(figsize=(14, 7.4))
+    for axes, (title, indices) in zip(figure.subplots(1, 3), panels.items(), strict=True):
+        captions = [f"{labels[index]}  {100 * confidence[index]:.0f} %" for index in indices]
+        _draw_digits(axes, images[indices], COLUMNS, captions)
+        axes.set_title(title)
+    figure.suptitle("Generated digits, each with what the classifier reads and how sure it is")
+    return figure
+
+
+@styled
+def closest_pairs(images: UInt8, neighbours: UInt8, distances: NDArray[np.floating]) -> Figure:
+    """The 20 generated digits closest to a training digit, each above that one, the closest pair first.
+
+    Images and their nearest training digits uint8 (N, 28, 28); distances (N,), which are printed as they are.
+    """
+    order = np.argsort(distances, kind="stable")[:PAIRS]
+    bands = [order[first : first + PAIRS_A_ROW] for first in range(0, len(order), PAIRS_A_ROW)]
+    figure = Figure(figsize=(7.5, 0.5 + 1.6 * len(bands)))
+    for axes, band in zip(figure.subplots(len(bands), 1, squeeze=False).flat, bands, strict=True):
+        pairs = np.concatenate([images[band], neighbours[band]], axis=1)  # (N, 28, 28) -> (N, 56, 28)
+        _draw_digits(axes, pairs, PAIRS_A_ROW, [f"{distances[index]:.2f}" for index in band])
+    figure.suptitle("Generated digits above the training digits nearest to them, with the distance")
+    return figure
+
+
+def _draw_digits(axes: Axes, images: UInt8, columns: int, captions: Sequence[str]) -> None:
+    """Tile images (N, H, W), ink dark on white, each with its caption below."""
+    count, height, width = images.shape
+    rows = -(-count // columns)
+    cells = np.zeros((rows * columns, height + CAPTION, width + 4), np.uint8)
+    cells[:count, :height, 2:-2] = images
+    cell_height, cell_width = cells.shape[1:]
+    tiles = cells.reshape(rows, columns, cell_height, cell_width).swapaxes(1, 2)
+    axes.imshow(tiles.reshape(rows * cell_height, columns * cell_width), cmap="gray_r", vmin=0, vmax=255)
+    axes.set_axis_off()
+    for index, caption in enumerate(captions):
+        row, column = divmod(index, columns)
+        x, y = (column + 0.5) * cell_width, (row + 1) * cell_height - CAPTION
+        axes.text(x, y, caption, fontsize=6, color=INK, ha="center", va="top")
+
+
+@styled
+def feature_map(
+    real: NDArray[np.floating], real_labels: NDArray[np.int64], generated: NDArray[np.floating], seed: int
+) -> Figure:
+    """Real features (N, D), coloured by their labels (N,), beside generated ones (M, D) on the same map.
+
+    Up to 1,500 of each are drawn by the seed and laid out together by t-SNE (L. van der Maaten and G. Hinton,
+    "Visualizing data using t-SNE", 2008). Raises ValueError for fewer than two points in all.
+    """
+    draw = np.random.default_rng(seed)
+    chosen, drawn = (draw.permutation(len(points))[:MAP_POINTS] for points in (real, generated))
+    labels = real_labels[chosen]
+    places = _lay_out(np.concatenate([real[chosen], generated[drawn]]), seed)
+    real_places, generated_places = places[: len(chosen)], places[len(chosen) :]
+    figure = Figure(figsize=(12, 6))
+    panels = figure.subplots(1, 2, sharex=True, sharey=True)
+    for axes, strength in zip(panels, (0.8, 0.35), strict=True):
+        colours = np.array(CLASS_COLOURS)[labels]
+        axes.scatter(*real_places.T, s=9, c=colours, alpha=strength, linewidths=0)
+        axes.set(xticks=[], yticks=[], aspect="equal")
+        axes.spines[:].set_visible(False)
+    panels[1].scatter(*generated_places.T, s=4, c=INK, linewidths=0)
+    for digit in np.unique(labels):
+        for axes in panels:
+            x, y = np.median(real_places[labels == digit], axis=0)
+            name = axes.text(x, y, str(digit), fontsize=15, fontweight="bold", ha="center", va="center", color=INK)
+            name.set_path_effects([withStroke(linewidth=3.5, foreground="white")])
+    panels[0].set_title("real digits, in a colour for each class")
+    panels[1].set_title("generated digits (dark) over the real ones")
+    figure.suptitle("Features of real and generated digits on one map: near on it are digits that look alike")
+    return figure
+
+
+def _lay_out(points: NDArray[np.floating], seed: int) -> NDArray[np.floating]:
+    """Points (N, D) in two dimensions (N, 2)."""
+    dimensions = min(MAP_DIMENSIONS, *points.shape)
+    reduced = PCA(dimensions, random_state=seed).fit_transform(points)
+    layout = TSNE(perplexity=min(30, (len(points) - 1) / 3), random_state=seed, n_jobs=1)
+    places: NDArray[np.floating] = layout.fit_transform(reduced)
+    return places

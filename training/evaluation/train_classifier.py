@@ -1,0 +1,127 @@
+"""Train the classifier that digits are judged by: python training/evaluation/train_classifier.py.
+
+It learns from 50,000 training digits, turned, scaled, slanted and moved a little. The other 10,000 it never sees, so
+that they can stand for fresh real digits in every report; the test set is looked at once, at the end.
+"""
+
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+sys.path[0] = str(Path(__file__).resolve().parents[2])  # the repository, whatever folder this is called from
+
+import torch
+import typer
+from safetensors.torch import save
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim.lr_scheduler import OneCycleLR
+from tqdm import trange
+
+from mnistgen.files import whole_file
+from training.compute import choose, make_deterministic
+from training.data import Digits, load_mnist
+from training.errors import TrainingError
+from training.evaluation.classifier import WEIGHTS, Classifier, weights_sha256
+
+BATCH_SIZE = 125
+PEAK_LEARNING_RATE = 3e-3
+WEIGHT_DECAY = 0.02
+
+# Bounds of the uniform draws that move each digit.
+TURN = math.radians(12)
+SLANT = 0.15  # columns a row
+SCALE = 0.12  # of the size, up or down, each way by itself
+MOVE = 2.0  # pixels
+
+
+def main(
+    data: Annotated[Path, typer.Option(help="Folder that holds MNIST/raw; downloaded there if absent.")] = Path("data"),
+    out: Annotated[Path, typer.Option(help="Weights to write; the card goes beside them.")] = WEIGHTS,
+    epochs: Annotated[int, typer.Option(help="Passes over the 50,000 digits.")] = 24,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 1,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Train the classifier that digits are judged by, and write its weights and card."""
+    try:
+        compute = choose(device, "conv", "float32")
+        make_deterministic(compute)
+        mnist = load_mnist(data, compute.device)
+        torch.manual_seed(seed)
+        classifier = compute.place(Classifier())
+        fit(classifier, mnist.seen, epochs)
+        tensors = {name: value.cpu().contiguous() for name, value in classifier.state_dict().items()}
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(out) as file:
+            file.write(save(tensors))
+        card = {
+            "name": "classifier",
+            "summary": "3x3 convolutions with batch norm; 128 features, ten classes",
+            "parameters": sum(parameter.numel() for parameter in classifier.parameters()),
+            "data": {"name": "50,000 MNIST training images", "sha256": mnist.train.sha256},
+            "epochs": epochs,
+            "seed": seed,
+            "sha256": weights_sha256(out),
+            "accuracy": {
+                "test": accuracy(classifier, mnist.test),
+                "unseen training digits": accuracy(classifier, mnist.unseen),
+                "seen training digits": accuracy(classifier, mnist.seen),
+            },
+            "versions": {"torch": str(torch.__version__)},
+        }
+        with whole_file(out.with_suffix(".json")) as file:
+            file.write(json.dumps(card, indent=2).encode() + b"\n")
+    except (TrainingError, OSError) as error:
+        sys.exit(f"train_classifier.py: {error}")
+    print(json.dumps(card["accuracy"], indent=2))
+
+
+def fit(classifier: Classifier, digits: Digits, epochs: int) -> None:
+    """Train in place with AdamW, the learning rate rising and falling once (L. Smith, 2017, arXiv:1708.07120)."""
+    batches = len(digits) // BATCH_SIZE
+    optimizer = torch.optim.AdamW(classifier.parameters(), weight_decay=WEIGHT_DECAY)
+    schedule = OneCycleLR(optimizer, PEAK_LEARNING_RATE, epochs=epochs, steps_per_epoch=batches)
+    for _ in trange(epochs, unit="epoch"):
+        classifier.train()
+        for indices in torch.randperm(len(digits)).to(digits.images.device).split(BATCH_SIZE)[:batches]:
+            images = move(digits.images[indices].float())
+            loss: Any = F.cross_entropy(classifier(images), digits.labels[indices])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+
+
+def move(images: Tensor) -> Tensor:
+    """Images float (N, 28, 28), each turned, slanted, scaled and moved by a draw of its own."""
+    count = len(images)
+
+    def draw(bound: float) -> Tensor:
+        return torch.empty(count, device=images.device).uniform_(-bound, bound)
+
+    angle, slant, width, height = draw(TURN), draw(SLANT), 1 + draw(SCALE), 1 + draw(SCALE)
+    cos, sin = angle.cos(), angle.sin()
+    pixel = 2 / 28  # affine_grid's coordinates run from -1 to 1
+    rows = [
+        torch.stack([cos * width, (slant * cos - sin) * height, draw(MOVE * pixel)], dim=1),
+        torch.stack([sin * width, (slant * sin + cos) * height, draw(MOVE * pixel)], dim=1),
+    ]
+    grid = F.affine_grid(torch.stack(rows, dim=1), [count, 1, 28, 28], align_corners=False)
+    return F.grid_sample(images.unsqueeze(1), grid, align_corners=False).squeeze(1)
+
+
+@torch.no_grad()
+def accuracy(classifier: nn.Module, digits: Digits) -> float:
+    """The share of digits read rightly, with the classifier in evaluation mode."""
+    classifier.eval()
+    right = [
+        (classifier(images).argmax(dim=1) == labels).sum()
+        for images, labels in zip(digits.images.split(1000), digits.labels.split(1000), strict=True)
+    ]
+    return torch.stack(right).sum().item() / len(digits)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -133,7 +133,7 @@ def _lines(fields: dict[str, Any], indent: str = "") -> Iterator[str]:
     """A card as aligned lines, what is nested below its name."""
     width = max(map(len, fields), default=0)
     for name, value in fields.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and "mean" not in value:
             yield f"{indent}{name}"
             yield from _lines(value, f"{indent}  ")
         else:
@@ -146,7 +146,17 @@ def _text(value: Any) -> str:
         return "not measured"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    if isinstance(value, dict):
+        return _figure(value)
+    if isinstance(value, list):
+        return f"[{', '.join(map(_text, value))}]"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _figure(measured: dict[str, Any]) -> str:
+    """A measured figure with its spread, beside that of real digits."""
+    spread = "" if measured["interval"] is None else f" ± {measured['interval']:.2g}"
+    return f"{measured['mean']:.4g}{spread}  (real digits: {measured['real_digits']:.4g})"
 
 
 def main() -> None:

@@ -99,9 +99,10 @@ def train(
             real_scores = world.gather(discriminator(real))  # -> (N,), of all processes
             fake_scores = world.gather(discriminator(fake.detach()))
         discriminator_loss = loss.discriminator(real_scores, fake_scores)
-        penalty = penalise(preset.penalties, step, steps, discriminator, real, fake.detach(), world)
         players.discriminator_optimizer.zero_grad()
-        (discriminator_loss + penalty).backward()
+        discriminator_loss.backward()
+        if preset.penalties and step % preset.penalties.every == 0:
+            penalise(preset.penalties, step / steps, discriminator, real, fake.detach(), world).backward()
         world.sum_gradients(discriminator)
         players.discriminator_optimizer.step()
 
@@ -187,22 +188,12 @@ def train(
 
 
 def penalise(
-    penalties: Penalties | None,
-    step: int,
-    steps: int,
-    discriminator: nn.Module,
-    real: Tensor,
-    fake: Tensor,
-    world: World,
+    penalties: Penalties, progress: float, discriminator: nn.Module, real: Tensor, fake: Tensor, world: World
 ) -> Tensor:
-    """The discriminator's weighted penalties at this step, a scalar, float32; 0 where none is due."""
-    total = torch.zeros((), device=real.device)
-    if penalties is None or step % penalties.every:
-        return total
-    weight = value_at(penalties.weight, step / steps) * penalties.every
-    for kind in penalties.kinds:
-        total = total + world.mean(PENALTIES[kind](discriminator, real, fake))
-    return total * weight
+    """The discriminator's weighted penalties, a scalar, float32."""
+    shares = world.take(torch.rand(world.size * len(real), 1, 1, 1, device=real.device))
+    due = [world.mean(PENALTIES[kind](discriminator, real, fake, shares)) for kind in penalties.kinds]
+    return torch.stack(due).sum() * value_at(penalties.weight, progress) * penalties.every
 
 
 def is_stale(scores: Sequence[float], patience: int) -> bool:

@@ -21,25 +21,25 @@ import torch
 from torch import Tensor
 
 Score = Callable[[Tensor], Tensor]  # images (N, 1, 28, 28) float32 -> scores (N,) float32
-Penalty = Callable[[Score, Tensor, Tensor], Tensor]  # score, real, fake, both (N, 1, 28, 28) float32 -> scalar float32
+# score, real, fake, both (N, 1, 28, 28) float32, and uniform draws (N, 1, 1, 1), 0 to 1 -> scalar float32
+Penalty = Callable[[Score, Tensor, Tensor, Tensor], Tensor]
 
 
-def r1(score: Score, real: Tensor, fake: Tensor) -> Tensor:
+def r1(score: Score, real: Tensor, fake: Tensor, shares: Tensor) -> Tensor:
     """1/2 E||∇D(x)||² over the real digits x, so that gamma times it is gamma/2 E||∇D(x)||²; a scalar, 0 or more."""
     return _gradients(score, real).square().sum(dim=1).mean() / 2
 
 
-def r2(score: Score, real: Tensor, fake: Tensor) -> Tensor:
+def r2(score: Score, real: Tensor, fake: Tensor, shares: Tensor) -> Tensor:
     """The same over the generated digits, into which no gradient flows; a scalar, 0 or more."""
     return _gradients(score, fake).square().sum(dim=1).mean() / 2
 
 
-def gradient(score: Score, real: Tensor, fake: Tensor) -> Tensor:
+def gradient(score: Score, real: Tensor, fake: Tensor, shares: Tensor) -> Tensor:
     """E[(||∇D(x)|| - 1)²] over points x between each real digit and its generated one; a scalar, 0 or more.
 
-    The points are uniform on the segments, drawn from torch's global random state of the images' device.
+    The points are uniform on the segments: `shares` of the way.
     """
-    shares = torch.rand(len(real), 1, 1, 1, device=real.device)
     norms: Tensor = torch.linalg.vector_norm(_gradients(score, torch.lerp(real, fake, shares)), dim=1)
     return (norms - 1).square().mean()
 

@@ -4,7 +4,7 @@ RUN/
 ├── preset.json      every hyperparameter
 ├── metrics.jsonl    one line every few steps: losses, scores, images a second
 ├── samples/         STEP.png, the same latents each time
-├── losses.png       both losses and both scores over the steps
+├── losses.png       losses, scores and the held-out ratio over the steps
 ├── progress.gif     the samples, one after the other
 ├── strip.png        ten of their digits after 1, 5, 10, 15, … grids, and at last
 ├── final.png        digits of the exported model, drawn by the runtime
@@ -24,6 +24,7 @@ from mnistgen.files import whole_file
 from mnistgen.images import CELL, UInt8, grid, write_png
 from training.checkpoint import Checkpoint, write
 from training.errors import CheckpointError, TrainingError
+from training.evaluation.charts import training_curves
 from training.presets import Preset, from_json, to_json
 
 KEPT_CHECKPOINTS = 2
@@ -144,25 +145,9 @@ class RunDirectory:
             write_png(file, grid(images))
 
     def draw_losses(self) -> None:
-        """losses.png: both losses above, both scores below, over the steps."""
-        from matplotlib.figure import Figure
-
-        lines = self.read_metrics()
-        steps = [line["step"] for line in lines]
-        figure = Figure(figsize=(8, 6), layout="constrained")
-        panels = {
-            "loss": {"discriminator": "discriminator_loss", "generator": "generator_loss"},
-            "probability of real": {"real digits": "real_score", "generated digits": "fake_score"},
-        }
-        for axes, (label, curves) in zip(figure.subplots(2, 1, sharex=True), panels.items(), strict=True):
-            for name, key in curves.items():
-                axes.plot(steps, [line[key] for line in lines], label=name, linewidth=0.8)
-            axes.set_ylabel(label)
-            axes.grid(alpha=0.3)
-            axes.legend()
-        figure.axes[-1].set_xlabel("step")
+        """losses.png: losses, scores and the held-out ratio over the steps."""
         with whole_file(self.path / "losses.png") as file:
-            figure.savefig(file, format="png", dpi=120)
+            training_curves(self.read_metrics()).savefig(file, format="png")
 
     def _sample_paths(self) -> list[Path]:
         return sorted(self.samples.glob("*.png"))

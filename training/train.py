@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -19,21 +21,24 @@ from training.data import load_mnist
 from training.distributed import World, joined
 from training.errors import TrainingError
 from training.evaluation.yardstick import yardstick
-from training.loop import GRID_SIZE, Scoring, train
+from training.loop import GRID_SIZE, Progress, Scoring, train
 from training.presets import PRESETS, Preset, change, resolve, to_json
 from training.run_directory import RunDirectory
+from training.tensorboard import TensorBoard
 
 
 def main(
     preset: Annotated[str | None, typer.Option(help=f"One of: {', '.join(PRESETS)}.")] = None,
     epochs: Annotated[
-        int | None, typer.Option(help="Passes over the 60,000 digits.", show_default="the preset's")
+        int | None,
+        typer.Option(help="Passes over the 54,000 digits not held out.", show_default="the preset's"),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything random.", show_default="the preset's")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     data: Annotated[Path, typer.Option(help="Folder that holds MNIST/raw; downloaded there if absent.")] = Path("data"),
     out: Annotated[Path | None, typer.Option(help="Run directory.", show_default="runs/PRESET-seedSEED")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with this run directory.")] = None,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Log to RUN/tensorboard too.")] = False,
     dry_run: Annotated[bool, typer.Option(help="Print the resolved preset and stop.")] = False,
 ) -> None:
     """Train one preset on MNIST, then export the result.
@@ -49,8 +54,11 @@ def main(
         if start:
             compute = choose(device, chosen.architecture, **checkpoints.compute_of(start.header, compute.device))
         make_deterministic(compute)
-        mnist = load_mnist(data, compute.device)
         with joined(compute.device) as world:
+            world.share(chosen.batch_size)
+            with world.first_ahead():
+                mnist = load_mnist(data, compute.device)
+                held_out = yardstick(mnist, "quick")
             if start:
                 checkpoints.check_data(start, mnist.train.sha256)
                 checkpoints.check_epochs(start, chosen, len(mnist.fitting))
@@ -58,28 +66,20 @@ def main(
                 prepare(run, chosen, start)
                 print(describe(chosen, compute, world, run), flush=True)
             world.wait()
-            real = yardstick(mnist, "quick")
-            best = train(
-                chosen,
-                mnist.fitting,
-                run,
-                compute,
-                scoring=Scoring(real.ratio, samples=len(real.target.images)),
-                start=start,
-                world=world,
-                report=Reporter(start.header.step if start else 0, quiet=not world.is_first),
-            )
+            with reporting(run, start.header.step if start else 0, world, tensorboard) as report:
+                best = train(
+                    chosen,
+                    mnist.fitting,
+                    run,
+                    compute,
+                    scoring=Scoring(held_out.ratio, samples=len(held_out.target.images)),
+                    start=start,
+                    world=world,
+                    report=report,
+                )
             if world.is_first:
-                run.draw_losses()
-                run.draw_progress()
-                run.draw_strip()
-                build(best, run.export)
-                run.save_final(Generator(run.export, device="cpu").sample(GRID_SIZE, seed=chosen.seed))
-                print(f"The generator of step {best.header.step} came closest to the held-out digits.")
-                print(f"Sample from it: mnistgen sample --model {run.export} --out grid.png")
-    except (TrainingError, ExportError) as error:
-        sys.exit(f"train.py: {error}")
-    except OSError as error:
+                finish(run, chosen, best)
+    except (TrainingError, ExportError, OSError) as error:
         sys.exit(f"train.py: {error}")
 
 
@@ -96,6 +96,34 @@ def describe(preset: Preset, compute: Compute, world: World, run: RunDirectory) 
     """The first line of the log."""
     processes = f" in {world.size} processes" if world.size > 1 else ""
     return f"{preset.name}: {preset.epochs} epochs, seed {preset.seed}, on {compute}{processes}; writing {run.path}"
+
+
+def finish(run: RunDirectory, preset: Preset, best: checkpoints.Checkpoint) -> None:
+    """Draw what the run was like, and export its best generator."""
+    run.draw_losses()
+    run.draw_progress()
+    run.draw_strip()
+    build(best, run.export)
+    run.save_final(Generator(run.export, device="cpu").sample(GRID_SIZE, seed=preset.seed))
+    print(f"Exported the generator of step {best.header.step}, which came closest to the held-out digits.")
+    print(f"Sample from it: mnistgen sample --model {run.export} --out grid.png")
+
+
+@contextmanager
+def reporting(run: RunDirectory, step: int, world: World, tensorboard: bool) -> Iterator[Progress]:
+    """Whom the loop reports to, from this step on: the terminal and, where asked for, TensorBoard; one process does."""
+    with ExitStack() as stack:
+        listeners: list[Progress] = []
+        if world.is_first:
+            listeners.append(Reporter(step))
+            if tensorboard:
+                listeners.append(stack.enter_context(TensorBoard(run, step)))
+
+        def report(step: int, steps: int, metrics: dict[str, float] | None) -> None:
+            for listener in listeners:
+                listener(step, steps, metrics)
+
+        yield report
 
 
 def plan(
@@ -124,15 +152,12 @@ def plan(
 class Reporter:
     """A progress bar with rate and remaining time on a terminal, plain lines otherwise."""
 
-    def __init__(self, done: int, quiet: bool = False) -> None:
+    def __init__(self, done: int) -> None:
         self.bar: tqdm[NoReturn] | None = None
         self.done = done
-        self.quiet = quiet
 
     def __call__(self, step: int, steps: int, metrics: dict[str, float] | None) -> None:
         """Show that a step is done, and its metrics where there are any."""
-        if self.quiet:
-            return
         if self.bar is None:
             self.bar = tqdm(total=steps, initial=self.done, unit="step", disable=not sys.stderr.isatty())
         self.bar.update(1)

@@ -5,7 +5,7 @@ import torch
 
 from tests.training.small import DATA, FILES, SMALL
 from training.compute import Compute, choose, make_deterministic
-from training.data import Digits, load_digits
+from training.data import Digits, Mnist, load_mnist
 from training.presets import Preset
 
 
@@ -17,8 +17,13 @@ def compute() -> Compute:
 
 
 @pytest.fixture(scope="session")
-def digits() -> Digits:
-    return load_digits(DATA, torch.device("cpu"), FILES)
+def mnist() -> Mnist:
+    return load_mnist(DATA, torch.device("cpu"), FILES)
+
+
+@pytest.fixture(scope="session")
+def digits(mnist: Mnist) -> Digits:
+    return mnist.train
 
 
 @pytest.fixture(params=["conv", "mlp-dropout", "mlp"])

@@ -112,10 +112,11 @@ def normalise(world: World, shape: tuple[int, ...], dtype: torch.dtype, momentum
 
 
 def rows(world: World) -> Record:
-    """What take, gather and mean give, to the bit."""
+    """What take, gather, mean and tell give, to the bit."""
     batch = torch.arange(24.0).reshape(8, 3)
     mean = world.mean(world.take(batch[:, 0]).square())
-    return {"gathered": world.gather(world.take(batch)), "mean": mean, "of_means": world.mean(mean)}
+    told = torch.tensor(world.tell(lambda: world.rank + 0.5))
+    return {"gathered": world.gather(world.take(batch)), "mean": mean, "of_means": world.mean(mean), "told": told}
 
 
 CASES: dict[str, Callable[[World], Record]] = {

@@ -38,6 +38,7 @@ _INTERVALS: dict[str, Any] = {
     "sample_every": 4,
     "sample_unit": "step",
     "checkpoint_every": 3,
+    "score_every": 1,
 }
 _NARROW: dict[str, Any] = {
     "conv": {"layers": ((16, 7, 1, 0), (8, 4, 2, 1), (1, 4, 2, 1))},
@@ -64,7 +65,7 @@ def _kill_after(count: int, function: Callable[..., Any]) -> Callable[..., Any]:
 
 if __name__ == "__main__":
     presets.PRESETS.update(SMALL)
-    data.load_digits.__defaults__ = (FILES,)
+    data.load_mnist.__defaults__ = (FILES,)
     Compute.autocast = _kill_after(int(os.environ.get("KILL_AT_STEP", "0")), Compute.autocast)  # type: ignore[method-assign]
     os.fsync = _kill_after(int(os.environ.get("KILL_AT_SYNC", "0")), os.fsync)
     runpy.run_path(str(ROOT / "training" / "train.py"), run_name="__main__")

@@ -11,11 +11,12 @@ import torch
 
 from tests.training.small import DATA, FILES
 from training import data
-from training.data import Digits, load_digits
+from training.data import Digits, load_mnist
 from training.errors import DataError
 
 CPU = torch.device("cpu")
 IMAGES = "train-images-idx3-ubyte"
+VALIDATED = [162, 185, 322, 431, 318]  # the first of the held-out digits, by their places among the 512
 
 
 @pytest.fixture
@@ -24,12 +25,43 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def test_digits_are_those_of_the_files(digits: Digits) -> None:
+def test_digits_are_those_of_the_files() -> None:
+    mnist = load_mnist(DATA, CPU, FILES)
+    digits = mnist.train
+    assert (len(digits), len(mnist.test)) == (512, 128)
     assert (digits.images.dtype, tuple(digits.images.shape)) == (torch.uint8, (512, 28, 28))
     assert digits.labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
     content = (DATA / "MNIST" / "raw" / IMAGES).read_bytes()
     assert digits.images.numpy().tobytes() == content[16:]
     assert digits.sha256 == hashlib.sha256(content).hexdigest()
+
+
+class TestSplit:
+    def test_the_held_out_tenth_and_the_rest_make_the_whole(self) -> None:
+        mnist = load_mnist(DATA, CPU, FILES)
+        assert (len(mnist.validation), len(mnist.fitting)) == (51, 461)
+        assert images(mnist.validation) | images(mnist.fitting) == images(mnist.train)
+
+    def test_the_classifier_never_sees_those_that_stand_for_fresh_ones(self) -> None:
+        mnist = load_mnist(DATA, CPU, FILES)
+        assert not images(mnist.seen) & images(mnist.unseen)
+        assert len(mnist.seen) + len(mnist.unseen) == 512
+
+    def test_fresh_digits_come_as_often_as_the_test_sets(self) -> None:
+        mnist = load_mnist(DATA, CPU, FILES)
+        expected = mnist.test.counts() * (512 / 6 / 128)
+        assert (mnist.unseen.counts() - expected).abs().max() <= 0.5
+
+    def test_the_split_never_changes(self) -> None:
+        mnist = load_mnist(DATA, CPU, FILES)
+        places = [
+            int((mnist.train.images == image).flatten(1).all(1).nonzero()) for image in mnist.validation.images[:5]
+        ]
+        assert places == VALIDATED
+
+
+def images(digits: Digits) -> set[bytes]:
+    return {image.numpy().tobytes() for image in digits.images}
 
 
 @pytest.mark.parametrize("image_range", [(-1.0, 1.0), (0.0, 1.0)])
@@ -62,14 +94,14 @@ def test_damaged_files_are_named(root: Path, damage: Callable[[bytes], bytes], m
     path = root / "MNIST" / "raw" / IMAGES
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(DataError) as error:
-        load_digits(root, CPU, FILES)
+        load_mnist(root, CPU, FILES)
     assert str(error.value).startswith(f"{path}: ")
     assert message in str(error.value)
 
 
 def test_other_digits_are_not_mnist() -> None:
     with pytest.raises(DataError, match="train-images-idx3-ubyte: expected the IDX header"):
-        load_digits(DATA, CPU)
+        load_mnist(DATA, CPU)
 
 
 def test_without_files_and_network_it_says_what_to_put_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +110,7 @@ def test_without_files_and_network_it_says_what_to_put_where(tmp_path: Path, mon
 
     monkeypatch.setattr(data, "MNIST", offline)
     with pytest.raises(DataError) as error:
-        load_digits(tmp_path, CPU)
+        load_mnist(tmp_path, CPU)
     message = str(error.value)
     assert f"not found in {tmp_path / 'MNIST' / 'raw'}, and the download failed (no route to host)" in message
     for file in data.FILES:
@@ -88,4 +120,4 @@ def test_without_files_and_network_it_says_what_to_put_where(tmp_path: Path, mon
 def test_a_pickled_copy_is_not_trusted(root: Path) -> None:
     (root / "MNIST" / "processed").mkdir()
     with pytest.raises(DataError, match="remove it"):
-        load_digits(root, CPU, FILES)
+        load_mnist(root, CPU, FILES)

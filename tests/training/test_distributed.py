@@ -59,6 +59,7 @@ class TestAlone:
         assert torch.equal(world.mean(batch.mean()), batch.mean())
         assert torch.equal(world.mean(batch[:, 0]), batch[:, 0].mean())
         assert world.is_first
+        assert world.tell(lambda: 0.5) == 0.5
         world.wait()
 
     def test_networks_stay_as_they_are(self) -> None:

@@ -49,10 +49,10 @@ def test_a_loss_that_is_not_finite_stops_the_run(
 
     loss, calls = BinaryCrossEntropy.generator, 0
 
-    def failing(self: BinaryCrossEntropy, scores: torch.Tensor) -> torch.Tensor:
+    def failing(self: BinaryCrossEntropy, scores: torch.Tensor, real_scores: torch.Tensor | None) -> torch.Tensor:
         nonlocal calls
         calls += 1
-        return loss(self, scores) * (float("nan") if calls == 5 else 1.0)
+        return loss(self, scores, real_scores) * (float("nan") if calls == 5 else 1.0)
 
     monkeypatch.setattr(BinaryCrossEntropy, "generator", failing)
     run = new_run(tmp_path / "run", preset)

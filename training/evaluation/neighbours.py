@@ -39,10 +39,13 @@ def nearest_others(points: Float32, count: int) -> tuple[Float32, Int64]:
     return distances.astype(np.float32), indices
 
 
-def nearest(points: Float32, among: Float32) -> tuple[Float32, Int64]:
-    """Distance and index (N,) of the point of `among` (M, D) that is nearest to each of the points (N, D)."""
-    distances, indices = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(among).kneighbors(points)
-    return distances[:, 0].astype(np.float32), indices[:, 0]
+def nearest(points: Float32, among: Float32, *, skip: int = 0) -> tuple[Float32, Int64]:
+    """Distance and index (N,) of the point of `among` (M, D) that is nearest to each of the points (N, D).
+
+    `skip` passes over so many that are nearer.
+    """
+    distances, indices = NearestNeighbors(n_neighbors=1 + skip, algorithm="brute").fit(among).kneighbors(points)
+    return distances[:, skip].astype(np.float32), indices[:, skip]
 
 
 def precision_recall_density_coverage(real: Manifold, generated: Manifold) -> dict[str, float]:
@@ -77,13 +80,13 @@ class Copies(NamedTuple):
     authentic: NDArray[np.bool_]  # (N,), whether it is farther away than from that training digit to another
 
 
-def copies(images: UInt8, training: UInt8, training_distances: Float32) -> Copies:
+def copies(images: UInt8, training: UInt8, training_distances: Float32, *, skip_itself: bool = False) -> Copies:
     """Compare images uint8 (N, 28, 28) with training ones uint8 (M, 28, 28) pixel by pixel.
 
-    `training_distances` (M,) are those from each training digit to the nearest other one. Source of authenticity:
-    A. Alaa et al., 2022 (arXiv:2102.08921), section 3.3.
+    `training_distances` (M,) are those from each training digit to the nearest other one. `skip_itself` is for images
+    that are training digits. Source of authenticity: A. Alaa et al., 2022 (arXiv:2102.08921), section 3.3.
     """
-    distances, neighbours = nearest(pixels(images), pixels(training))
+    distances, neighbours = nearest(pixels(images), pixels(training), skip=int(skip_itself))
     return Copies(distances, neighbours, distances > training_distances[neighbours])
 
 

@@ -8,7 +8,7 @@ import json
 import math
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 sys.path[0] = str(Path(__file__).resolve().parents[2])  # the repository, whatever folder this is called from
 
@@ -27,8 +27,18 @@ from training.errors import TrainingError
 from training.evaluation.classifier import WEIGHTS, Classifier, weights_sha256
 
 BATCH_SIZE = 125
-PEAK_LEARNING_RATE = 3e-3
 WEIGHT_DECAY = 0.02
+
+
+class Phase(NamedTuple):
+    """A stretch of training, over which the learning rate rises and falls once."""
+
+    epochs: int
+    peak_learning_rate: float
+    strength: float  # of the moves, as a share of the bounds below
+
+
+PHASES = (Phase(24, 3e-3, 1.0), Phase(8, 1.5e-3, 0.5))  # the second with digits nearer to real ones
 
 # Bounds of the uniform draws that move each digit.
 TURN = math.radians(12)
@@ -40,7 +50,6 @@ MOVE = 2.0  # pixels
 def main(
     data: Annotated[Path, typer.Option(help="Folder that holds MNIST/raw; downloaded there if absent.")] = Path("data"),
     out: Annotated[Path, typer.Option(help="Weights to write; the card goes beside them.")] = WEIGHTS,
-    epochs: Annotated[int, typer.Option(help="Passes over the 50,000 digits.")] = 24,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
@@ -51,7 +60,10 @@ def main(
         mnist = load_mnist(data, compute.device)
         torch.manual_seed(seed)
         classifier = compute.place(Classifier())
-        fit(classifier, mnist.seen, epochs)
+        for index, phase in enumerate(PHASES):
+            if index:
+                torch.manual_seed(seed + index)  # a phase can be repeated from the weights of the one before
+            fit(classifier, mnist.seen, phase)
         tensors = {name: value.cpu().contiguous() for name, value in classifier.state_dict().items()}
         out.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(out) as file:
@@ -61,7 +73,7 @@ def main(
             "summary": "3x3 convolutions with batch norm; 128 features, ten classes",
             "parameters": sum(parameter.numel() for parameter in classifier.parameters()),
             "data": {"name": "50,000 MNIST training images", "sha256": mnist.train.sha256},
-            "epochs": epochs,
+            "phases": [phase._asdict() for phase in PHASES],
             "seed": seed,
             "sha256": weights_sha256(out),
             "accuracy": {
@@ -78,15 +90,15 @@ def main(
     print(json.dumps(card["accuracy"], indent=2))
 
 
-def fit(classifier: Classifier, digits: Digits, epochs: int) -> None:
+def fit(classifier: Classifier, digits: Digits, phase: Phase) -> None:
     """Train in place with AdamW, the learning rate rising and falling once (L. Smith, 2017, arXiv:1708.07120)."""
     batches = len(digits) // BATCH_SIZE
     optimizer = torch.optim.AdamW(classifier.parameters(), weight_decay=WEIGHT_DECAY)
-    schedule = OneCycleLR(optimizer, PEAK_LEARNING_RATE, epochs=epochs, steps_per_epoch=batches)
-    for _ in trange(epochs, unit="epoch"):
+    schedule = OneCycleLR(optimizer, phase.peak_learning_rate, epochs=phase.epochs, steps_per_epoch=batches)
+    for _ in trange(phase.epochs, unit="epoch"):
         classifier.train()
         for indices in torch.randperm(len(digits)).to(digits.images.device).split(BATCH_SIZE)[:batches]:
-            images = move(digits.images[indices].float())
+            images = move(digits.images[indices].float(), phase.strength)
             loss: Any = F.cross_entropy(classifier(images), digits.labels[indices])
             optimizer.zero_grad()
             loss.backward()
@@ -94,12 +106,12 @@ def fit(classifier: Classifier, digits: Digits, epochs: int) -> None:
             schedule.step()
 
 
-def move(images: Tensor) -> Tensor:
-    """Images float (N, 28, 28), each turned, slanted, scaled and moved by a draw of its own."""
+def move(images: Tensor, strength: float) -> Tensor:
+    """Images float (N, 28, 28), each turned, slanted, scaled and moved by a draw of its own within the bounds."""
     count = len(images)
 
     def draw(bound: float) -> Tensor:
-        return torch.empty(count, device=images.device).uniform_(-bound, bound)
+        return torch.empty(count, device=images.device).uniform_(-bound * strength, bound * strength)
 
     angle, slant, width, height = draw(TURN), draw(SLANT), 1 + draw(SCALE), 1 + draw(SCALE)
     cos, sin = angle.cos(), angle.sin()

@@ -1,0 +1,142 @@
+"""Metrics against other libraries, closed forms and cases small enough to count."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torchmetrics.image.fid import FrechetInceptionDistance
+
+from training.data import Mnist
+from training.errors import EvaluationError
+from training.evaluation.accuracy_score import accuracy_score
+from training.evaluation.classifier import load_classifier
+from training.evaluation.features import judge, random_features
+from training.evaluation.frechet import distance, gaussian
+from training.evaluation.neighbours import K, copies, manifold, precision_recall_density_coverage
+
+Float32 = NDArray[np.float32]
+
+
+def normal(count: int, seed: int, mean: float = 0.0, deviation: float = 1.0, dimensions: int = 3) -> Float32:
+    draws = np.random.default_rng(seed).standard_normal((count, dimensions))
+    return (mean + deviation * draws).astype(np.float32)
+
+
+class TestFrechet:
+    @given(mean=st.floats(-3, 3), deviation=st.floats(0.1, 4))
+    def test_closed_form_for_scaled_and_moved_features(self, mean: float, deviation: float) -> None:
+        # features and the same times `deviation` plus `mean`: |m|² of the means and (1 - deviation)² of the spread
+        features = normal(50, 1).astype(np.float64)
+        first, second = gaussian(features), gaussian(features * deviation + mean)
+        shift = features.mean(0) * (deviation - 1) + mean
+        expected = shift @ shift + (1 - deviation) ** 2 * np.trace(first.covariance)
+        assert distance(first, second) == pytest.approx(expected, rel=1e-6, abs=1e-6)
+
+    def test_closed_form_for_axes_of_their_own(self) -> None:
+        # diagonal covariances: the sum of (s1 - s2)² over the axes
+        from training.evaluation.frechet import Gaussian
+
+        first = Gaussian(np.array([1.0, 2.0]), np.diag([4.0, 9.0]))
+        second = Gaussian(np.array([1.0, 0.0]), np.diag([1.0, 16.0]))
+        assert distance(first, second) == pytest.approx(2**2 + (2 - 1) ** 2 + (3 - 4) ** 2)
+
+    def test_agrees_with_torchmetrics(self, mnist: Mnist) -> None:
+        class Features(nn.Module):
+            num_features = 128
+
+            def forward(self, images: Tensor) -> Tensor:
+                with torch.no_grad():
+                    return load_classifier().features(images.squeeze(1)).double()
+
+        theirs = FrechetInceptionDistance(feature=Features())
+        images = mnist.train.images
+        theirs.update(images[:256].unsqueeze(1), real=True)
+        theirs.update(images[256:].unsqueeze(1), real=False)
+        ours = distance(*(gaussian(judge(part.numpy()).features) for part in (images[:256], images[256:])))
+        assert ours == pytest.approx(float(theirs.compute()), rel=1e-4)
+
+    def test_one_sample_has_no_covariance(self) -> None:
+        with pytest.raises(EvaluationError, match="at least 2 samples, got 1"):
+            gaussian(normal(1, 0))
+
+
+class TestPrecisionRecallDensityCoverage:
+    def test_counted_pair_by_pair(self) -> None:
+        real, generated = normal(40, 1), normal(30, 2, mean=0.5)
+
+        def ball(points: Float32, centre: int) -> float:
+            return float(np.sort(np.linalg.norm(points - points[centre], axis=1))[K])  # the nearest is itself
+
+        def within(points: Float32, others: Float32) -> NDArray[np.bool_]:
+            radii = [ball(others, centre) for centre in range(len(others))]
+            return np.array([[np.linalg.norm(p - o) < r for o, r in zip(others, radii, strict=True)] for p in points])
+
+        in_real, in_generated = within(generated, real), within(real, generated)
+        expected = {
+            "precision": in_real.any(1).mean(),
+            "recall": in_generated.any(1).mean(),
+            "density": in_real.sum() / (K * len(generated)),
+            "coverage": in_real.any(0).mean(),
+        }
+        assert precision_recall_density_coverage(manifold(real), manifold(generated)) == pytest.approx(expected)
+
+    def test_far_away_is_nothing_and_the_same_is_everything(self) -> None:
+        real, far = manifold(normal(40, 1)), manifold(normal(40, 1, mean=100))
+        assert set(precision_recall_density_coverage(real, far).values()) == {0}
+        same = precision_recall_density_coverage(real, real)
+        assert (same["precision"], same["recall"], same["coverage"]) == (1, 1, 1)
+
+    def test_too_few_samples(self) -> None:
+        with pytest.raises(EvaluationError, match=f"need at least {K + 1} samples, got {K}"):
+            manifold(normal(K, 0))
+
+
+class TestCopies:
+    def test_copies_are_found_and_training_digits_skip_themselves(self, mnist: Mnist) -> None:
+        training = mnist.train.images.numpy()
+        apart = copies(training, training, np.zeros(512, np.float32), skip_itself=True).distances
+        found = copies(training[7:9], training, apart)
+        assert found.neighbours.tolist() == [7, 8]
+        assert found.distances == pytest.approx(0, abs=1e-3)
+        assert not found.authentic.any()
+
+    def test_a_digit_farther_away_than_training_digits_are_from_each_other_is_authentic(self) -> None:
+        training = np.zeros((2, 28, 28), np.uint8)
+        training[1, 0, 0] = 51  # 0.2 grey levels away
+        drawn = np.zeros((2, 28, 28), np.uint8)
+        drawn[:, 5, 5] = (26, 255)  # 0.1 and 1.0 away
+        found = copies(drawn, training, np.array([0.2, 0.2], np.float32))
+        assert found.distances == pytest.approx([26 / 255, 1.0], abs=1e-6)
+        assert found.authentic.tolist() == [False, True]
+
+
+class TestAccuracyScore:
+    def test_learning_from_real_digits_beats_learning_from_false_labels(self, mnist: Mnist) -> None:
+        images, labels = mnist.train.images.numpy(), mnist.train.labels.numpy()
+        test = mnist.test.images.numpy(), mnist.test.labels.numpy()
+        state = torch.get_rng_state()
+        right = accuracy_score(images, labels, *test, seed=1)
+        wrong = accuracy_score(images, (labels + 1) % 10, *test, seed=1)
+        assert right > 0.7
+        assert wrong < 0.1
+        assert accuracy_score(images, labels, *test, seed=1) == right
+        assert torch.equal(state, torch.get_rng_state())
+
+
+class TestFeatures:
+    def test_the_classifier_reads_digits_it_has_never_seen(self, mnist: Mnist) -> None:
+        judged = judge(mnist.test.images.numpy())
+        assert judged.features.shape == (128, 128)
+        assert (judged.labels == mnist.test.labels.numpy()).mean() > 0.98
+        assert ((judged.confidence >= 0.1) & (judged.confidence <= 1)).all()
+
+    def test_random_features_are_the_same_everywhere(self, mnist: Mnist) -> None:
+        features = random_features(mnist.test.images.numpy()[:4])
+        assert features.shape == (4, 128)
+        assert features.sum(axis=1) == pytest.approx(RANDOM_SUMS, rel=1e-4)
+
+
+RANDOM_SUMS = [17.255232, 22.475664, 12.268834, 26.122822]  # recorded

@@ -1,5 +1,7 @@
 """Small presets and a few hundred real digits."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 
@@ -14,6 +16,14 @@ def compute() -> Compute:
     chosen = choose("cpu", threads=1)
     make_deterministic(chosen)
     return chosen
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache folder for the tests alone; processes that they start have it too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,17 +1,20 @@
 """The loop, in this process: resuming every kind of preset, diverging, and data."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
 import torch
 
+from tests.training.small import SMALL
 from training import checkpoint as checkpoints
 from training.compute import Compute
 from training.data import Digits
 from training.errors import CheckpointError, DivergedError, TrainingError
-from training.loop import epoch_order, train
-from training.presets import Preset
+from training.loop import Scoring, epoch_order, train
+from training.players import build_players
+from training.presets import Penalties, Preset, from_json, to_json
 from training.run_directory import RunDirectory
 
 
@@ -22,12 +25,16 @@ def new_run(path: Path, preset: Preset) -> RunDirectory:
 
 
 def test_resumed_is_the_same_to_the_bit(preset: Preset, digits: Digits, compute: Compute, tmp_path: Path) -> None:
-    whole = train(preset, digits, new_run(tmp_path / "whole", preset), compute)
+    straight = new_run(tmp_path / "whole", preset)
+    train(preset, digits, straight, compute)
+    whole = checkpoints.read(straight.last_checkpoint())
     run = new_run(tmp_path / "halves", preset)
     train(dataclasses.replace(preset, epochs=1), digits, run, compute)
     middle = checkpoints.read(run.last_checkpoint())
     torch.manual_seed(99)
-    resumed = train(preset, digits, run, compute, start=middle)
+    train(preset, digits, run, compute, start=middle)
+    resumed = checkpoints.read(run.last_checkpoint())
+    assert whole.tensors.keys() == resumed.tensors.keys()
     for name, value in whole.tensors.items():
         assert torch.equal(value, resumed.tensors[name]), name
 
@@ -75,6 +82,71 @@ def test_every_epoch_has_its_own_order() -> None:
     for order in orders:
         assert sorted(order.tolist()) == list(range(100))
     assert len({tuple(order.tolist()) for order in orders}) == 4
+
+
+def scores_of(*values: float) -> Scoring:
+    """A scoring that has seen it all before."""
+    left = list(values)
+    return Scoring(lambda images: left.pop(0), samples=20)
+
+
+class TestChoice:
+    PRESET = dataclasses.replace(SMALL["mlp"], epochs=4)
+
+    def test_the_generator_of_the_lowest_score_is_given_away(
+        self, digits: Digits, compute: Compute, tmp_path: Path
+    ) -> None:
+        run = new_run(tmp_path / "run", self.PRESET)
+        best = train(self.PRESET, digits, run, compute, scoring=scores_of(9, 4, 6, 5))
+        assert best.header.step == 16
+        assert set(best.tensors) == {
+            f"generator.{name}" for name in build_players(self.PRESET, compute).generator.state_dict()
+        }
+        assert [line["ratio"] for line in run.read_metrics() if "ratio" in line] == [9, 4, 6, 5]
+
+    def test_patience_ends_a_run_that_gets_no_better(self, digits: Digits, compute: Compute, tmp_path: Path) -> None:
+        preset = dataclasses.replace(self.PRESET, epochs=9, patience=2)
+        run = new_run(tmp_path / "run", preset)
+        best = train(preset, digits, run, compute, scoring=scores_of(9, 4, 6, 5))
+        assert best.header.step == 16
+        assert checkpoints.read(run.last_checkpoint()).header.step == 32
+
+    def test_a_resumed_run_knows_what_was_best(self, digits: Digits, compute: Compute, tmp_path: Path) -> None:
+        run = new_run(tmp_path / "run", self.PRESET)
+        half = dataclasses.replace(self.PRESET, epochs=2)
+        train(half, digits, run, compute, scoring=scores_of(9, 4))
+        middle = checkpoints.read(run.last_checkpoint())
+        best = train(self.PRESET, digits, run, compute, scoring=scores_of(6, 5), start=middle)
+        assert best.header.step == 16
+
+    def test_without_scores_the_last_is_given_away(self, digits: Digits, compute: Compute, tmp_path: Path) -> None:
+        run = new_run(tmp_path / "run", self.PRESET)
+        assert train(self.PRESET, digits, run, compute).header.step == 32
+
+
+@pytest.mark.parametrize("kinds", [("r1", "r2"), ("gradient",)])
+def test_everything_that_a_preset_can_ask_for(
+    kinds: tuple[str, ...], digits: Digits, compute: Compute, tmp_path: Path
+) -> None:
+    """Schedules, penalties and a paired loss go through the loop."""
+    preset = dataclasses.replace(
+        SMALL["conv"],
+        discriminator={**SMALL["conv"].discriminator, "final": "none"},
+        loss="relativistic",
+        learning_rate={"kind": "cosine", "start": 3e-4, "end": 1e-5, "warm_up": 0.1},
+        betas=(0.0, {"kind": "linear", "start": 0.9, "end": 0.99}),
+        penalties=Penalties(kinds=kinds, weight={"kind": "exponential", "start": 1.0, "end": 0.1}, every=3),
+    )
+    assert from_json(json.loads(json.dumps(to_json(preset)))) == preset
+    run = new_run(tmp_path / "whole", preset)
+    train(preset, digits, run, compute)
+    whole = checkpoints.read(run.last_checkpoint())
+    free = dataclasses.replace(preset, penalties=None)
+    other = new_run(tmp_path / "free", free)
+    train(free, digits, other, compute)
+    unpenalised = checkpoints.read(other.last_checkpoint())
+    name = next(key for key in whole.tensors if key.startswith("discriminator."))
+    assert not torch.equal(whole.tensors[name], unpenalised.tensors[name])
 
 
 class TestCheckpoint:

@@ -14,6 +14,7 @@ from PIL import Image
 import mnistgen
 from tests.training.small import DATA, ROOT, SMALL
 from training import checkpoint as checkpoints
+from training.run_directory import RunDirectory
 
 METRICS = ("step", "epoch", "discriminator_loss", "generator_loss", "real_score", "fake_score", "images_per_second")
 
@@ -21,6 +22,14 @@ METRICS = ("step", "epoch", "discriminator_loss", "generator_loss", "real_score"
 def train(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tests.training.small", *map(str, arguments), "--data", str(DATA)]
     settings = os.environ | {"OMP_NUM_THREADS": "1"} | environment
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=settings)
+
+
+def train_in_two(*arguments: object, processes: int = 2) -> subprocess.CompletedProcess[str]:
+    """The same through torchrun."""
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "-m"]
+    command = [sys.executable, *launch, "tests.training.small", *map(str, arguments), "--data", str(DATA)]
+    settings = os.environ | {"OMP_NUM_THREADS": "1"}
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=settings)
 
 
@@ -40,7 +49,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines()[0].startswith("conv: 2 epochs, seed 1, on cpu, ")
     assert result.stdout.splitlines()[-1] == f"Sample from it: mnistgen sample --model {run / 'export'} --out grid.png"
-    assert "step 16/16 epoch 2: loss D " in result.stdout
+    assert "step 14/14 epoch 2: loss D " in result.stdout
     return run
 
 
@@ -50,15 +59,16 @@ class TestRunDirectory:
 
     def test_metrics(self, finished: Path) -> None:
         lines = [json.loads(line) for line in (finished / "metrics.jsonl").read_text().splitlines()]
-        assert [line["step"] for line in lines] == [2, 3, 4, 6, 8, 9, 10, 12, 14, 15, 16]
+        assert [line["step"] for line in lines] == [2, 3, 4, 6, 7, 8, 9, 10, 12, 14]  # 7 steps an epoch
         for line in lines:
-            assert set(line) == set(METRICS)
+            looked = {"ratio"} if line["step"] in (7, 14) else set()
+            assert set(line) == set(METRICS) | looked
             assert 0 < line["fake_score"] < 1
             assert line["images_per_second"] > 0
 
     def test_pictures(self, finished: Path) -> None:
         samples = sorted((finished / "samples").iterdir())
-        assert [path.name for path in samples] == [f"{step:07d}.png" for step in (4, 8, 12, 16)]
+        assert [path.name for path in samples] == [f"{step:07d}.png" for step in (4, 8, 12, 14)]
         with Image.open(finished / "progress.gif") as progress:
             assert (progress.n_frames, progress.size) == (4, (320, 320))  # type: ignore[attr-defined]
         with Image.open(finished / "strip.png") as strip:
@@ -69,11 +79,11 @@ class TestRunDirectory:
             assert losses.size[0] > 500
 
     def test_the_last_two_checkpoints_are_kept(self, finished: Path) -> None:
-        assert sorted(path.stem for path in (finished / "checkpoints").iterdir()) == ["0000015", "0000016"]
+        assert sorted(path.stem for path in (finished / "checkpoints").iterdir()) == ["0000012", "0000014"]
 
     def test_the_export_can_be_sampled(self, finished: Path) -> None:
         generator = mnistgen.Generator(finished / "export")
-        assert generator.card.steps == 16
+        assert generator.card.steps in (7, 14)  # whichever came closer to the held-out digits
         assert generator.sample(3, seed=1).shape == (3, 28, 28)
 
 
@@ -86,8 +96,8 @@ def test_killed_anywhere_and_resumed_it_ends_with_the_same_bits(finished: Path, 
     assert train("--resume", run, KILL_AT_STEP="3").returncode == -signal.SIGKILL
     assert train("--resume", run, KILL_AT_SYNC="5").returncode == -signal.SIGKILL
     assert train("--resume", run).returncode == 0
-    expected = checkpoints.read(finished / "checkpoints" / "0000016.safetensors")
-    resumed = checkpoints.read(run / "checkpoints" / "0000016.safetensors")
+    expected = checkpoints.read(finished / "checkpoints" / "0000014.safetensors")
+    resumed = checkpoints.read(run / "checkpoints" / "0000014.safetensors")
     assert resumed.tensors.keys() == expected.tensors.keys()
     for name, value in expected.tensors.items():
         assert value.numpy().tobytes() == resumed.tensors[name].numpy().tobytes(), name
@@ -104,7 +114,36 @@ def test_more_epochs_go_on_where_the_run_ended(finished: Path, tmp_path: Path) -
     run = tmp_path / "conv"
     shutil.copytree(finished, run)
     assert train("--resume", run, "--epochs", 3).returncode == 0
-    assert mnistgen.Generator(run / "export").card.steps == 24
+    assert (run / "checkpoints" / "0000021.safetensors").exists()
+    assert mnistgen.Generator(run / "export").card.steps in (7, 14, 21)
+
+
+def test_two_processes_train_as_one_does_and_go_on_too(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert train("--preset", "mlp", "--out", one, "--tensorboard").returncode == 0
+    assert train_in_two("--preset", "mlp", "--out", two, "--epochs", 1).returncode == 0
+    resumed = train_in_two("--resume", two, "--epochs", 2)
+    assert resumed.returncode == 0, resumed.stderr
+    assert resumed.stdout.splitlines()[0].startswith(
+        "mlp: 2 epochs, seed 1, on cpu, float32, channels_last, 1 thread in 2"
+    )
+    assert len(resumed.stdout.splitlines()) < 12  # one of the processes speaks
+    lines = [RunDirectory(run).read_metrics() for run in (one, two)]
+    assert [line["step"] for line in lines[0]] == [line["step"] for line in lines[1]]
+    for ours, theirs in zip(*lines, strict=True):
+        for name in ("discriminator_loss", "generator_loss", "real_score", "fake_score"):
+            assert ours[name] == pytest.approx(theirs[name], rel=1e-3), (ours["step"], name)
+    events = EventAccumulator(str(one / "tensorboard")).Reload()
+    logged = [(event.step, event.value) for event in events.Scalars("ratio")]
+    assert logged == [(line["step"], pytest.approx(line["ratio"])) for line in lines[0] if "ratio" in line]
+
+
+def test_processes_that_cannot_share_a_batch(tmp_path: Path) -> None:
+    result = train_in_two("--preset", "mlp", "--out", tmp_path / "run", processes=3)
+    assert "batch_size: expected a multiple of the 3 processes, got 64" in result.stderr
+    assert not (tmp_path / "run").exists()
 
 
 def test_dry_run_prints_the_preset_and_writes_nothing(tmp_path: Path) -> None:
@@ -131,7 +170,7 @@ class TestRefusals:
     def test_a_corrupt_checkpoint(self, finished: Path, tmp_path: Path) -> None:
         run = tmp_path / "conv"
         shutil.copytree(finished, run)
-        path = run / "checkpoints" / "0000016.safetensors"
+        path = run / "checkpoints" / "0000014.safetensors"
         path.write_bytes(path.read_bytes()[:-100])
         before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
         assert f"{path}: not a whole safetensors file" in refused("--resume", run)

@@ -47,7 +47,8 @@ class Classifier(nn.Module):
 @cache
 def load_classifier(path: Path = WEIGHTS) -> Classifier:
     """The committed classifier, in evaluation mode, on the CPU. Raises EvaluationError for a damaged file."""
-    classifier = Classifier().to(memory_format=torch.channels_last)
+    with torch.random.fork_rng(devices=[]):  # whoever trains goes on with the random state that it had
+        classifier = Classifier().to(memory_format=torch.channels_last)
     try:
         classifier.load_state_dict(load(path.read_bytes()))
     except (OSError, SafetensorError, RuntimeError) as error:

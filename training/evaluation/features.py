@@ -48,7 +48,8 @@ def random_features(images: UInt8) -> Float32:
 @cache
 def random_network() -> Classifier:
     """The classifier's layers with weights from N(0, 2 / inputs), the same on every machine."""
-    network = Classifier().eval().requires_grad_(False)
+    with torch.random.fork_rng(devices=[]):
+        network = Classifier().eval().requires_grad_(False)
     for index, layer in enumerate(network.layers):
         if isinstance(layer, torch.nn.Conv2d):
             inputs = layer.weight[0].numel()

@@ -1,0 +1,160 @@
+"""evaluate.py as its users run it: reports, cards, and what is refused."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+from onnx import numpy_helper
+from PIL import Image
+
+import mnistgen
+from tests.conftest import Outcome, write_model
+from tests.training.evaluation.conftest import contents
+from training.evaluation.figures import FIGURES, Scores
+
+Evaluate = Callable[..., Outcome]
+REFERENCES = [
+    "10,000 other training digits",
+    "training digits, noise 0.1",
+    "training digits, noise 0.3",
+    "per-pixel Gaussian",
+]
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return write_model(tmp_path / "models" / "small")
+
+
+def broken(model: onnx.ModelProto) -> None:
+    """Fails for more than 100 digits at once, or fewer: the shape is fixed."""
+    (shape,) = [constant for constant in model.graph.initializer if constant.name == "shape"]
+    shape.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(shape) * [0, 1, 1] + [3, 0, 0], "shape"))
+
+
+class TestFullReport:
+    @pytest.fixture
+    def report(self, evaluate: Evaluate, model: Path, tmp_path: Path) -> tuple[Path, Outcome]:
+        outcome = evaluate(model, "--report", tmp_path / "report", "--samples", 200, "--write-card")
+        assert outcome.code == 0, outcome.err
+        return tmp_path / "report", outcome
+
+    def test_report_and_card(self, report: tuple[Path, Outcome], model: Path, run_cli: Callable[..., Outcome]) -> None:
+        folder, outcome = report
+        content = json.loads((folder / "report.json").read_text())
+        assert (content["form"], content["samples"], content["seeds"]) == ("full", 200, [1, 2, 3, 4, 5])
+        rows = {row["name"]: Scores.from_json(row) for row in content["models"] + content["references"]}
+        assert list(rows) == ["small", *REFERENCES]
+        text = (folder / "report.md").read_text()
+        for name, row in rows.items():
+            assert name in outcome.out
+            assert name in text
+            assert set(row.figures) | {"label_accuracy"} == set(FIGURES)
+        self.check_order(rows)
+        self.check_pictures(folder, text)
+        self.check_card(rows["small"], model, run_cli)
+
+    def check_order(self, rows: dict[str, Scores]) -> None:
+        """Every figure must put real digits first, and more noise after less."""
+        real, little, much, gaussian = (
+            {key: estimate.mean for key, estimate in rows[name].figures.items()} for name in REFERENCES
+        )
+        assert real["frechet_ratio"] == real["random_ratio"] == 1
+        for key in ("frechet_distance", "frechet_ratio", "random_distance", "random_ratio"):
+            assert real[key] < little[key] < much[key], key
+            assert real[key] < gaussian[key], key
+        for key in ("precision", "recall", "density", "coverage", "accuracy_score"):
+            assert real[key] >= little[key] >= much[key], key
+            assert real[key] > much[key], key
+            assert real[key] > gaussian[key], key
+        assert real["class_balance"] < gaussian["class_balance"]
+        assert real["class_balance"] < much["class_balance"]
+        assert real["label_accuracy"] >= little["label_accuracy"] >= much["label_accuracy"]
+        assert real["nearest_ratio"] == pytest.approx(1, abs=0.1)
+        assert little["nearest_ratio"] < 0.9  # digits that were copied
+        assert real["authenticity"] > little["authenticity"]
+
+    def check_pictures(self, folder: Path, text: str) -> None:
+        for key in ("confident", "classes", "map", "closest", "confusion"):
+            with Image.open(folder / "small" / f"{key}.png") as picture:
+                assert min(picture.size) > 200
+            assert f"small/{key}.png" in text
+        assert (folder / "models.png").exists()
+
+    def check_card(self, row: Scores, model: Path, run_cli: Callable[..., Outcome]) -> None:
+        quality: dict[str, Any] = mnistgen.Generator(model).card.quality or {}
+        ratio = row.figures["frechet_ratio"]
+        assert quality["figures"]["frechet_ratio"] == {
+            "mean": ratio.mean,
+            "interval": ratio.interval,
+            "real_digits": 1.0,
+        }
+        assert (quality["digits"], quality["seeds"]) == (200, [1, 2, 3, 4, 5])
+        shown = run_cli("info", model).out
+        assert f"{ratio.mean:.4g} ± {ratio.interval:.2g}  (real digits: 1)" in shown
+        assert "label_accuracy" in shown
+
+
+class TestQuickForm:
+    def test_one_seed_and_no_long_figures(self, evaluate: Evaluate, model: Path, tmp_path: Path) -> None:
+        outcome = evaluate(model, "--quick", "--samples", 150, "--report", tmp_path / "report")
+        assert outcome.code == 0, outcome.err
+        content = json.loads((tmp_path / "report" / "report.json").read_text())
+        assert (content["form"], content["seeds"]) == ("quick", [1])
+        figures = content["models"][0]["figures"]
+        assert set(FIGURES) - set(figures) == {"accuracy_score", "nearest_ratio", "authenticity"}
+        assert mnistgen.Generator(model).card.quality is None
+
+
+class TestRefusals:
+    def test_each_is_one_line(self, evaluate: Evaluate, model: Path, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("")
+        cases: dict[str, tuple[object, ...]] = {
+            "no model 'dcgn': did you mean dcgan": ("dcgn",),
+            "samples: expected at least 129, for the covariance of 128 features, got 128": (model, "--samples", 128),
+            "--write-card: cards hold the figures of the full form": (model, "--quick", "--write-card"),
+            f"{tmp_path / 'file' / 'report'}: expected a folder that can be written": (
+                model,
+                "--report",
+                tmp_path / "file" / "report",
+            ),
+        }
+        for message, arguments in cases.items():
+            outcome = evaluate(*arguments)
+            assert outcome.code == 1
+            assert outcome.err.startswith(f"evaluate.py: {message}"), outcome.err
+            assert len(outcome.err.splitlines()) == 1
+
+    def test_a_missing_data_set(self, evaluate: Evaluate, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def offline(*arguments: object, **options: object) -> None:
+            raise RuntimeError("no route to host")
+
+        monkeypatch.setattr("training.data.MNIST", offline)
+        monkeypatch.setattr("tests.training.evaluation.conftest.DATA", Path("nowhere"))
+        outcome = evaluate(model)
+        assert outcome.code == 1
+        assert "not found in nowhere/MNIST/raw, and the download failed" in outcome.err.splitlines()[0]
+
+    def test_a_model_that_fails_leaves_report_and_card_as_they_were(self, evaluate: Evaluate, tmp_path: Path) -> None:
+        model = write_model(tmp_path / "broken", edit=broken)
+        report = tmp_path / "report"
+        report.mkdir()
+        (report / "report.md").write_text("the earlier one")
+        before = contents(report), contents(model)
+        outcome = evaluate(model, "--write-card", "--samples", 150, "--report", report)
+        assert outcome.code == 1
+        assert outcome.err.splitlines()[-1].startswith("evaluate.py: small: failed while it was sampled: ")
+        assert (contents(report), contents(model)) == before
+
+    def test_a_card_that_cannot_be_written(
+        self, evaluate: Evaluate, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        report = tmp_path / "report"
+        monkeypatch.setattr("os.access", lambda path, mode: Path(path) != model)
+        outcome = evaluate(model, "--write-card", "--report", report)
+        assert outcome.code == 1
+        assert outcome.err == f"evaluate.py: {model}: expected a folder that can be written, but {model} cannot\n"
+        assert not report.exists()

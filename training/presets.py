@@ -165,7 +165,7 @@ _PRESETS = [
             "init": "dcgan",  # chosen
         },
         loss="bce",
-        epochs=15,  # chosen
+        epochs=10,  # chosen
         checkpoint_every=250,
         average=_AVERAGE,
         batch_norm_samples=4_000,

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from mnistgen import latents
-from training.evaluation.classifier import Classifier, load_classifier
+from training.evaluation.classifier import Classifier, load_classifier, ready
 
 UInt8 = NDArray[np.uint8]
 Float32 = NDArray[np.float32]
@@ -49,14 +49,14 @@ def random_features(images: UInt8) -> Float32:
 def random_network() -> Classifier:
     """The classifier's layers with weights from N(0, 2 / inputs), the same on every machine."""
     with torch.random.fork_rng(devices=[]):
-        network = Classifier().eval().requires_grad_(False)
+        network = Classifier()
     for index, layer in enumerate(network.layers):
         if isinstance(layer, torch.nn.Conv2d):
             inputs = layer.weight[0].numel()
             draws, _ = latents.draw(seed=index, start=0, count=layer.out_channels, latent_dim=inputs)
             weights = torch.from_numpy(draws).reshape(layer.weight.shape) * (2 / inputs) ** 0.5
-            layer.weight.copy_(weights)
-    return network.to(memory_format=torch.channels_last)
+            layer.weight.data.copy_(weights)
+    return ready(network)
 
 
 def _chunks(images: UInt8) -> list[UInt8]:

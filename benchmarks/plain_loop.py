@@ -1,0 +1,89 @@
+"""The training loop against a plain one: python -m benchmarks.plain_loop [PRESET] [--data FOLDER].
+
+The plain loop is what one writes first, as PyTorch's DCGAN example does it: float32, a DataLoader that turns PIL
+images into tensors in two processes, a backward pass for real and one for generated digits, figures read at every step.
+Both train the same networks, with all CPUs that are allowed.
+"""
+
+import itertools
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from torchvision import transforms
+from torchvision.datasets import MNIST
+
+from benchmarks.training_rate import STEPS, WARM_UP, digits_of, rate
+from mnistgen.cpus import usable_cpus
+from training.models import build_discriminator, build_generator
+from training.presets import PRESETS, Preset
+
+ROUNDS = 3
+BAR = 3.0
+
+
+def plain_rate(preset: Preset, data: Path) -> float:
+    """Median images/s of a step of the plain loop."""
+    torch.set_num_threads(usable_cpus())
+    steps = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))])
+    dataset = MNIST(data, train=True, transform=steps)
+    loader = DataLoader(dataset, batch_size=preset.batch_size, shuffle=True, num_workers=2)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    generator = build_generator(preset.architecture, preset.latent_dim, preset.generator).to(device)
+    discriminator = build_discriminator(preset.architecture, preset.discriminator).to(device)
+    optimizers = [torch.optim.Adam(player.parameters(), 2e-4, (0.5, 0.999)) for player in (generator, discriminator)]
+    ends = [time.perf_counter()]
+    batches: Iterator[tuple[Tensor, Tensor]] = iter(loader)
+    for real, _ in itertools.islice(batches, STEPS):
+        plain_step(generator, discriminator, optimizers, real.to(device), preset.latent_dim)
+        ends.append(time.perf_counter())
+    seconds = [end - start for start, end in itertools.pairwise(ends)]
+    return preset.batch_size / statistics.median(seconds[WARM_UP:])
+
+
+def plain_step(
+    generator: nn.Module, discriminator: nn.Module, optimizers: list[torch.optim.Adam], real: Tensor, latent_dim: int
+) -> None:
+    """One step of both players."""
+    criterion = nn.BCELoss()
+    ones, zeros = torch.ones(len(real), device=real.device), torch.zeros(len(real), device=real.device)
+    discriminator.zero_grad()
+    real_loss = criterion(discriminator(real), ones)
+    real_loss.backward()
+    fake = generator(torch.randn(len(real), latent_dim, device=real.device))
+    fake_loss = criterion(discriminator(fake.detach()), zeros)
+    fake_loss.backward()
+    optimizers[1].step()
+    generator.zero_grad()
+    generator_loss = criterion(discriminator(fake), ones)
+    generator_loss.backward()
+    optimizers[0].step()
+    real_loss.item(), fake_loss.item(), generator_loss.item()
+
+
+def main(
+    name: Annotated[str, typer.Argument(metavar="PRESET")] = "dcgan",
+    data: Annotated[Path, typer.Option(help="Folder that holds MNIST/raw.")] = Path("data"),
+) -> None:
+    """Take turns, and print both rates and their ratio."""
+    preset = PRESETS[name]
+    digits = digits_of(data, preset)
+    ours, plain = [], []
+    for _ in range(ROUNDS):
+        plain.append(plain_rate(preset, data))
+        with tempfile.TemporaryDirectory() as folder:
+            ours.append(rate(preset, digits, Path(folder) / "run"))
+    fast, slow = statistics.median(ours), statistics.median(plain)
+    print(f"{name}: this loop {fast:,.1f} images/s, a plain one {slow:,.1f}")
+    print(f"  ratio {fast / slow:.2f} (must be >= {BAR})")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -29,7 +29,7 @@ from training.evaluation import charts
 from training.evaluation import report as reports
 from training.evaluation.classifier import FEATURES, WEIGHTS
 from training.evaluation.figures import Report, Scores
-from training.evaluation.measure import Measurement, measure_model, measure_reference, summarise
+from training.evaluation.measure import Measurement, measure_once, summarise
 from training.evaluation.portrait import portray, save
 from training.evaluation.sources import REFERENCES, Model, Source
 from training.evaluation.yardstick import Form, Yardstick, yardstick
@@ -67,7 +67,7 @@ def main(
         mnist = load_mnist(data, torch.device("cpu"))
         real = yardstick(mnist, form)
         count = checked_samples(samples, real)
-        sources = [Model(model.path, model.card.name) for model in models]
+        sources = [Model(model.path, name, model.card.sha256) for name, model in named(models).items()]
         scores = measure_all([*sources, *REFERENCES], count, form, data, workers)
         result = Report(
             form=form,
@@ -100,6 +100,15 @@ def locate(targets: Sequence[str]) -> list[ModelDirectory]:
     return [find(name) for name in dict.fromkeys(names)]
 
 
+def named(models: Sequence[ModelDirectory]) -> dict[str, ModelDirectory]:
+    """The models by the names of their cards; by their paths too where a name comes twice."""
+    names = [model.card.name for model in models]
+    return {
+        name if names.count(name) == 1 else f"{name} ({model.path})".replace("/", "_"): model
+        for name, model in zip(names, models, strict=True)
+    }
+
+
 def check_writable(folders: Iterable[Path]) -> None:
     """Refuse before hours of measuring what could not be written after them. Raises EvaluationError."""
     for folder in folders:
@@ -125,10 +134,7 @@ def measure_all(sources: Sequence[Source], samples: int, form: Form, data: Path,
     """The scores of every source, in their order; one task a source and seed, spread over the workers."""
     tasks = list(product(range(len(sources)), SEEDS[form]))
     results = Parallel(n_jobs=workers, return_as="generator")(
-        delayed(measure_reference if sources[index] in REFERENCES else measure_model)(
-            sources[index], seed, samples, form, data
-        )
-        for index, seed in tasks
+        delayed(measure_once)(sources[index], seed, samples, form, data) for index, seed in tasks
     )
     found: dict[int, list[Measurement]] = {index: [] for index in range(len(sources))}
     bar = tqdm(tasks, unit="measurement", disable=not sys.stderr.isatty())

@@ -178,18 +178,12 @@ def _loaded(data: Path, form: Form) -> tuple[Mnist, Yardstick]:
     return mnist, yardstick(mnist, form)
 
 
-def measure_model(source: Source, seed: int, samples: int, form: Form, data: Path) -> Measurement:
-    """`measure` with everything loaded from the folder `data`, once a process."""
+def measure_once(source: Source, seed: int, samples: int, form: Form, data: Path) -> Measurement:
+    """`measure` with the folder `data`, loaded once a process, or from the cache where it holds this measurement."""
     mnist, real = _loaded(data, form)
-    return measure(source, seed, samples, mnist, real)
-
-
-def measure_reference(source: Source, seed: int, samples: int, form: Form, data: Path) -> Measurement:
-    """The same, from the cache where it holds it."""
-    mnist, real = _loaded(data, form)
-    key = sources(mnist) | {"source": source.name, "seed": seed, "samples": samples, "form": form}
+    key = sources(mnist) | {"source": source.identity, "seed": seed, "samples": samples, "form": form}
 
     def compute() -> Arrays:
         return measure(source, seed, samples, mnist, real).to_arrays()
 
-    return Measurement.from_arrays(cached("reference", key, compute))
+    return Measurement.from_arrays(cached("measurement", key, compute))

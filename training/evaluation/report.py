@@ -35,13 +35,13 @@ DIRECTIONS = {"up": "higher is better", "down": "lower is better", "near 1": "ne
 
 def table(report: Report) -> str:
     """The figures as text in aligned columns: one block for each of GROUPS, in each a line for every set of digits."""
-    blocks = [f"{title}\n{_aligned(_rows(report, keys))}" for title, keys in GROUPS.items()]
+    blocks = [f"{title}\n{_aligned(_rows((*report.models, *report.references), keys))}" for title, keys in GROUPS.items()]
     return "\n\n".join([*blocks, *_notes(report)])
 
 
-def readme_rows(report: Report) -> str:
-    """A compact Markdown table of the models and the references, one line each."""
-    return _markdown_table(_rows(report, README_FIGURES))
+def readme_rows(rows: Sequence[Scores]) -> str:
+    """A compact Markdown table of sets of digits, one line each."""
+    return _markdown_table(_rows(rows, README_FIGURES))
 
 
 def write(report: Report, directory: Path, pictures: Pictures) -> None:
@@ -92,7 +92,7 @@ with another number of digits cannot be compared with these.
 
 def _tables(report: Report) -> Iterator[str]:
     for title, keys in GROUPS.items():
-        yield f"## {title}\n\n{_markdown_table(_rows(report, keys))}"
+        yield f"## {title}\n\n{_markdown_table(_rows((*report.models, *report.references), keys))}"
     yield from _notes(report)
 
 
@@ -135,9 +135,9 @@ def _notes(report: Report) -> list[str]:
     return ["; ".join(notes) + "."] if notes else []
 
 
-def _rows(report: Report, keys: Sequence[str]) -> Rows:
+def _rows(rows: Sequence[Scores], keys: Sequence[str]) -> Rows:
     header = ["", *(f"{FIGURES[key].title} {ARROWS[FIGURES[key].better]}" for key in keys)]
-    return [header, *([row.name, *_cells(row, keys)] for row in (*report.models, *report.references))]
+    return [header, *([row.name, *_cells(row, keys)] for row in rows)]
 
 
 def _cells(scores: Scores, keys: Sequence[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -32,6 +33,11 @@ class Source(Protocol):
         ...
 
     @property
+    def identity(self) -> str:
+        """What its digits depend on beside the seed, for the cache."""
+        ...
+
+    @property
     def holds_training_digits(self) -> bool:
         """Whether its digits are training digits themselves, each then its own nearest one."""
         ...
@@ -51,7 +57,13 @@ class Model:
 
     path: Path
     name: str
+    sha256: str  # of its graph
     holds_training_digits: bool = False
+
+    @property
+    def identity(self) -> str:
+        """The graph and what runs it."""
+        return f"{self.sha256}, onnxruntime {version('onnxruntime')}"
 
     def draw(self, mnist: Mnist, seed: int, counts: Int64) -> Drawn:
         """From the seed's first digit on. Raises EvaluationError where the model fails."""
@@ -81,6 +93,7 @@ class TrainingDigits:
     """Real digits: those that the classifier never saw."""
 
     name: str = "10,000 other training digits"
+    identity: str = "training digits"
     holds_training_digits: bool = True
 
     def draw(self, mnist: Mnist, seed: int, counts: Int64) -> Drawn:
@@ -104,6 +117,8 @@ class NoisyDigits:
         """Tells the noise."""
         return f"training digits, noise {self.sigma}"
 
+    identity = name
+
     def draw(self, mnist: Mnist, seed: int, counts: Int64) -> Drawn:
         """The digits that the classifier never saw, with noise of the seed."""
         return self._spoiled(mnist.unseen, np.random.default_rng((seed, 0)))
@@ -123,6 +138,7 @@ class GaussianPixels:
     """Every pixel drawn by itself, from the normal distribution of that pixel over the training digits."""
 
     name: str = "per-pixel Gaussian"
+    identity: str = "per-pixel Gaussian"
     holds_training_digits: bool = False
 
     def draw(self, mnist: Mnist, seed: int, counts: Int64) -> Drawn:

@@ -108,6 +108,15 @@ class TestQuickForm:
         assert set(FIGURES) - set(figures) == {"accuracy_score", "nearest_ratio", "authenticity"}
         assert mnistgen.Generator(model).card.quality is None
 
+    def test_models_of_one_name_are_told_apart(self, evaluate: Evaluate, tmp_path: Path) -> None:
+        paths = [write_model(tmp_path / name, conditional=False) for name in ("first", "second")]
+        outcome = evaluate(*paths, "--quick", "--samples", 150, "--report", tmp_path / "report")
+        assert outcome.code == 0, outcome.err
+        rows = json.loads((tmp_path / "report" / "report.json").read_text())["models"]
+        assert [row["name"].endswith(f"{path.name})") for row, path in zip(rows, paths, strict=True)] == [True, True]
+        assert rows[0]["confusion"] is None
+        assert "label_accuracy" not in rows[0]["figures"]
+
 
 class TestRefusals:
     def test_each_is_one_line(self, evaluate: Evaluate, model: Path, tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+import mnistgen
+
 from training.evaluation.figures import ABSENT, FIGURES, Estimate, Report, Scores
 from training.evaluation.report import GROUPS, README_FIGURES, markdown, readme_rows, table, write
 
@@ -105,7 +107,7 @@ class TestMarkdown:
 
 
 def test_readme_rows() -> None:
-    lines = readme_rows(REPORT).splitlines()
+    lines = readme_rows((*REPORT.models, *REPORT.references)).splitlines()
     assert len(lines) == 2 + len(NAMES)
     assert lines[2].startswith("| mlp | 2.50 ± 0.25 | ")
     assert {line.replace(r"\|", "").count("|") for line in lines} == {len(README_FIGURES) + 2}
@@ -150,3 +152,15 @@ class TestWrite:
         with pytest.raises(ValueError, match="JSON compliant"):
             write(dataclasses.replace(REPORT, classifier=classifier), tmp_path, {})
         assert list(tmp_path.iterdir()) == []
+
+
+def test_the_readme_shows_what_the_cards_say() -> None:
+    readme = (Path(__file__).resolve().parents[3] / "README.md").read_text()
+    for name, card in mnistgen.models().items():
+        assert card.quality is not None, name
+        figures = {key: Estimate.from_json(value) for key, value in card.quality["figures"].items()}
+        row = readme_rows([Scores(name, "", figures, class_shares=())]).splitlines()[-1]
+        assert row in readme, f"README.md lacks {row}"
+        assert all(0.04 <= share <= 0.20 for share in card.quality["class_shares"]), name
+        for value in card.quality["figures"].values():
+            assert value["real_digits"] is not None

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 from torchvision.datasets import MNIST
 
 from training.errors import DataError
@@ -79,6 +80,12 @@ class Digits:
         """How many there are of each digit, int64 (10,)."""
         return torch.bincount(self.labels, minlength=10)
 
+    def first_of_each(self, counts: Tensor) -> Tensor:
+        """Which are the first of their class, up to counts (10,) of them: bool (N,)."""
+        kinds = one_hot(self.labels, 10)
+        rank = (kinds.cumsum(0) * kinds).sum(1)  # 1 for the first of its class
+        return rank <= counts[self.labels]
+
     def batch(self, indices: Tensor, image_range: tuple[float, float]) -> Tensor:
         """The images at these indices, int64 (N,), as float32 (N, 1, 28, 28) with paper and ink at image_range."""
         low, high = image_range
@@ -127,10 +134,8 @@ class Mnist:
 
     @cached_property
     def _is_unseen(self) -> Tensor:
-        """Which of the digits in `_order` are the first of their class, up to the test set's count: bool (60,000,)."""
-        kinds = torch.nn.functional.one_hot(self.train.labels[self._order], 10)
-        rank = (kinds.cumsum(0) * kinds).sum(1)  # 1 for the first of its class
-        return rank <= self._unseen_counts[self.train.labels[self._order]]
+        """Which of the digits in `_order` the classifier never sees, bool (60,000,)."""
+        return self.train.select(self._order).first_of_each(self._unseen_counts)
 
     @property
     def _unseen_counts(self) -> Tensor:

@@ -101,7 +101,7 @@ _PRESETS = [
             "init": "dcgan",
         },
         loss="bce",
-        epochs=6,  # chosen
+        epochs=12,  # chosen
         checkpoint_every=100,
         average=_AVERAGE,
         batch_norm_samples=4_000,
@@ -165,7 +165,7 @@ _PRESETS = [
             "init": "dcgan",  # chosen
         },
         loss="bce",
-        epochs=10,  # chosen
+        epochs=8,  # chosen
         checkpoint_every=250,
         average=_AVERAGE,
         batch_norm_samples=4_000,

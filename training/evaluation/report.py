@@ -35,7 +35,9 @@ DIRECTIONS = {"up": "higher is better", "down": "lower is better", "near 1": "ne
 
 def table(report: Report) -> str:
     """The figures as text in aligned columns: one block for each of GROUPS, in each a line for every set of digits."""
-    blocks = [f"{title}\n{_aligned(_rows((*report.models, *report.references), keys))}" for title, keys in GROUPS.items()]
+    blocks = [
+        f"{title}\n{_aligned(_rows((*report.models, *report.references), keys))}" for title, keys in GROUPS.items()
+    ]
     return "\n\n".join([*blocks, *_notes(report)])
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 import mnistgen
-
 from training.evaluation.figures import ABSENT, FIGURES, Estimate, Report, Scores
 from training.evaluation.report import GROUPS, README_FIGURES, markdown, readme_rows, table, write
 

@@ -34,7 +34,7 @@ from training.evaluation.portrait import portray, save
 from training.evaluation.sources import REFERENCES, Model, Source
 from training.evaluation.yardstick import Form, Yardstick, yardstick
 
-SEEDS: dict[Form, tuple[int, ...]] = {"full": (1, 2, 3, 4, 5), "quick": (1,)}
+SEEDS: dict[Form, int] = {"full": 5, "quick": 1}
 LIBRARIES = ("mnistgen", "onnxruntime", "torch", "numpy", "scipy", "scikit-learn")
 
 
@@ -48,6 +48,9 @@ def main(
     ] = False,
     write_card: Annotated[bool, typer.Option("--write-card", help="Put the figures into the models' cards.")] = False,
     samples: Annotated[int | None, typer.Option(help="Digits a seed.", show_default="as many as the real ones")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(help="Sampling seeds: 1 to this.", show_default="5, with --quick 1")
+    ] = None,
     data: Annotated[Path, typer.Option(help="Folder that holds MNIST/raw; downloaded there if absent.")] = Path("data"),
     workers: Annotated[int, typer.Option(help="Processes.", show_default="the CPUs allowed")] = usable_cpus(),
 ) -> None:
@@ -68,11 +71,12 @@ def main(
         real = yardstick(mnist, form)
         count = checked_samples(samples, real)
         sources = [Model(model.path, name, model.card.sha256) for name, model in named(models).items()]
-        scores = measure_all([*sources, *REFERENCES], count, form, data, workers)
+        used = checked_seeds(seeds, form)
+        scores = measure_all([*sources, *REFERENCES], used, count, form, data, workers)
         result = Report(
             form=form,
             samples=count,
-            seeds=SEEDS[form],
+            seeds=used,
             references=tuple(scores[len(sources) :]),
             models=tuple(scores[: len(sources)]),
             classifier=classifier_card(),
@@ -130,9 +134,19 @@ def checked_samples(samples: int | None, real: Yardstick) -> int:
     return samples
 
 
-def measure_all(sources: Sequence[Source], samples: int, form: Form, data: Path, workers: int) -> list[Scores]:
+def checked_seeds(seeds: int | None, form: Form) -> tuple[int, ...]:
+    """The sampling seeds. Raises EvaluationError for fewer than one."""
+    count = SEEDS[form] if seeds is None else seeds
+    if count < 1:
+        raise EvaluationError(f"seeds: expected 1 or more, got {count}")
+    return tuple(range(1, count + 1))
+
+
+def measure_all(
+    sources: Sequence[Source], seeds: Sequence[int], samples: int, form: Form, data: Path, workers: int
+) -> list[Scores]:
     """The scores of every source, in their order; one task a source and seed, spread over the workers."""
-    tasks = list(product(range(len(sources)), SEEDS[form]))
+    tasks = list(product(range(len(sources)), seeds))
     results = Parallel(n_jobs=workers, return_as="generator")(
         delayed(measure_once)(sources[index], seed, samples, form, data) for index, seed in tasks
     )

@@ -103,8 +103,6 @@ _PRESETS = [
         loss="bce",
         epochs=12,  # chosen
         checkpoint_every=100,
-        average=_AVERAGE,
-        batch_norm_samples=4_000,
     ),
     Preset(
         name="mlp",
@@ -142,7 +140,6 @@ _PRESETS = [
         batch_size=100,
         sample_every=5,
         score_every=5,
-        average=_AVERAGE,
     ),
     Preset(
         name="conv",
@@ -165,7 +162,9 @@ _PRESETS = [
             "init": "dcgan",  # chosen
         },
         loss="bce",
-        epochs=8,  # chosen
+        epochs=5,  # chosen
+        batch_size=64,  # chosen: with half the steps, and at 2e-4, fours made up less than 4 % of the digits
+        learning_rate=5e-4,
         checkpoint_every=250,
         average=_AVERAGE,
         batch_norm_samples=4_000,
@@ -181,8 +180,6 @@ _PRESETS = [
         sample_every=500,
         sample_unit="step",
         score_every=5,
-        average=_AVERAGE,
-        batch_norm_samples=10_000,
     ),
 ]
 

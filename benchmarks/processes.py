@@ -27,7 +27,7 @@ def launch(processes: int, name: str, data: Path) -> float:
     """Median images/s of a run in so many processes."""
     with tempfile.TemporaryDirectory() as folder:
         torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-        worker = ["-m", "benchmarks.processes", name, "--data", str(data), "--run", f"{folder}/run"]
+        worker = ["-m", "benchmarks.processes", name, "--data", str(data), "--into", f"{folder}/run"]
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
         subprocess.run([sys.executable, *torchrun, *worker], check=True, capture_output=True, env=environment)
         lines = RunDirectory(Path(folder) / "run").read_metrics()
@@ -37,13 +37,13 @@ def launch(processes: int, name: str, data: Path) -> float:
 def main(
     name: Annotated[str, typer.Argument(metavar="PRESET")] = "dcgan",
     data: Annotated[Path, typer.Option(help="Folder that holds MNIST/raw.")] = Path("data"),
-    run: Annotated[Path | None, typer.Option(hidden=True)] = None,
+    into: Annotated[Path | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Take turns, and print both rates and their ratio."""
     preset = PRESETS[name]
-    if run is not None:  # one of the processes
+    if into is not None:  # one of the processes
         with joined(torch.device("cpu")) as world:
-            rate(preset, digits_of(data, preset), run, world)
+            rate(preset, digits_of(data, preset), into, world)
         return
     rates: dict[int, list[float]] = {1: [], 2: []}
     for _ in range(ROUNDS):

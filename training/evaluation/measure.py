@@ -96,7 +96,7 @@ def summarise(source: Source, measurements: Sequence[Measurement]) -> Scores:
     asked = [m.confusion for m in measurements if m.confusion is not None]
     return Scores(
         name=source.name,
-        note="" if asked else "nobody says what its digits are: the classifier labels them",
+        note="" if asked else "unconditional, so that the classifier labels the digits",
         figures={name: estimate([m.figures[name] for m in measurements]) for name in first.figures},
         class_shares=tuple(estimate([float(m.shares[digit]) for m in measurements]) for digit in range(10)),
         class_ratios=tuple(estimate([float(m.ratios[digit]) for m in measurements]) for digit in range(10)),

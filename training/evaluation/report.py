@@ -132,9 +132,12 @@ def _definition(key: str) -> str:
 
 
 def _notes(report: Report) -> list[str]:
-    """One paragraph with the notes of all rows, or nothing."""
-    notes = [f"{row.name}: {row.note}" for row in (*report.models, *report.references) if row.note]
-    return ["; ".join(notes) + "."] if notes else []
+    """One paragraph with every note and the rows that it is about, or nothing."""
+    notes: dict[str, list[str]] = {}
+    for row in (*report.models, *report.references):
+        if row.note:
+            notes.setdefault(row.note, []).append(row.name)
+    return ["; ".join(f"{', '.join(names)}: {note}" for note, names in notes.items()) + "."] if notes else []
 
 
 def _rows(rows: Sequence[Scores], keys: Sequence[str]) -> Rows:

@@ -160,6 +160,5 @@ def test_the_readme_shows_what_the_cards_say() -> None:
         figures = {key: Estimate.from_json(value) for key, value in card.quality["figures"].items()}
         row = readme_rows([Scores(name, "", figures, class_shares=())]).splitlines()[-1]
         assert row in readme, f"README.md lacks {row}"
-        assert all(0.04 <= share <= 0.20 for share in card.quality["class_shares"]), name
         for value in card.quality["figures"].values():
             assert value["real_digits"] is not None

@@ -181,7 +181,7 @@ class TestRefusals:
         shutil.copytree(finished, run)
         fields = json.loads((run / "preset.json").read_text()) | {"learning_rate": 0.5}
         (run / "preset.json").write_text(json.dumps(fields))
-        assert "trained with learning_rate 0.0002, the preset says 0.5" in refused("--resume", run)
+        assert "trained with learning_rate 0.0005, the preset says 0.5" in refused("--resume", run)
 
     def test_fewer_epochs_than_are_done(self, finished: Path) -> None:
         before = (finished / "preset.json").read_bytes()

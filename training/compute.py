@@ -76,7 +76,7 @@ def make_deterministic(compute: Compute) -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read by cuBLAS at its first use
     torch.use_deterministic_algorithms(True)
     # Otherwise torch writes NaN into every tensor before its values: up to a fifth of a step's time on two threads.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.set_num_threads(compute.threads)
 
 

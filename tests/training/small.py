@@ -1,7 +1,7 @@
 """The presets cut down to seconds, and train.py on them: python -m tests.training.small train.py's arguments.
 
 KILL_AT_STEP and KILL_AT_SYNC make the process kill itself, as a power cut would, inside the half of a step or inside
-the writing of a file that they count to.
+the writing of a file that they count to. PRECISION settles what the machine would choose.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from training import data, presets
+from training import compute, data, presets
 from training.compute import Compute
 from training.data import IdxFile
 
@@ -66,6 +66,8 @@ def _kill_after(count: int, function: Callable[..., Any]) -> Callable[..., Any]:
 if __name__ == "__main__":
     presets.PRESETS.update(SMALL)
     data.load_mnist.__defaults__ = (FILES,)
+    if precision := os.environ.get("PRECISION"):
+        compute._multiplies_bfloat16 = lambda device: precision == "bfloat16"
     Compute.autocast = _kill_after(int(os.environ.get("KILL_AT_STEP", "0")), Compute.autocast)  # type: ignore[method-assign]
     os.fsync = _kill_after(int(os.environ.get("KILL_AT_SYNC", "0")), os.fsync)
     runpy.run_path(str(ROOT / "training" / "train.py"), run_name="__main__")

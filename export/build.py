@@ -44,7 +44,7 @@ def build(checkpoint: Checkpoint, out: Path) -> ModelCard:
         "schema": SCHEMA,
         "name": preset.name,
         "summary": preset.summary,
-        "conditional": False,
+        "conditional": generator.conditional,
         "latent_dim": preset.latent_dim,
         "prior": "N(0, 1)",
         "preset": to_json(preset),
@@ -52,7 +52,7 @@ def build(checkpoint: Checkpoint, out: Path) -> ModelCard:
         "steps": header.step,
         "seed": preset.seed,
         "parameters": generator.trained_parameters,
-        "multiply_adds": count_multiply_adds(generator, preset.latent_dim),
+        "multiply_adds": count_multiply_adds(generator),
         "licence": LICENCE,
         "versions": {name: version(name) for name in LIBRARIES},
     }
@@ -60,9 +60,9 @@ def build(checkpoint: Checkpoint, out: Path) -> ModelCard:
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".export-") as folder:
         fresh = Path(folder)
-        onnx.save(to_onnx(generator, preset.latent_dim, metadata), fresh / "model.onnx")
-        to_torchscript(generator, preset.latent_dim).save(fresh / "model.torchscript.pt")
-        verify(generator, fresh, preset.latent_dim)
+        onnx.save(to_onnx(generator, metadata), fresh / "model.onnx")
+        to_torchscript(generator).save(fresh / "model.torchscript.pt")
+        verify(generator, fresh)
         card = ModelCard(**fields, sha256=hashlib.sha256((fresh / "model.onnx").read_bytes()).hexdigest())
         card.write(fresh)
         out.mkdir(exist_ok=True)

@@ -13,8 +13,6 @@ from export.errors import ExportError
 from training import checkpoint as checkpoints
 from training.errors import TrainingError
 
-WEIGHTS = Path(__file__).resolve().parents[1] / "training" / "weights"
-
 
 def main(
     source: Annotated[
@@ -39,11 +37,11 @@ def main(
 
 def locate(source: str) -> Path:
     """The file of a checkpoint's path or of a name in training/weights."""
-    bundled = WEIGHTS / f"{source}.safetensors"
+    bundled = checkpoints.WEIGHTS / f"{source}.safetensors"
     if bundled.is_file() and not Path(source).is_file():
         return bundled
     if not Path(source).is_file():
-        known = ", ".join(sorted(path.stem for path in WEIGHTS.glob("*.safetensors")))
+        known = ", ".join(sorted(path.stem for path in checkpoints.WEIGHTS.glob("*.safetensors")))
         raise ExportError(f"{source}: neither a checkpoint nor a name in training/weights ({known})")
     return Path(source)
 

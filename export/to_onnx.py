@@ -2,19 +2,22 @@
 
 import logging
 import warnings
+from typing import Any
 
 import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from torch import nn
+
+from export.wrapper import ExportedGenerator
+from mnistgen.session import CLASSES, IMAGES, LATENTS
 
 OPSET = 18
 
 
-def to_onnx(generator: nn.Module, latent_dim: int, metadata: dict[str, str]) -> onnx.ModelProto:
-    """The graph latents (N, D) -> images (N, 28, 28), N dynamic, with the card's fields as metadata."""
-    example = (torch.zeros(2, latent_dim),)
+def to_onnx(generator: ExportedGenerator, metadata: dict[str, str]) -> onnx.ModelProto:
+    """The graph latents (N, D), maybe classes (N, 10) -> images (N, 28, 28), any N; the card's fields as metadata."""
+    example = tuple(generator.inputs(2))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
@@ -22,9 +25,9 @@ def to_onnx(generator: nn.Module, latent_dim: int, metadata: dict[str, str]) -> 
             generator,
             example,
             dynamo=True,
-            input_names=["latents"],
-            output_names=["images"],
-            dynamic_shapes=({0: torch.export.Dim("N")},),
+            input_names=[LATENTS, CLASSES][: len(example)],
+            output_names=[IMAGES],
+            dynamic_shapes=_batched(len(example)),
             opset_version=OPSET,
             verbose=False,
         )
@@ -34,6 +37,12 @@ def to_onnx(generator: nn.Module, latent_dim: int, metadata: dict[str, str]) -> 
     _halve_weights(model.graph)
     helper.set_model_props(model, metadata)
     return model
+
+
+def _batched(inputs: int) -> tuple[Any, ...]:
+    """Every input has N rows; in the shape of the arguments of forward(latents, *classes)."""
+    rows = {0: torch.export.Dim("N")}
+    return (rows,) if inputs == 1 else (rows, (rows,))
 
 
 def _strip(model: onnx.ModelProto) -> None:

@@ -3,13 +3,14 @@
 import warnings
 
 import torch
-from torch import nn
+
+from export.wrapper import ExportedGenerator
 
 
-def to_torchscript(generator: nn.Module, latent_dim: int) -> torch.jit.ScriptModule:
-    """The same signature as the ONNX graph: latents (N, D) -> images (N, 28, 28), any N."""
+def to_torchscript(generator: ExportedGenerator) -> torch.jit.ScriptModule:
+    """The same signature as the ONNX graph: latents (N, D), maybe classes (N, 10) -> images (N, 28, 28), any N."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyTorch keeps TorchScript but no longer advises it
-        module = torch.jit.trace(generator, (torch.zeros(2, latent_dim),))
+        module = torch.jit.trace(generator, tuple(generator.inputs(2)))
         frozen: torch.jit.ScriptModule = torch.jit.freeze(module)
         return frozen

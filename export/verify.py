@@ -6,17 +6,19 @@ from pathlib import Path
 
 import onnx
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from export.errors import ExportError
+from export.wrapper import ExportedGenerator
+from mnistgen.session import CLASSES, IMAGES, LATENTS
 
 TOLERANCE = 1e-5  # absolute, on images in [0, 1]
 BATCHES = (1, 7, 256)
 
 
-def verify(generator: nn.Module, directory: Path, latent_dim: int) -> float:
+def verify(generator: ExportedGenerator, directory: Path) -> float:
     """The largest difference found, on random latents at every batch size. Raises ExportError past TOLERANCE."""
-    _check_onnx(directory / "model.onnx", latent_dim)
+    _check_onnx(directory / "model.onnx", generator)
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime  # late: telemetry starts with its import
 
@@ -24,14 +26,14 @@ def verify(generator: nn.Module, directory: Path, latent_dim: int) -> float:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyTorch keeps TorchScript but no longer advises it
         script = torch.jit.load(directory / "model.torchscript.pt")
-    source = torch.Generator().manual_seed(0)
     worst = 0.0
     for count in BATCHES:
-        latents = torch.randn(count, latent_dim, generator=source)
+        inputs = generator.inputs(count, seed=count)
         with torch.no_grad():
-            expected = generator(latents)
-            scripted = script(latents)
-        (onnx_images,) = session.run(["images"], {"latents": latents.numpy()})
+            expected = generator(*inputs)
+            scripted = script(*inputs)
+        feeds = {name: value.numpy() for name, value in zip((LATENTS, CLASSES), inputs, strict=False)}
+        (onnx_images,) = session.run([IMAGES], feeds)
         for name, images in (("TorchScript", scripted), ("onnxruntime", torch.from_numpy(onnx_images))):
             worst = max(worst, _difference(name, expected, images))
     return worst
@@ -48,7 +50,7 @@ def _difference(name: str, expected: Tensor, images: Tensor) -> float:
     return difference
 
 
-def _check_onnx(path: Path, latent_dim: int) -> None:
+def _check_onnx(path: Path, generator: ExportedGenerator) -> None:
     model = onnx.load(path)
     try:
         onnx.checker.check_model(model, full_check=True)
@@ -56,7 +58,9 @@ def _check_onnx(path: Path, latent_dim: int) -> None:
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ExportError(f"{path.name} is not valid ONNX: {error}") from None
     found = {value.name: _shape(value) for value in (*inferred.graph.input, *inferred.graph.output)}
-    promised = {"latents": ("N", latent_dim), "images": ("N", 28, 28)}
+    promised: dict[str, tuple[int | str, ...]] = {LATENTS: ("N", generator.latent_dim), IMAGES: ("N", 28, 28)}
+    if generator.conditional:
+        promised[CLASSES] = ("N", 10)
     if found != promised:
         raise ExportError(f"{path.name}: shape inference gives {found}, expected {promised}")
 

@@ -1,10 +1,10 @@
 """One signature and one range for every network: what the contract of a model directory asks for."""
 
-import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 from torch.utils.flop_counter import FlopCounterMode
 
+from training.inputs import Inputs, every_digit, fixed_inputs
 from training.models.network import GeneratorNetwork
 
 
@@ -24,9 +24,24 @@ class ExportedGenerator(nn.Module):
             parameter.requires_grad_(False).copy_(parameter.half().float())
         self.eval()
 
-    def forward(self, latents: Tensor) -> Tensor:
-        """Latents float32 (N, D) -> images float32 (N, 28, 28) in [0, 1], ink 1."""
-        images: Tensor = (self.network(latents) - self.low) / (self.high - self.low)  # (N, D) -> (N, 1, 28, 28)
+    @property
+    def latent_dim(self) -> int:
+        """D."""
+        return self.network.latent_dim
+
+    @property
+    def conditional(self) -> bool:
+        """Whether it takes classes beside latents."""
+        return self.network.conditional
+
+    def inputs(self, count: int, seed: int = 0) -> Inputs:
+        """Latents (count, D), and for a conditional generator classes (count, 10), every digit in turn."""
+        return fixed_inputs(self.network, seed, every_digit(count))
+
+    def forward(self, latents: Tensor, *classes: Tensor) -> Tensor:
+        """Latents float32 (N, D), classes (N, 10) where conditional -> images float32 (N, 28, 28), 0 to 1, ink 1."""
+        pixels = self.network(latents, *classes)  # -> (N, 1, 28, 28)
+        images: Tensor = (pixels - self.low) / (self.high - self.low)
         # Engines' tanh may step an ulp past 1.
         return images.reshape(-1, 28, 28).clamp(0, 1)
 
@@ -46,8 +61,8 @@ def fold_batch_norm(layers: nn.Sequential) -> nn.Sequential:
     return nn.Sequential(*folded)
 
 
-def count_multiply_adds(generator: ExportedGenerator, latent_dim: int) -> int:
+def count_multiply_adds(generator: ExportedGenerator) -> int:
     """Multiply-adds for one image, from PyTorch's own counter of floating-point operations (two a multiply-add)."""
     with FlopCounterMode(display=False) as counter:
-        generator(torch.zeros(1, latent_dim))
+        generator(*generator.inputs(1))
     return int(counter.get_total_flops()) // 2

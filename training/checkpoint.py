@@ -25,6 +25,7 @@ from training.players import Players
 from training.presets import Preset, from_json, to_json
 
 FORMAT = 1
+WEIGHTS = Path(__file__).with_name("weights")  # NAME.safetensors: the source of the bundled models
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +120,24 @@ def generator_of(checkpoint: Checkpoint) -> GeneratorNetwork:
     if checkpoint.part("discriminator"):  # of a run, not slim weights, whose batch norm was measured already
         measure_batch_norm(generator, preset)
     return generator
+
+
+def teacher_of(preset: Preset) -> GeneratorNetwork | None:
+    """The frozen generator that a preset learns from, in evaluation mode, on the CPU; none where it names none.
+
+    Raises CheckpointError where its weights are missing, or it takes other inputs or gives another range of pixels.
+    """
+    if preset.teacher is None:
+        return None
+    teacher = generator_of(read(WEIGHTS / f"{preset.teacher.name}.safetensors")).requires_grad_(False)
+    pupil = build_generator(preset.architecture, preset.latent_dim, preset.generator)
+    ours, theirs = ((net.latent_dim, net.conditional, net.image_range) for net in (pupil, teacher))
+    if ours != theirs:
+        raise CheckpointError(
+            f"teacher {preset.teacher.name}: expected latents, classes and pixels as preset {preset.name} has them, "
+            f"{ours}, got {theirs}"
+        )
+    return teacher
 
 
 def write(path: Path, checkpoint: Checkpoint) -> None:

@@ -44,7 +44,12 @@ class Compute:
 # CPU threads by architecture. Convolutions take all that are allowed. An MLP takes one, though two would make its step
 # half as fast again where nothing else runs: its products are so small that threads mostly wait, and they spin while
 # they wait, at the expense of whatever shares the cores, such as a second run.
-THREADS: dict[str, Callable[[], int]] = {"conv": usable_cpus, "mlp": lambda: 1}
+THREADS: dict[str, Callable[[], int]] = {
+    "conv": usable_cpus,
+    "residual": usable_cpus,
+    "residual-mlp": usable_cpus,
+    "mlp": lambda: 1,
+}
 
 
 def choose(

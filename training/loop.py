@@ -3,7 +3,9 @@
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,15 +13,18 @@ from torch import Tensor, nn
 
 from mnistgen.images import UInt8, to_uint8
 from training import checkpoint as checkpoints
+from training.augmentation import translated
 from training.averaging import update_average
 from training.compute import Compute
 from training.data import Digits
 from training.distributed import World
 from training.errors import CheckpointError, DivergedError, TrainingError
+from training.inputs import Inputs, classes_of, every_digit, fixed_inputs
 from training.losses import LOSSES
 from training.models.network import GeneratorNetwork
 from training.penalties import PENALTIES
-from training.players import build_players, fixed_latents
+from training.penalties import Score as ScoreImages
+from training.players import build_players
 from training.presets import Penalties, Preset
 from training.run_directory import RunDirectory
 from training.schedules import value_at
@@ -38,7 +43,7 @@ class Scoring:
     """How checkpoints are chosen."""
 
     score: Score
-    samples: int  # generated digits that it takes
+    labels: Tensor  # int64 (N,): of the generated digits that it takes; a count alone to an unconditional generator
 
 
 def train(
@@ -67,6 +72,9 @@ def train(
     loss = LOSSES[preset.loss]()
     world = world or World()
 
+    teacher = checkpoints.teacher_of(preset)
+    if teacher is not None:
+        teacher = compute.place(teacher)
     torch.manual_seed(preset.seed)
     players = build_players(preset, compute, world)
     step = 0
@@ -74,7 +82,7 @@ def train(
         checkpoints.restore(start, players)
         step = start.header.step
     generator, discriminator = players.generator, players.discriminator
-    viewed_latents = fixed_latents(preset, GRID_SIZE).to(compute.device)
+    viewed = fixed_inputs(generator, preset.seed, every_digit(GRID_SIZE)).to(compute.device)
     sample_interval = preset.sample_every * (batches if preset.sample_unit == "epoch" else 1)
     score_interval = preset.score_every * batches
     scores = [line["ratio"] for line in run.read_metrics() if "ratio" in line]  # one for each look so far
@@ -90,28 +98,40 @@ def train(
         if batch == 0 or not len(order):
             order = epoch_order(len(digits), preset.seed, epoch).to(compute.device)
         indices = order[batch * preset.batch_size : (batch + 1) * preset.batch_size]
-        real = digits.batch(world.take(indices), generator.image_range)  # (N, 1, 28, 28)
+        own = world.take(indices)
+        real = digits.batch(own, generator.image_range)  # (N, 1, 28, 28)
+        asked = classes_of(generator, digits.labels[own])  # generated digits are of the real ones' classes
         latents = world.take(torch.randn(preset.batch_size, preset.latent_dim, device=compute.device))
 
         # --- discriminator: tell real from generated
         with compute.autocast():
-            fake = generator(latents)  # (N, D) -> (N, 1, 28, 28)
-            real_scores = world.gather(discriminator(real))  # -> (N,), of all processes
-            fake_scores = world.gather(discriminator(fake.detach()))
+            fake = generator(latents, *asked)  # (N, D) -> (N, 1, 28, 28)
+            real_seen = translated(real, preset.translation, world)
+            fake_seen = translated(fake.detach(), preset.translation, world)
+            real_scores = world.gather(discriminator(real_seen, *asked))  # -> (N,), of all processes
+            fake_scores = world.gather(discriminator(fake_seen, *asked))
         discriminator_loss = loss.discriminator(real_scores, fake_scores)
         players.discriminator_optimizer.zero_grad()
         discriminator_loss.backward()
         if preset.penalties and step % preset.penalties.every == 0:
-            penalise(preset.penalties, step / steps, discriminator, real, fake.detach(), world).backward()
+            score = partial(_score, discriminator, asked)
+            with compute.autocast() if preset.penalties.mixed else nullcontext():
+                due = penalise(preset.penalties, step / steps, score, real_seen, fake_seen, world)
+            due.backward()
         world.sum_gradients(discriminator)
         players.discriminator_optimizer.step()
 
         # --- generator: pass for real; the discriminator's own gradients are not needed
         discriminator.requires_grad_(False)
         with compute.autocast():
-            scored = world.gather(discriminator(fake))
-            against = world.gather(discriminator(real)) if loss.paired else None
+            scored = world.gather(discriminator(translated(fake, preset.translation, world), *asked))
+            against = world.gather(discriminator(real_seen, *asked)) if loss.paired else None
         generator_loss = loss.generator(scored, against)
+        if teacher is not None and preset.teacher is not None:
+            with torch.no_grad(), compute.autocast():
+                lesson = teacher(latents, *asked)  # (N, 1, 28, 28)
+            error = world.mean((fake - lesson).square().mean())
+            generator_loss = generator_loss + value_at(preset.teacher.weight, step / steps) * error
         players.generator_optimizer.zero_grad()
         generator_loss.backward()
         world.sum_gradients(generator)
@@ -157,7 +177,7 @@ def train(
         )
         if looking and scoring is not None and metrics is not None:
             with players.given_away(preset) as network:
-                ratio = world.tell(lambda: scoring.score(draw(network, preset, scoring.samples)))
+                ratio = world.tell(lambda: scoring.score(draw(network, preset.seed, scoring.labels)))
                 if world.is_first and ratio < min(scores, default=math.inf):
                     run.save_best(checkpoints.capture_generator(network, header))
             scores.append(ratio)
@@ -171,7 +191,7 @@ def train(
         # --- samples: the same latents every time
         if step % sample_interval == 0 or step == steps:
             with players.given_away(preset) as network:
-                samples = view(network, viewed_latents)
+                samples = view(network, viewed)
             if world.is_first:
                 run.save_samples(step, samples)
 
@@ -188,12 +208,18 @@ def train(
 
 
 def penalise(
-    penalties: Penalties, progress: float, discriminator: nn.Module, real: Tensor, fake: Tensor, world: World
+    penalties: Penalties, progress: float, score: ScoreImages, real: Tensor, fake: Tensor, world: World
 ) -> Tensor:
     """The discriminator's weighted penalties, a scalar, float32."""
     shares = world.take(torch.rand(world.size * len(real), 1, 1, 1, device=real.device))
-    due = [world.mean(PENALTIES[kind](discriminator, real, fake, shares)) for kind in penalties.kinds]
+    due = [world.mean(PENALTIES[kind](score, real, fake, shares)) for kind in penalties.kinds]
     return torch.stack(due).sum() * value_at(penalties.weight, progress) * penalties.every
+
+
+def _score(discriminator: nn.Module, asked: tuple[Tensor, ...], images: Tensor) -> Tensor:
+    """Images as scores, under the labels of the batch."""
+    scores: Tensor = discriminator(images, *asked)
+    return scores
 
 
 def is_stale(scores: Sequence[float], patience: int) -> bool:
@@ -220,16 +246,16 @@ def check_finite(window: Tensor, step: int, run: RunDirectory) -> Tensor:
     return window.mean(dim=0)
 
 
-def draw(generator: GeneratorNetwork, preset: Preset, count: int) -> UInt8:
-    """Digits uint8 (count, 28, 28) of latents that depend on the preset's seed alone."""
-    latents = fixed_latents(preset, count).to(next(generator.parameters()).device)
-    return np.concatenate([view(generator, part) for part in latents.split(CHUNK)])
+def draw(generator: GeneratorNetwork, seed: int, labels: Tensor) -> UInt8:
+    """Digits uint8 (N, 28, 28) of the labels (N,), from latents that depend on the seed alone."""
+    inputs = fixed_inputs(generator, seed, labels).to(next(generator.parameters()).device)
+    return np.concatenate([view(generator, part) for part in inputs.split(CHUNK)])
 
 
 @torch.no_grad()
-def view(generator: GeneratorNetwork, latents: Tensor) -> UInt8:
-    """What users would see of these latents (N, D): uint8 (N, 28, 28); the generator is in evaluation mode."""
-    images = generator(latents)
+def view(generator: GeneratorNetwork, inputs: Inputs) -> UInt8:
+    """What users would see of these inputs: uint8 (N, 28, 28); the generator is in evaluation mode."""
+    images = generator(*inputs)
     low, high = generator.image_range
     pixels = ((images - low) / (high - low)).squeeze(1)  # (N, 1, 28, 28) -> (N, 28, 28) in [0, 1]
     return to_uint8(pixels.cpu().contiguous().numpy())

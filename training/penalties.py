@@ -11,8 +11,8 @@ gradient  the mean squared distance of the gradient's norm from 1, between real 
           al., "Improved Training of Wasserstein GANs", 2017 (arXiv:1704.00028), section 4, equation 3. The weight is
           the paper's lambda.
 
-Penalties are computed in float32: the caller disables autocast. The gradient at an image is its own where no other
-image's score depends on it, which batch norm in a discriminator breaks.
+The caller chooses the precision of the score by autocast; the penalty itself is float32. The gradient at an image is
+its own where no other image's score depends on it, which batch norm in a discriminator breaks.
 """
 
 from collections.abc import Callable

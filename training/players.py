@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import torch
 from torch import nn
 from torch.optim import Adam
 
@@ -79,9 +78,3 @@ def build_players(preset: Preset, compute: Compute, world: World | None = None) 
         return Adam(network.parameters(), lr=value_at(preset.learning_rate, 0), betas=betas, fused=True)
 
     return Players(generator, discriminator, average, adam(generator), adam(discriminator))
-
-
-def fixed_latents(preset: Preset, count: int) -> torch.Tensor:
-    """Latents (count, D) that every grid of a run shows, drawn apart from the run's own random state."""
-    source = torch.Generator().manual_seed(preset.seed)
-    return torch.randn(count, preset.latent_dim, generator=source)

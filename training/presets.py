@@ -28,6 +28,26 @@ class Penalties:
     kinds: tuple[str, ...]  # rows of PENALTIES
     weight: Schedule
     every: int = 1  # steps; the weight is multiplied by it, so that it weighs as much as at every step
+    mixed: bool = False  # in the precision of the rest of the step rather than in float32: in half the time on CPUs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Translation:
+    """Small moves of what the discriminator sees, real and generated."""
+
+    pixels: int  # at most, down or up and to either side
+    share: float  # of the digits that move, at most a half
+
+
+@dataclass(frozen=True, kw_only=True)
+class Teacher:
+    """A bundled generator whose images for the same inputs the generator also learns from (distillation).
+
+    Source: A. Aguinaldo et al., "Compressing GANs using Knowledge Distillation", 2019 (arXiv:1902.00159), section 3.
+    """
+
+    name: str  # in training/weights
+    weight: Schedule  # of the mean squared error between both images, in the generator's range, beside its loss
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +66,8 @@ class Preset:
     learning_rate: Schedule = 2e-4  # Adam's, for both networks
     betas: tuple[float, Schedule] = (0.5, 0.999)
     penalties: Penalties | None = None
+    teacher: Teacher | None = None
+    translation: Translation | None = None  # of real and generated digits before the discriminator sees them
     average: Averaging | None = None  # of the generator, given away in its place
     batch_norm_samples: int = 0  # latents on which the generator's batch norm is measured anew; 0: running statistics
     score_every: int = 1  # epochs, between looks at the held-out digits; the best generator seen is given away
@@ -62,6 +84,8 @@ class Preset:
         check_schedule("betas", self.betas[1])
         if self.penalties:
             check_schedule("penalties", self.penalties.weight)
+        if self.teacher:
+            check_schedule("teacher", self.teacher.weight)
 
 
 _AVERAGE = Averaging(half_life=20_000)  # chosen: a third of an epoch
@@ -80,6 +104,26 @@ _MLP_DISCRIMINATOR: dict[str, Any] = {
 }
 
 _PRESETS = [
+    Preset(
+        name="digits",
+        summary="class-conditional residual GAN: whatever digit is asked for, in any hand",
+        architecture="residual",
+        latent_dim=64,
+        generator={"hidden": (512,), "channels": 64, "blocks": 1, "final": "sigmoid"},
+        discriminator={"channels": (32, 64, 128), "hidden": 256},
+        loss="relativistic",
+        penalties=Penalties(
+            kinds=("r1", "r2"), weight={"kind": "exponential", "start": 1.0, "end": 0.1}, every=4, mixed=True
+        ),
+        translation=Translation(pixels=2, share=0.5),
+        epochs=72,
+        score_every=3,
+        sample_every=5,
+        learning_rate={"kind": "cosine", "start": 3e-4, "end": 1.5e-5, "warm_up": 0.01},
+        betas=(0.0, 0.99),
+        average=Averaging(half_life=180_000),
+        checkpoint_every=500,
+    ),
     Preset(
         name="dcgan",
         summary="deep convolutional GAN: strided convolutions, batch norm, 3.6 million parameters",
@@ -226,7 +270,12 @@ def from_json(fields: Mapping[str, Any]) -> Preset:
 
 
 # Fields of a preset that hold more fields.
-_PARTS: dict[str, type] = {"penalties": Penalties, "average": Averaging}
+_PARTS: dict[str, type] = {
+    "penalties": Penalties,
+    "teacher": Teacher,
+    "translation": Translation,
+    "average": Averaging,
+}
 
 
 def _plain(value: Any) -> Any:

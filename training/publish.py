@@ -29,7 +29,7 @@ def main(checkpoint: Annotated[Path, typer.Argument(help="A checkpoint of a fini
             card = build(slim, Path(folder))
             bundled = ROOT / "mnistgen" / "models" / name
             bundled.mkdir(exist_ok=True)
-            checkpoints.write(ROOT / "training" / "weights" / f"{name}.safetensors", slim)
+            checkpoints.write(checkpoints.WEIGHTS / f"{name}.safetensors", slim)
             for part in ("model.onnx", "card.json"):  # TorchScript is for PyTorch's users, who have the repository
                 (Path(folder) / part).replace(bundled / part)
     except (ExportError, TrainingError) as error:

@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # the repository, whatever folder this is called from
 
+import torch
 import typer
 from tqdm import tqdm
 
@@ -72,7 +73,7 @@ def main(
                     mnist.fitting,
                     run,
                     compute,
-                    scoring=Scoring(held_out.ratio, samples=len(held_out.target.images)),
+                    scoring=Scoring(held_out.ratio, torch.from_numpy(held_out.target.labels)),
                     start=start,
                     world=world,
                     report=report,

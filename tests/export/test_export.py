@@ -26,11 +26,10 @@ from mnistgen.catalog import MODELS
 from mnistgen.latents import draw
 from tests.training.small import ROOT, SMALL
 from training import checkpoint as checkpoints
-from training.checkpoint import Checkpoint, Header
+from training.checkpoint import WEIGHTS, Checkpoint, Header
+from training.inputs import every_digit, fixed_inputs
 from training.models import build_generator
 from training.presets import PRESETS, Preset, from_json
-
-WEIGHTS = ROOT / "training" / "weights"
 
 
 def untrained(preset: Preset) -> Checkpoint:
@@ -54,16 +53,17 @@ def test_every_preset_exports(preset: Preset, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["card.json", "model.onnx", "model.torchscript.pt"]
     generator = mnistgen.Generator(tmp_path)
     assert generator.card == card
-    assert (card.name, card.steps, card.seed, card.conditional) == (preset.name, 12, 1, False)
     original = build_generator(preset.architecture, preset.latent_dim, preset.generator)
     original.load_state_dict(checkpoint.part("generator"))
+    assert (card.name, card.steps, card.seed, card.conditional) == (preset.name, 12, 1, original.conditional)
     assert card.parameters == sum(value.numel() for value in original.parameters())
 
-    latents, _ = draw(1, 0, 50, preset.latent_dim)
+    inputs = fixed_inputs(original, 1, every_digit(50))
     with torch.no_grad():
         low, high = original.image_range
-        expected = ((original.eval()(torch.from_numpy(latents)).squeeze(1) - low) / (high - low) * 255).numpy()
-    assert np.abs(generator.decode(latents) - expected).max() < 3  # grey levels; half-precision weights move a few
+        expected = ((original.eval()(*inputs).squeeze(1) - low) / (high - low) * 255).numpy()
+    decoded = generator.decode(*(value.numpy() for value in inputs))
+    assert np.abs(decoded - expected).max() < 3  # grey levels; half-precision weights move a few
 
 
 def test_the_graph_keeps_its_promises(tmp_path: Path) -> None:
@@ -95,15 +95,15 @@ def test_torchscript_has_the_same_signature(tmp_path: Path) -> None:
 
 def test_multiply_adds_of_an_mlp(tmp_path: Path) -> None:
     generator = load_generator(untrained(PRESETS["mlp"]))
-    assert count_multiply_adds(generator, 100) == 100 * 256 + 256 * 512 + 512 * 1024 + 1024 * 784
+    assert count_multiply_adds(generator) == 100 * 256 + 256 * 512 + 512 * 1024 + 1024 * 784
 
 
 class TestRefusals:
     def test_another_result_in_onnx(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         to_onnx = export.to_onnx.to_onnx
 
-        def tampered(generator: ExportedGenerator, latent_dim: int, metadata: dict[str, str]) -> onnx.ModelProto:
-            model = to_onnx(generator, latent_dim, metadata)
+        def tampered(generator: ExportedGenerator, metadata: dict[str, str]) -> onnx.ModelProto:
+            model = to_onnx(generator, metadata)
             for weight in model.graph.initializer:
                 if weight.data_type == onnx.TensorProto.FLOAT16:
                     values = onnx.numpy_helper.to_array(weight) * np.float16(1.01)
@@ -118,7 +118,7 @@ class TestRefusals:
     def test_another_result_in_torchscript(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         other = load_generator(untrained(SMALL["mlp-relu"]))
         to_torchscript = export.to_torchscript.to_torchscript
-        monkeypatch.setattr(building, "to_torchscript", lambda generator, dim: to_torchscript(other, dim))
+        monkeypatch.setattr(building, "to_torchscript", lambda generator: to_torchscript(other))
         with pytest.raises(ExportError, match="TorchScript and PyTorch differ by"):
             build(untrained(SMALL["mlp"]), tmp_path)
         assert list(tmp_path.iterdir()) == []

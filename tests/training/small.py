@@ -15,6 +15,7 @@ from typing import Any
 from training import compute, data, presets
 from training.compute import Compute
 from training.data import IdxFile
+from training.presets import Preset
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests" / "data"
@@ -40,14 +41,21 @@ _INTERVALS: dict[str, Any] = {
     "checkpoint_every": 3,
     "score_every": 1,
 }
-_NARROW: dict[str, Any] = {
-    "conv": {"layers": ((16, 7, 1, 0), (8, 4, 2, 1), (1, 4, 2, 1))},
-    "mlp": {"widths": (16, 32)},
+_CRITIC: dict[str, Any] = {"channels": (4, 8, 8), "hidden": 16}
+_NARROW: dict[str, dict[str, Any]] = {
+    "conv": {"generator": {"layers": ((16, 7, 1, 0), (8, 4, 2, 1), (1, 4, 2, 1))}},
+    "mlp": {"generator": {"widths": (16, 32)}},
+    "residual": {"generator": {"hidden": (32,), "channels": 8}, "discriminator": _CRITIC},
+    "residual-mlp": {"generator": {"widths": (16, 32)}, "discriminator": _CRITIC},
 }
-SMALL = {
-    name: dataclasses.replace(preset, **_INTERVALS, generator={**preset.generator, **_NARROW[preset.architecture]})
-    for name, preset in presets.PRESETS.items()
-}
+
+
+def _small(preset: Preset) -> Preset:
+    networks = {part: {**getattr(preset, part), **changes} for part, changes in _NARROW[preset.architecture].items()}
+    return dataclasses.replace(preset, **_INTERVALS, **networks)
+
+
+SMALL = {name: _small(preset) for name, preset in presets.PRESETS.items()}
 
 
 def _kill_after(count: int, function: Callable[..., Any]) -> Callable[..., Any]:

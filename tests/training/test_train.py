@@ -157,7 +157,7 @@ def test_dry_run_prints_the_preset_and_writes_nothing(tmp_path: Path) -> None:
 class TestRefusals:
     def test_presets(self) -> None:
         assert "no preset 'dcgn': did you mean dcgan?" in refused("--preset", "dcgn")
-        assert "which preset? --preset dcgan | mlp" in refused()
+        assert "which preset? --preset digits | dcgan" in refused()
         assert "epochs: expected 1 or more, got 0" in refused("--preset", "mlp", "--epochs", 0)
         assert "device: expected one of auto, cpu, cuda, got 'tpu'" in refused("--preset", "mlp", "--device", "tpu")
 
@@ -194,4 +194,4 @@ class TestRefusals:
 
 
 def test_small_presets_are_the_real_ones_but_for_size() -> None:
-    assert set(SMALL) == {"dcgan", "mlp", "mlp-relu", "mlp-dropout", "conv", "mlp-bn"}
+    assert set(SMALL) == {"digits", "dcgan", "mlp", "mlp-relu", "mlp-dropout", "conv", "mlp-bn"}

@@ -11,10 +11,14 @@ from torch import nn
 from training.models.conv import ConvDiscriminator, ConvGenerator
 from training.models.mlp import MLPDiscriminator, MLPGenerator
 from training.models.network import GeneratorNetwork
+from training.models.residual import ResidualDiscriminator, ResidualGenerator
 
 
 class Architecture(NamedTuple):
-    """The two players. Generators map latents (N, D) to images (N, 1, 28, 28), discriminators images to scores (N,)."""
+    """The two players. Generators map latents (N, D) to images (N, 1, 28, 28), discriminators images to scores (N,).
+
+    Conditional ones both take class weights (N, 10) after that.
+    """
 
     generator: Callable[..., GeneratorNetwork]
     discriminator: Callable[..., nn.Module]
@@ -23,6 +27,8 @@ class Architecture(NamedTuple):
 ARCHITECTURES: dict[str, Architecture] = {
     "mlp": Architecture(MLPGenerator, MLPDiscriminator),
     "conv": Architecture(ConvGenerator, ConvDiscriminator),
+    "residual": Architecture(ResidualGenerator, ResidualDiscriminator),
+    "residual-mlp": Architecture(MLPGenerator, ResidualDiscriminator),  # a fast generator, a discerning critic
 }
 
 

@@ -52,6 +52,7 @@ class ConvGenerator(GeneratorNetwork):
         init: str,
     ) -> None:
         super().__init__()
+        self.latent_dim = latent_dim
         self.layers = convolutions(
             latent_dim,
             layers,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from training.models.activations import ACTIVATIONS, IMAGE_RANGES
 from training.models.initialisation import INITIALISATIONS
-from training.models.network import GeneratorNetwork
+from training.models.network import CLASSES, GeneratorNetwork, joined
 
 PIXELS = 28 * 28
 
@@ -43,18 +43,23 @@ class MLPGenerator(GeneratorNetwork):
         init: str,
         batch_norm: bool = False,
         dropout: float = 0.0,
+        conditional: bool = False,
     ) -> None:
         super().__init__()
+        self.latent_dim = latent_dim
+        self.conditional = conditional
+        inputs = latent_dim + CLASSES * conditional
         self.layers = perceptron(
-            (latent_dim, *widths, PIXELS), activation=activation, batch_norm=batch_norm, dropout=dropout
+            (inputs, *widths, PIXELS), activation=activation, batch_norm=batch_norm, dropout=dropout
         )
         INITIALISATIONS[init](self.layers)
         self.final = ACTIVATIONS[final]()
         self.image_range = IMAGE_RANGES[final]
 
-    def forward(self, latents: Tensor) -> Tensor:
-        """Latents (N, D) float -> images (N, 1, 28, 28) float32 in `image_range`."""
-        pixels: Tensor = self.final(self.layers(latents).float())  # (N, D) -> (N, 784), float32 also under autocast
+    def forward(self, latents: Tensor, classes: Tensor | None = None) -> Tensor:
+        """Latents (N, D), classes (N, 10) where conditional -> images (N, 1, 28, 28) float32 in `image_range`."""
+        inputs = joined(latents, classes)
+        pixels: Tensor = self.final(self.layers(inputs).float())  # -> (N, 784), float32 also under autocast
         return pixels.reshape(-1, 1, 28, 28)
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import tempfile
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import onnx
 from export.errors import ExportError
 from export.to_onnx import to_onnx
 from export.to_torchscript import to_torchscript
-from export.verify import verify
+from export.verify import EXACT, QUANTISED, verify
 from export.wrapper import ExportedGenerator, count_multiply_adds
 from mnistgen.card import SCHEMA, ModelCard
 from training.checkpoint import Checkpoint, generator_of
@@ -60,10 +61,13 @@ def build(checkpoint: Checkpoint, out: Path) -> ModelCard:
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".export-") as folder:
         fresh = Path(folder)
-        onnx.save(to_onnx(generator, metadata), fresh / "model.onnx")
+        onnx.save(to_onnx(generator, metadata, preset.quantisation), fresh / "model.onnx")
         to_torchscript(generator).save(fresh / "model.torchscript.pt")
-        verify(generator, fresh)
-        card = ModelCard(**fields, sha256=hashlib.sha256((fresh / "model.onnx").read_bytes()).hexdigest())
+        tolerance = QUANTISED if preset.quantisation else EXACT
+        difference = verify(generator, fresh, tolerance)
+        parity = {"tolerance": asdict(tolerance), "difference": difference}
+        sha256 = hashlib.sha256((fresh / "model.onnx").read_bytes()).hexdigest()
+        card = ModelCard(**fields, sha256=sha256, parity=parity)
         card.write(fresh)
         out.mkdir(exist_ok=True)
         for name in FILES:

@@ -1,4 +1,4 @@
-"""An exported generator as ONNX, its weights stored as float16."""
+"""An exported generator as ONNX, its weights stored as float16, or all of it in 8 bits."""
 
 import logging
 import warnings
@@ -9,13 +9,17 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
+from export.quantise import quantise
 from export.wrapper import ExportedGenerator
 from mnistgen.session import CLASSES, IMAGES, LATENTS
+from training.presets import Quantisation
 
 OPSET = 18
 
 
-def to_onnx(generator: ExportedGenerator, metadata: dict[str, str]) -> onnx.ModelProto:
+def to_onnx(
+    generator: ExportedGenerator, metadata: dict[str, str], quantisation: Quantisation | None = None
+) -> onnx.ModelProto:
     """The graph latents (N, D), maybe classes (N, 10) -> images (N, 28, 28), any N; the card's fields as metadata."""
     example = tuple(generator.inputs(2))
     with warnings.catch_warnings():
@@ -34,7 +38,11 @@ def to_onnx(generator: ExportedGenerator, metadata: dict[str, str]) -> onnx.Mode
     assert program is not None
     model = program.model_proto
     _strip(model)
-    _halve_weights(model.graph)
+    if quantisation:
+        model = quantise(model, generator, quantisation.calibration)
+        _strip(model)
+    else:
+        _halve_weights(model.graph)
     helper.set_model_props(model, metadata)
     return model
 

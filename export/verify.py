@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
@@ -12,12 +13,26 @@ from export.errors import ExportError
 from export.wrapper import ExportedGenerator
 from mnistgen.session import CLASSES, IMAGES, LATENTS
 
-TOLERANCE = 1e-5  # absolute, on images in [0, 1]
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far pixels, 0 to 1, may be from PyTorch's."""
+
+    largest: float
+    mean: float
+
+
+EXACT = Tolerance(largest=1e-5, mean=1e-5)
+# A pixel at the rim of a stroke may fall on either side of it; what that costs a model's digits, evaluation tells.
+QUANTISED = Tolerance(largest=0.75, mean=0.01)
 BATCHES = (1, 7, 256)
 
 
-def verify(generator: ExportedGenerator, directory: Path) -> float:
-    """The largest difference found, on random latents at every batch size. Raises ExportError past TOLERANCE."""
+def verify(generator: ExportedGenerator, directory: Path, tolerance: Tolerance = EXACT) -> dict[str, float]:
+    """The largest and mean difference of ONNX's pixels on random latents: of the worst of BATCHES.
+
+    Raises ExportError where they are past the tolerance, or TorchScript's past EXACT.
+    """
     _check_onnx(directory / "model.onnx", generator)
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime  # late: telemetry starts with its import
@@ -26,7 +41,7 @@ def verify(generator: ExportedGenerator, directory: Path) -> float:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyTorch keeps TorchScript but no longer advises it
         script = torch.jit.load(directory / "model.torchscript.pt")
-    worst = 0.0
+    worst = {"largest": 0.0, "mean": 0.0}
     for count in BATCHES:
         inputs = generator.inputs(count, seed=count)
         with torch.no_grad():
@@ -34,20 +49,25 @@ def verify(generator: ExportedGenerator, directory: Path) -> float:
             scripted = script(*inputs)
         feeds = {name: value.numpy() for name, value in zip((LATENTS, CLASSES), inputs, strict=False)}
         (onnx_images,) = session.run([IMAGES], feeds)
-        for name, images in (("TorchScript", scripted), ("onnxruntime", torch.from_numpy(onnx_images))):
-            worst = max(worst, _difference(name, expected, images))
+        _check("TorchScript", expected, scripted, EXACT)
+        found = _check("onnxruntime", expected, torch.from_numpy(onnx_images), tolerance)
+        worst = {name: max(value, found[name]) for name, value in worst.items()}
     return worst
 
 
-def _difference(name: str, expected: Tensor, images: Tensor) -> float:
+def _check(name: str, expected: Tensor, images: Tensor, tolerance: Tolerance) -> dict[str, float]:
     if images.shape != expected.shape:
         raise ExportError(f"{name} gives images {tuple(images.shape)}, PyTorch {tuple(expected.shape)}")
-    difference = float((images - expected).abs().max())
-    if not difference <= TOLERANCE:  # NaN fails too
-        raise ExportError(f"{name} and PyTorch differ by {difference:.2e} at {len(images)} images; at most {TOLERANCE}")
+    differences = (images - expected).abs()
+    found = {"largest": float(differences.max()), "mean": float(differences.mean())}
+    for kind, difference in found.items():
+        if not difference <= (most := getattr(tolerance, kind)):  # NaN fails too
+            raise ExportError(
+                f"{name} and PyTorch differ by {difference:.2e} ({kind}) at {len(images)} images; at most {most}"
+            )
     if not (images.min() >= 0 and images.max() <= 1):
         raise ExportError(f"{name} gives pixels from {images.min():.3g} to {images.max():.3g}, outside [0, 1]")
-    return difference
+    return found
 
 
 def _check_onnx(path: Path, generator: ExportedGenerator) -> None:

@@ -1,7 +1,7 @@
 """ModelCard: what a model directory says of its model, as card.json and in the ONNX file's metadata."""
 
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,8 @@ class ModelCard:
     licence: str
     sha256: str  # of model.onnx
     versions: dict[str, str]  # of the libraries that wrote it
-    quality: dict[str, Any] | None = field(default=None)  # measured figures; none before evaluation
+    parity: dict[str, Any] | None = None  # how far pixels may be from PyTorch's, and how far they are
+    quality: dict[str, Any] | None = None  # measured figures; none before evaluation
 
     def to_dict(self) -> dict[str, Any]:
         """The card as JSON types."""
@@ -62,7 +63,8 @@ def read_card(directory: Path) -> ModelCard:
 
 def _check_fields(path: Path, content: dict[str, Any]) -> None:
     expected = {item.name for item in fields(ModelCard)}
-    if missing := expected - content.keys() - {"quality"}:
+    required = {item.name for item in fields(ModelCard) if item.default is MISSING}
+    if missing := required - content.keys():
         raise ModelError(f"{path}: lacks {', '.join(sorted(missing))}; export the model again")
     if unknown := content.keys() - expected:
         raise ModelError(f"{path}: has unknown fields: {', '.join(sorted(unknown))}; export the model again")
@@ -78,5 +80,5 @@ _TYPES: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("latent_dim", "steps", "seed", "parameters", "multiply_adds"), (int,)),
     **dict.fromkeys(("preset", "data", "versions"), (dict,)),
     "conditional": (bool,),
-    "quality": (dict, type(None)),
+    **dict.fromkeys(("parity", "quality"), (dict, type(None))),
 }

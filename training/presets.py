@@ -51,6 +51,13 @@ class Teacher:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Quantisation:
+    """Export with 8-bit weights and activations, for generators made of matrix products."""
+
+    calibration: int = 4_000  # generated digits that settle the ranges of activations
+
+
+@dataclass(frozen=True, kw_only=True)
 class Preset:
     """One system: two networks, a loss, and how they are trained."""
 
@@ -70,6 +77,7 @@ class Preset:
     translation: Translation | None = None  # of real and generated digits before the discriminator sees them
     average: Averaging | None = None  # of the generator, given away in its place
     batch_norm_samples: int = 0  # latents on which the generator's batch norm is measured anew; 0: running statistics
+    quantisation: Quantisation | None = None  # of the export
     score_every: int = 1  # epochs, between looks at the held-out digits; the best generator seen is given away
     patience: int = 0  # looks without a better one after which training stops early; 0: never
     seed: int = 1  # of the bundled model
@@ -275,6 +283,7 @@ _PARTS: dict[str, type] = {
     "teacher": Teacher,
     "translation": Translation,
     "average": Averaging,
+    "quantisation": Quantisation,
 }
 
 

@@ -10,7 +10,8 @@ RUN/
 ├── final.png        digits of the exported model, drawn by the runtime
 ├── checkpoints/     STEP.safetensors, the last two
 ├── best.safetensors the best generator so far, by the held-out digits
-└── export/          model.onnx, model.torchscript.pt, card.json
+├── export/          model.onnx, model.torchscript.pt, card.json
+└── report/          the evaluation of the export, where it was asked for
 """
 
 import json
@@ -42,6 +43,7 @@ class RunDirectory:
         self.metrics = path / "metrics.jsonl"
         self.best = path / "best.safetensors"
         self.export = path / "export"
+        self.report = path / "report"
 
     def create(self, preset: Preset) -> None:
         """Start a new run. Raises TrainingError where the folder already holds something."""

@@ -15,7 +15,9 @@ from tqdm import tqdm
 
 from export.build import build
 from export.errors import ExportError
-from mnistgen import Generator
+from mnistgen import Generator, MnistgenError
+from mnistgen.catalog import find
+from mnistgen.cpus import usable_cpus
 from training import checkpoint as checkpoints
 from training.compute import Compute, choose, make_deterministic
 from training.data import load_mnist
@@ -27,9 +29,11 @@ from training.presets import PRESETS, Preset, change, resolve, to_json
 from training.run_directory import RunDirectory
 from training.tensorboard import TensorBoard
 
+FLAGSHIP = "digits"  # what is trained, and measured, where no preset is named
+
 
 def main(
-    preset: Annotated[str | None, typer.Option(help=f"One of: {', '.join(PRESETS)}.")] = None,
+    preset: Annotated[str | None, typer.Option(help=f"One of: {', '.join(PRESETS)}.", show_default=FLAGSHIP)] = None,
     epochs: Annotated[
         int | None,
         typer.Option(help="Passes over the 54,000 digits not held out.", show_default="the preset's"),
@@ -39,10 +43,14 @@ def main(
     data: Annotated[Path, typer.Option(help="Folder that holds MNIST/raw; downloaded there if absent.")] = Path("data"),
     out: Annotated[Path | None, typer.Option(help="Run directory.", show_default="runs/PRESET-seedSEED")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with this run directory.")] = None,
+    evaluate: Annotated[
+        bool | None,
+        typer.Option(help="Measure the result as evaluate.py does.", show_default=f"for {FLAGSHIP} alone"),
+    ] = None,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Log to RUN/tensorboard too.")] = False,
     dry_run: Annotated[bool, typer.Option(help="Print the resolved preset and stop.")] = False,
 ) -> None:
-    """Train one preset on MNIST, then export the result.
+    """Train one preset on MNIST, then export the result and, for the default model, measure it.
 
     Example: python training/train.py --preset mlp --epochs 5
     """
@@ -80,7 +88,11 @@ def main(
                 )
             if world.is_first:
                 finish(run, chosen, best)
-    except (TrainingError, ExportError, OSError) as error:
+        if world.is_first and (chosen.name == FLAGSHIP if evaluate is None else evaluate):
+            from training.evaluation.assessment import assess  # late: its libraries take seconds to import
+
+            assess([find(run.export)], run.report, write_card=True, data=data, workers=usable_cpus())
+    except (TrainingError, ExportError, MnistgenError, OSError) as error:
         sys.exit(f"train.py: {error}")
 
 
@@ -132,9 +144,7 @@ def plan(
 ) -> tuple[RunDirectory, Preset, checkpoints.Checkpoint | None]:
     """Where to write, what to train and where to start, with nothing written yet."""
     if resume is None:
-        if name is None:
-            raise TrainingError(f"which preset? --preset {' | '.join(PRESETS)}")
-        preset = resolve(name, epochs=epochs, seed=seed)
+        preset = resolve(name or FLAGSHIP, epochs=epochs, seed=seed)
         return RunDirectory(out or Path("runs") / f"{preset.name}-seed{preset.seed}"), preset, None
     if out is not None and out != resume:
         raise TrainingError(f"--resume goes on in {resume}; leave --out away")

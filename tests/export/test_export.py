@@ -21,6 +21,7 @@ import mnistgen
 from export import build as building
 from export.build import build, load_generator
 from export.errors import ExportError
+from export.verify import Tolerance
 from export.wrapper import ExportedGenerator, count_multiply_adds
 from mnistgen.catalog import MODELS
 from mnistgen.latents import draw
@@ -29,7 +30,7 @@ from training import checkpoint as checkpoints
 from training.checkpoint import WEIGHTS, Checkpoint, Header
 from training.inputs import every_digit, fixed_inputs
 from training.models import build_generator
-from training.presets import PRESETS, Preset, from_json
+from training.presets import PRESETS, Preset, Quantisation, from_json
 
 
 def untrained(preset: Preset) -> Checkpoint:
@@ -77,7 +78,7 @@ def test_the_graph_keeps_its_promises(tmp_path: Path) -> None:
     assert metadata == {
         key: value if isinstance(value, str) else json.dumps(value)
         for key, value in json.loads(json.dumps(fields)).items()
-        if key not in ("sha256", "quality")
+        if key not in ("sha256", "parity", "quality")
     }
     assert str(ROOT).encode() not in (tmp_path / "model.onnx").read_bytes()
 
@@ -96,6 +97,41 @@ def test_torchscript_has_the_same_signature(tmp_path: Path) -> None:
 def test_multiply_adds_of_an_mlp(tmp_path: Path) -> None:
     generator = load_generator(untrained(PRESETS["mlp"]))
     assert count_multiply_adds(generator) == 100 * 256 + 256 * 512 + 512 * 1024 + 1024 * 784
+
+
+class TestQuantised:
+    PRESET = dataclasses.replace(SMALL["mlp-relu"], quantisation=Quantisation(calibration=700))
+
+    def test_products_are_in_8_bits_and_pixels_near(self, tmp_path: Path) -> None:
+        card = build(untrained(self.PRESET), tmp_path)
+        model = onnx.load(tmp_path / "model.onnx")
+        kinds = {onnx.TensorProto.DataType.Name(weight.data_type) for weight in model.graph.initializer if weight.dims}
+        assert {"INT8"} <= kinds <= {"INT8", "INT32", "FLOAT", "INT64"}
+        largest = max(weight.dims[0] for weight in model.graph.initializer if weight.data_type == 1 and weight.dims)
+        assert largest <= 784  # scales, and no matrix, are left in float32
+        assert {entry.key for entry in model.metadata_props} >= {"name", "preset"}
+        assert card.parity is not None
+        assert 1e-5 < card.parity["difference"]["largest"] <= card.parity["tolerance"]["largest"]
+        exact = build(untrained(SMALL["mlp-relu"]), tmp_path / "exact")
+        assert exact.parity is not None
+        assert exact.parity["difference"]["largest"] <= exact.parity["tolerance"]["largest"] == 1e-5
+        first, second = (
+            mnistgen.generate(500, seed=1, model=path).astype(int) for path in (tmp_path, tmp_path / "exact")
+        )
+        assert np.abs(first - second).mean() < 255 * card.parity["tolerance"]["mean"]
+
+    def test_digits_do_not_depend_on_the_batch(self, tmp_path: Path) -> None:
+        build(untrained(self.PRESET), tmp_path)
+        whole = mnistgen.Generator(tmp_path, threads=2).sample(70, seed=1)
+        single = mnistgen.Generator(tmp_path, threads=1)
+        parts = [single.sample(7, seed=1, start=start) for start in range(0, 70, 7)]
+        assert np.array_equal(np.concatenate(parts), whole)
+
+    def test_too_far_from_pytorch(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(building, "QUANTISED", Tolerance(largest=1.0, mean=1e-7))
+        with pytest.raises(ExportError, match=r"onnxruntime and PyTorch differ by .* \(mean\)"):
+            build(untrained(self.PRESET), tmp_path)
+        assert list(tmp_path.iterdir()) == []
 
 
 class TestRefusals:
@@ -154,8 +190,8 @@ class TestBundled:
         assert 0 < weights.header.step <= preset.epochs * (60_000 // preset.batch_size)
         card = build(weights, tmp_path)
         bundled = mnistgen.models()[name]
-        moving: Any = {"sha256": "", "versions": {}, "quality": None}  # other library versions may write other bytes
-        moving["preset"] = {}
+        # Other versions of the libraries may write other bytes.
+        moving: Any = {"sha256": "", "versions": {}, "parity": None, "quality": None, "preset": {}}
         assert dataclasses.replace(card, **moving) == dataclasses.replace(bundled, **moving)
         assert from_json(card.preset) == from_json(bundled.preset)  # fields that came later have their defaults
         first, second = (_weights(path / "model.onnx") for path in (tmp_path, MODELS / name))

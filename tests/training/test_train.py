@@ -157,7 +157,6 @@ def test_dry_run_prints_the_preset_and_writes_nothing(tmp_path: Path) -> None:
 class TestRefusals:
     def test_presets(self) -> None:
         assert "no preset 'dcgn': did you mean dcgan?" in refused("--preset", "dcgn")
-        assert "which preset? --preset digits | dcgan" in refused()
         assert "epochs: expected 1 or more, got 0" in refused("--preset", "mlp", "--epochs", 0)
         assert "device: expected one of auto, cpu, cuda, got 'tpu'" in refused("--preset", "mlp", "--device", "tpu")
 

@@ -138,6 +138,11 @@ FIGURES: Mapping[str, Definition] = {
         "The accuracy on real test digits of a classifier trained on these digits alone.",
         RAVURI,
     ),
+    "large_accuracy_score": Definition(
+        "CAS 600,000", "classification accuracy score of ten times as many", 4, "up",
+        "The same from ten times as many digits as the training set has, which real ones are not there for.",
+        RAVURI,
+    ),
     "nearest_ratio": Definition(
         "nearest", "nearest ratio", 2, "near 1",
         "The median distance to the nearest training digit over that of real test digits: far below 1 is copying.",

@@ -29,6 +29,7 @@ from training.evaluation.sources import Drawn, Source
 from training.evaluation.yardstick import Form, Yardstick, sources, yardstick
 
 CLASS_MINIMUM = 250  # digits that a class needs for a ratio of its own
+LARGE = 10  # training sets that an endless source makes for the larger accuracy score
 
 Float64 = NDArray[np.float64]
 
@@ -83,6 +84,8 @@ def measure(source: Source, seed: int, samples: int, mnist: Mnist, real: Yardsti
     if real.form == "full":
         figures |= _memorisation(source, drawn, mnist)
         figures["accuracy_score"] = _accuracy_score(source, seed, mnist)
+        if source.endless and drawn.labels is not None:
+            figures["large_accuracy_score"] = _accuracy_score(source, seed, mnist, times=LARGE)
     return Measurement(figures, shares, _class_ratios(judged.features, judged.labels, real), confusion)
 
 
@@ -143,8 +146,8 @@ def _neighbourhood(mnist: Mnist) -> Arrays:
     return cached("neighbourhood", sources(mnist), compute)
 
 
-def _accuracy_score(source: Source, seed: int, mnist: Mnist) -> float:
-    images, labels = source.lesson(mnist, seed)
+def _accuracy_score(source: Source, seed: int, mnist: Mnist, times: int = 1) -> float:
+    images, labels = source.lesson(mnist, seed, times)
     if labels is None:
         labels = judge(images).labels
     test_images, test_labels = mnist.test.images.cpu().numpy(), mnist.test.labels.cpu().numpy()

@@ -16,7 +16,14 @@ Pictures = Mapping[str, Mapping[str, str]]  # title, such as a model's name -> k
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "Distances to real digits": ("frechet_distance", "frechet_ratio", "random_distance", "random_ratio"),
     "Fidelity and variety": ("precision", "recall", "density", "coverage"),
-    "Labels, use and copies": ("label_accuracy", "class_balance", "accuracy_score", "nearest_ratio", "authenticity"),
+    "Labels, use and copies": (
+        "label_accuracy",
+        "class_balance",
+        "accuracy_score",
+        "large_accuracy_score",
+        "nearest_ratio",
+        "authenticity",
+    ),
 }
 README_FIGURES = (
     "frechet_ratio",
@@ -25,8 +32,10 @@ README_FIGURES = (
     "recall",
     "density",
     "coverage",
+    "label_accuracy",
     "class_balance",
     "accuracy_score",
+    "large_accuracy_score",
     "nearest_ratio",
 )
 ARROWS = {"up": "↑", "down": "↓", "near 1": "→1"}

@@ -46,8 +46,16 @@ class Source(Protocol):
         """As many of each digit as `counts` (10,) says, where it can choose, else as many in all."""
         ...
 
-    def lesson(self, mnist: Mnist, seed: int) -> Drawn:
-        """As many digits as the training set has, none of them those of `draw`, for a classifier to learn from."""
+    @property
+    def endless(self) -> bool:
+        """Whether a lesson can hold more digits than the training set."""
+        ...
+
+    def lesson(self, mnist: Mnist, seed: int, times: int = 1) -> Drawn:
+        """As many digits as the training set has, none of them those of `draw`, for a classifier to learn from.
+
+        Of an endless source so many times as many.
+        """
         ...
 
 
@@ -58,30 +66,35 @@ class Model:
     path: Path
     name: str
     sha256: str  # of its graph
+    truncation: float = 1.0
     holds_training_digits: bool = False
+    endless: bool = True
 
     @property
     def identity(self) -> str:
-        """The graph and what runs it."""
-        return f"{self.sha256}, onnxruntime {version('onnxruntime')}"
+        """The graph, what runs it, and how it is sampled where that is not as usual."""
+        usual = f"{self.sha256}, onnxruntime {version('onnxruntime')}"
+        return usual if self.truncation == 1 else f"{usual}, truncation {self.truncation}"
 
     def draw(self, mnist: Mnist, seed: int, counts: Int64) -> Drawn:
         """From the seed's first digit on. Raises EvaluationError where the model fails."""
         return self._draw(seed, counts, start=0)
 
-    def lesson(self, mnist: Mnist, seed: int) -> Drawn:
+    def lesson(self, mnist: Mnist, seed: int, times: int = 1) -> Drawn:
         """From after the digits that a whole report draws. Raises EvaluationError where the model fails."""
-        return self._draw(seed, mnist.train.counts().cpu().numpy(), start=len(mnist.train))
+        return self._draw(seed, times * mnist.train.counts().cpu().numpy(), start=len(mnist.train))
 
     def _draw(self, seed: int, counts: Int64, start: int) -> Drawn:
         try:
             generator = Generator(self.path, device="cpu", threads=1)
             if not generator.card.conditional:
-                return Drawn(generator.sample(int(counts.sum()), seed=seed, start=start), None)
+                count = int(counts.sum())
+                return Drawn(generator.sample(count, seed=seed, start=start, truncation=self.truncation), None)
             parts, labels = [], np.repeat(np.arange(10), counts)
             for digit, count in enumerate(counts):
                 if count:
-                    parts.append(generator.sample(int(count), digit=digit, seed=seed, start=start))
+                    place = {"seed": seed, "start": start, "truncation": self.truncation}
+                    parts.append(generator.sample(int(count), digit=digit, **place))
                 start += int(count)
             return Drawn(np.concatenate(parts), labels)
         except MnistgenError as error:
@@ -95,12 +108,13 @@ class TrainingDigits:
     name: str = "10,000 other training digits"
     identity: str = "training digits"
     holds_training_digits: bool = True
+    endless: bool = False
 
     def draw(self, mnist: Mnist, seed: int, counts: Int64) -> Drawn:
         """Always the same ones."""
         return _drawn(mnist.unseen)
 
-    def lesson(self, mnist: Mnist, seed: int) -> Drawn:
+    def lesson(self, mnist: Mnist, seed: int, times: int = 1) -> Drawn:
         """The whole training set."""
         return _drawn(mnist.train)
 
@@ -111,6 +125,7 @@ class NoisyDigits:
 
     sigma: float  # grey levels from 0 to 1
     holds_training_digits: bool = False
+    endless: bool = False
 
     @property
     def name(self) -> str:
@@ -123,7 +138,7 @@ class NoisyDigits:
         """The digits that the classifier never saw, with noise of the seed."""
         return self._spoiled(mnist.unseen, np.random.default_rng((seed, 0)))
 
-    def lesson(self, mnist: Mnist, seed: int) -> Drawn:
+    def lesson(self, mnist: Mnist, seed: int, times: int = 1) -> Drawn:
         """The whole training set, with other noise."""
         return self._spoiled(mnist.train, np.random.default_rng((seed, 1)))
 
@@ -140,12 +155,13 @@ class GaussianPixels:
     name: str = "per-pixel Gaussian"
     identity: str = "per-pixel Gaussian"
     holds_training_digits: bool = False
+    endless: bool = False
 
     def draw(self, mnist: Mnist, seed: int, counts: Int64) -> Drawn:
         """As many as asked for in all."""
         return self._draw(mnist, int(counts.sum()), np.random.default_rng((seed, 0)))
 
-    def lesson(self, mnist: Mnist, seed: int) -> Drawn:
+    def lesson(self, mnist: Mnist, seed: int, times: int = 1) -> Drawn:
         """As many as the training set has."""
         return self._draw(mnist, len(mnist.train), np.random.default_rng((seed, 1)))
 

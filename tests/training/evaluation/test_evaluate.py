@@ -52,7 +52,8 @@ class TestFullReport:
         for name, row in rows.items():
             assert name in outcome.out
             assert name in text
-            assert set(row.figures) | {"label_accuracy"} == set(FIGURES)
+            assert set(row.figures) | {"label_accuracy", "large_accuracy_score"} == set(FIGURES)
+        assert "large_accuracy_score" in rows["small"].figures
         self.check_order(rows)
         self.check_pictures(folder, text)
         self.check_card(rows["small"], model, run_cli)
@@ -107,7 +108,8 @@ class TestQuickForm:
         content = json.loads((tmp_path / "report" / "report.json").read_text())
         assert (content["form"], content["seeds"]) == ("quick", [1])
         figures = content["models"][0]["figures"]
-        assert set(FIGURES) - set(figures) == {"accuracy_score", "nearest_ratio", "authenticity"}
+        long = {"accuracy_score", "large_accuracy_score", "nearest_ratio", "authenticity"}
+        assert set(FIGURES) - set(figures) == long
         assert mnistgen.Generator(model).card.quality is None
 
     def test_models_of_one_name_are_told_apart(self, evaluate: Evaluate, tmp_path: Path) -> None:

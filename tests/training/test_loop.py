@@ -157,6 +157,8 @@ class TestTeacher:
         architecture="residual-mlp",
         generator={"widths": (16, 32), "activation": "relu", "final": "sigmoid", "init": "he", "conditional": True},
         teacher=Teacher(name="master", weight=1000.0),
+        learning_rate=0.01,
+        average=None,
         batch_size=64,
     )
 

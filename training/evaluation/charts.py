@@ -39,6 +39,11 @@ CURVES: Mapping[str, Mapping[str, str]] = {  # label of a panel -> label of a cu
     "loss": {"discriminator": "discriminator_loss", "generator": "generator_loss"},
     "score, 0 to 1": {"real digits": "real_score", "generated digits": "fake_score"},
 }
+TRUNCATION: Mapping[str, Mapping[str, str]] = {  # label of a panel -> label of a curve -> key of FIGURES
+    "Fréchet ratio": {"ratio": "frechet_ratio"},
+    "share": {"precision": "precision", "recall": "recall"},
+    "read as asked for": {"label accuracy": "label_accuracy"},
+}
 SMOOTHED = 100  # windows of the moving average in a run
 
 
@@ -169,6 +174,23 @@ def models(scores: Sequence[Scores], references: Sequence[Scores]) -> Figure:
     axes.margins(x=0.2)
     _log_axis(axes, "x")
     axes.set_title("Fréchet ratio: 1 is a fresh draw of real digits", loc="left")
+    return figure
+
+
+@styled
+def truncation(levels: Sequence[float], scores: Sequence[Scores]) -> Figure:
+    """What drawing closer to the centre gains and costs: the ratio, and shares from 0 to 1, over the truncation."""
+    figure = Figure(figsize=(8, 3.2))
+    panels = figure.subplots(1, len(TRUNCATION))
+    for axes, (label, curves) in zip(panels, TRUNCATION.items(), strict=True):
+        for (name, key), colour in zip(curves.items(), (BLUE, ORANGE, INK), strict=False):
+            means, intervals = _means_and_intervals([row.figures[key] for row in scores])
+            axes.errorbar(levels, means, yerr=intervals, color=colour, marker="o", markersize=3, label=name)
+        axes.set(xlabel="truncation", ylabel=label)
+        axes.grid()
+        if len(curves) > 1:
+            axes.legend()
+    _log_axis(panels[0], "y")
     return figure
 
 

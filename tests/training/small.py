@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mnistgen import cpus
 from training import compute, data, presets
 from training.compute import Compute
 from training.data import IdxFile
@@ -74,6 +75,7 @@ def _kill_after(count: int, function: Callable[..., Any]) -> Callable[..., Any]:
 if __name__ == "__main__":
     presets.PRESETS.update(SMALL)
     data.load_mnist.__defaults__ = (FILES,)
+    cpus.usable_cpus = lambda: 1  # other processes would know nothing of these changes
     if precision := os.environ.get("PRECISION"):
         compute._multiplies_bfloat16 = lambda device: precision == "bfloat16"
     Compute.autocast = _kill_after(int(os.environ.get("KILL_AT_STEP", "0")), Compute.autocast)  # type: ignore[method-assign]

@@ -147,6 +147,17 @@ def test_processes_that_cannot_share_a_batch(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+def test_without_a_preset_digits_are_trained_and_measured(tmp_path: Path) -> None:
+    result = train("--epochs", 1, "--out", tmp_path / "run")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("digits: 1 epochs, seed 1, ")
+    card = mnistgen.Generator(tmp_path / "run" / "export").card
+    assert (card.name, card.conditional) == ("digits", True)
+    assert card.quality is not None
+    assert "large_accuracy_score" in card.quality["figures"]
+    assert "asked for 7" in (tmp_path / "run" / "report" / "report.md").read_text()
+
+
 def test_dry_run_prints_the_preset_and_writes_nothing(tmp_path: Path) -> None:
     result = train("--preset", "mlp", "--epochs", 7, "--seed", 0, "--dry-run", "--out", tmp_path / "run")
     printed = json.loads(result.stdout)

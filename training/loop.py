@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from mnistgen.images import UInt8, to_uint8
 from training import checkpoint as checkpoints
-from training.augmentation import translated
 from training.averaging import update_average
 from training.compute import Compute
 from training.data import Digits
@@ -106,17 +105,15 @@ def train(
         # --- discriminator: tell real from generated
         with compute.autocast():
             fake = generator(latents, *asked)  # (N, D) -> (N, 1, 28, 28)
-            real_seen = translated(real, preset.translation, world)
-            fake_seen = translated(fake.detach(), preset.translation, world)
-            real_scores = world.gather(discriminator(real_seen, *asked))  # -> (N,), of all processes
-            fake_scores = world.gather(discriminator(fake_seen, *asked))
+            real_scores = world.gather(discriminator(real, *asked))  # -> (N,), of all processes
+            fake_scores = world.gather(discriminator(fake.detach(), *asked))
         discriminator_loss = loss.discriminator(real_scores, fake_scores)
         players.discriminator_optimizer.zero_grad()
         discriminator_loss.backward()
         if preset.penalties and step % preset.penalties.every == 0:
             score = partial(_score, discriminator, asked)
             with compute.autocast() if preset.penalties.mixed else nullcontext():
-                due = penalise(preset.penalties, step / steps, score, real_seen, fake_seen, world)
+                due = penalise(preset.penalties, step / steps, score, real, fake.detach(), world)
             due.backward()
         world.sum_gradients(discriminator)
         players.discriminator_optimizer.step()
@@ -124,8 +121,8 @@ def train(
         # --- generator: pass for real; the discriminator's own gradients are not needed
         discriminator.requires_grad_(False)
         with compute.autocast():
-            scored = world.gather(discriminator(translated(fake, preset.translation, world), *asked))
-            against = world.gather(discriminator(real_seen, *asked)) if loss.paired else None
+            scored = world.gather(discriminator(fake, *asked))
+            against = world.gather(discriminator(real, *asked)) if loss.paired else None
         generator_loss = loss.generator(scored, against)
         if teacher is not None and preset.teacher is not None:
             with torch.no_grad(), compute.autocast():

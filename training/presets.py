@@ -32,14 +32,6 @@ class Penalties:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Translation:
-    """Small moves of what the discriminator sees, real and generated."""
-
-    pixels: int  # at most, down or up and to either side
-    share: float  # of the digits that move, at most a half
-
-
-@dataclass(frozen=True, kw_only=True)
 class Teacher:
     """A bundled generator whose images for the same inputs the generator also learns from (distillation).
 
@@ -74,7 +66,6 @@ class Preset:
     betas: tuple[float, Schedule] = (0.5, 0.999)
     penalties: Penalties | None = None
     teacher: Teacher | None = None
-    translation: Translation | None = None  # of real and generated digits before the discriminator sees them
     average: Averaging | None = None  # of the generator, given away in its place
     batch_norm_samples: int = 0  # latents on which the generator's batch norm is measured anew; 0: running statistics
     quantisation: Quantisation | None = None  # of the export
@@ -123,8 +114,7 @@ _PRESETS = [
         penalties=Penalties(
             kinds=("r1", "r2"), weight={"kind": "exponential", "start": 1.0, "end": 0.1}, every=4, mixed=True
         ),
-        translation=Translation(pixels=2, share=0.5),
-        epochs=72,
+        epochs=54,
         score_every=3,
         sample_every=5,
         learning_rate={"kind": "cosine", "start": 3e-4, "end": 1.5e-5, "warm_up": 0.01},
@@ -281,7 +271,6 @@ def from_json(fields: Mapping[str, Any]) -> Preset:
 _PARTS: dict[str, type] = {
     "penalties": Penalties,
     "teacher": Teacher,
-    "translation": Translation,
     "average": Averaging,
     "quantisation": Quantisation,
 }

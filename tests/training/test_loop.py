@@ -15,7 +15,7 @@ from training.data import Digits
 from training.errors import CheckpointError, DivergedError, TrainingError
 from training.loop import Scoring, draw, epoch_order, train
 from training.players import build_players
-from training.presets import Penalties, Preset, Teacher, Translation, from_json, to_json
+from training.presets import Penalties, Preset, Teacher, from_json, to_json
 from training.run_directory import RunDirectory
 
 
@@ -129,7 +129,7 @@ class TestChoice:
 def test_everything_that_a_preset_can_ask_for(
     kinds: tuple[str, ...], digits: Digits, compute: Compute, tmp_path: Path
 ) -> None:
-    """Schedules, penalties, moved digits and a paired loss go through the loop."""
+    """Schedules, penalties and a paired loss go through the loop."""
     preset = dataclasses.replace(
         SMALL["conv"],
         discriminator={**SMALL["conv"].discriminator, "final": "none"},
@@ -137,7 +137,6 @@ def test_everything_that_a_preset_can_ask_for(
         learning_rate={"kind": "cosine", "start": 3e-4, "end": 1e-5, "warm_up": 0.1},
         betas=(0.0, {"kind": "linear", "start": 0.9, "end": 0.99}),
         penalties=Penalties(kinds=kinds, weight={"kind": "exponential", "start": 1.0, "end": 0.1}, every=3),
-        translation=Translation(pixels=1, share=0.3),
     )
     assert from_json(json.loads(json.dumps(to_json(preset)))) == preset
     run = new_run(tmp_path / "whole", preset)

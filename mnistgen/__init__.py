@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mnistgen.api import generate
+    from mnistgen.api import generate, write
     from mnistgen.card import ModelCard
     from mnistgen.catalog import models
     from mnistgen.errors import DeviceError, InputError, MnistgenError, ModelError, OutputError
@@ -30,10 +30,11 @@ __all__ = [
     "__version__",
     "generate",
     "models",
+    "write",
 ]
 
 _HOMES = {
-    "generate": "api",
+    **dict.fromkeys(("generate", "write"), "api"),
     "Generator": "generator",
     "ModelCard": "card",
     "models": "catalog",

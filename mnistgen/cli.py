@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 from typer.exceptions import Abort, TyperException
@@ -14,6 +14,9 @@ from typer.exceptions import Abort, TyperException
 from mnistgen import __version__
 from mnistgen.catalog import DEFAULT_MODEL, find, models
 from mnistgen.errors import InputError, MnistgenError, OutputError
+
+if TYPE_CHECKING:
+    from mnistgen.generator import Generator
 
 app = typer.Typer(
     add_completion=False,
@@ -31,7 +34,22 @@ def _whole(text: str) -> int:
         raise typer.BadParameter(f"expected a whole number, got {text!r}") from None
 
 
+def _digits(text: str) -> list[int]:
+    """One digit or several with commas between, or a line that says what came instead."""
+    return [_whole(part) for part in text.split(",")]
+
+
+def _number(name: str, meaning: str, default: str | bool = True) -> Any:
+    """An option that takes a whole number."""
+    return typer.Option(f"--{name}", parser=_whole, metavar="INTEGER", help=meaning, show_default=default)
+
+
 Model = Annotated[str, typer.Option(help="A bundled model, or the path of a model directory.")]
+Seed = Annotated[int | None, _number("seed", "Names the digits; without it, a fresh one is drawn.")]
+Scale = Annotated[int, _number("scale", "Pixels of the picture for each pixel of a digit.")]
+Truncation = Annotated[float, typer.Option(help="0 to 1: less for cleaner and less varied digits.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Threads = Annotated[int | None, _number("threads", "CPU threads.", "the CPUs allowed")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -52,26 +70,17 @@ def options(
 @app.command(epilog="Example: mnistgen sample --out grid.png --n 64 --seed 1")
 def sample(
     out: Annotated[str, typer.Option(help="NAME.png (a grid), NAME.npz, NAME.npy, or - for PNG on standard output.")],
-    n: Annotated[int, typer.Option(parser=_whole, metavar="INTEGER", help="How many digits.")] = 64,
+    n: Annotated[int, _number("n", "How many digits.")] = 64,
     digit: Annotated[
-        int | None, typer.Option(parser=_whole, metavar="INTEGER", help="0 to 9, from class-conditional models only.")
+        Any, typer.Option(parser=_digits, metavar="DIGIT[,DIGIT...]", help="0 to 9, or several that come in turn.")
     ] = None,
+    truncation: Truncation = 1.0,
     model: Model = DEFAULT_MODEL,
-    seed: Annotated[
-        int | None,
-        typer.Option(parser=_whole, metavar="INTEGER", help="Names the digits; without it, a fresh one is drawn."),
-    ] = None,
-    columns: Annotated[
-        int | None,
-        typer.Option(parser=_whole, metavar="INTEGER", help="Of the grid.", show_default="as square as can be"),
-    ] = None,
-    scale: Annotated[
-        int, typer.Option(parser=_whole, metavar="INTEGER", help="Pixels of the grid for each pixel of a digit.")
-    ] = 2,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    threads: Annotated[
-        int | None, typer.Option(parser=_whole, metavar="INTEGER", help="CPU threads.", show_default="the CPUs allowed")
-    ] = None,
+    seed: Seed = None,
+    columns: Annotated[int | None, _number("columns", "Of the grid.", "as square as can be")] = None,
+    scale: Scale = 2,
+    device: Device = "auto",
+    threads: Threads = None,
 ) -> None:
     """Draw digits and write them to a file."""
     from mnistgen.formats import Sample, check_target, write, write_grid
@@ -85,13 +94,13 @@ def sample(
         raise InputError("--out -: standard output is a terminal; pipe it into a program, or name a file")
     if not to_stdout:
         check_target(Path(out))
-    if seed is None:
-        seed = fresh_seed()
+    seed = fresh_seed() if seed is None else seed
     generator = Generator(model, device=device, threads=threads)
+    place: dict[str, Any] = {"digit": digit, "seed": seed, "truncation": truncation}
     if generator.card.conditional:
-        images, labels = generator.sample(n, digit=digit, seed=seed, return_labels=True)
+        images, labels = generator.sample(n, **place, return_labels=True)
     else:
-        images, labels = generator.sample(n, digit=digit, seed=seed), None
+        images, labels = generator.sample(n, **place), None
     drawn = Sample(images=images, labels=labels, model=generator.card.name, seed=seed, columns=columns, scale=scale)
     if to_stdout:
         write_grid(sys.stdout.buffer, drawn)
@@ -99,7 +108,95 @@ def sample(
     else:
         write(Path(out), drawn)
     count = f"{n:,} digit{'s' * (n > 1)}"
-    print(f"{out}: {count} from {generator.card.name}, seed {seed}", file=sys.stderr if to_stdout else sys.stdout)
+    _say(out, count, generator, seed, sys.stderr if to_stdout else sys.stdout)
+
+
+@app.command("write", epilog="Example: mnistgen write 2026 --out number.png --seed 1")
+def write_number(
+    text: Annotated[str, typer.Argument(metavar="NUMBER", help="Digits; a space leaves a gap.")],
+    out: Annotated[Path, typer.Option(help="NAME.png.")],
+    truncation: Truncation = 1.0,
+    model: Model = DEFAULT_MODEL,
+    seed: Seed = None,
+    scale: Scale = 4,
+    device: Device = "auto",
+    threads: Threads = None,
+) -> None:
+    """Set a number in one hand and write it to a picture."""
+    from mnistgen.formats import PICTURES, check_target, write_picture
+    from mnistgen.generator import Generator
+    from mnistgen.images import check_grid, enlarged
+    from mnistgen.latents import fresh_seed
+
+    check_grid(None, scale)
+    check_target(out, PICTURES)
+    seed = fresh_seed() if seed is None else seed
+    generator = Generator(model, device=device, threads=threads)
+    write_picture(out, enlarged(generator.write(text, seed=seed, truncation=truncation), scale))
+    _say(out, text, generator, seed)
+
+
+@app.command(epilog="Example: mnistgen interpolate --from 3 --to 8 --frames 60 --out walk.gif")
+def interpolate(
+    out: Annotated[Path, typer.Option(help="NAME.gif, NAME.apng or NAME.webp.")],
+    first: Annotated[int | None, _number("from", "The first digit.", default=False)] = None,
+    last: Annotated[int | None, _number("to", "The last digit.", default=False)] = None,
+    frames: Annotated[int, _number("frames", "Pictures from one to the other.")] = 60,
+    fps: Annotated[float, typer.Option(help="Pictures a second, 1 to 100.")] = 20.0,
+    model: Model = DEFAULT_MODEL,
+    seed: Seed = None,
+    scale: Scale = 4,
+    device: Device = "auto",
+    threads: Threads = None,
+) -> None:
+    """Turn one digit into another and write the animation; models without classes take no digits."""
+    from mnistgen.animation import ANIMATIONS, check_fps, write_animation
+    from mnistgen.formats import check_target
+    from mnistgen.generator import Generator
+    from mnistgen.images import check_grid
+    from mnistgen.latents import fresh_seed
+
+    check_grid(None, scale)
+    check_fps(fps)
+    check_target(out, ANIMATIONS)
+    seed = fresh_seed() if seed is None else seed
+    generator = Generator(model, device=device, threads=threads)
+    write_animation(out, generator.interpolate(first, last, frames=frames, seed=seed), fps, scale)
+    _say(out, f"{frames} frames", generator, seed)
+
+
+@app.command(epilog="Example: mnistgen walk --corners 3,5,8,9 --out walk.png")
+def walk(
+    out: Annotated[Path, typer.Option(help="NAME.png.")],
+    corners: Annotated[
+        Any, typer.Option(parser=_digits, metavar="DIGIT,DIGIT,DIGIT,DIGIT", help="From left to right, top first.")
+    ] = None,
+    rows: Annotated[int, _number("rows", "Digits from top to bottom.")] = 10,
+    columns: Annotated[int, _number("columns", "Digits from left to right.")] = 10,
+    model: Model = DEFAULT_MODEL,
+    seed: Seed = None,
+    scale: Scale = 2,
+    device: Device = "auto",
+    threads: Threads = None,
+) -> None:
+    """Draw what lies between four digits, as a grid; models without classes take no digits."""
+    from mnistgen.formats import PICTURES, check_target, write_picture
+    from mnistgen.generator import Generator
+    from mnistgen.images import check_grid, grid
+    from mnistgen.latents import fresh_seed
+
+    check_grid(columns, scale)
+    check_target(out, PICTURES)
+    seed = fresh_seed() if seed is None else seed
+    generator = Generator(model, device=device, threads=threads)
+    images = generator.walk(corners, rows=rows, columns=columns, seed=seed)
+    write_picture(out, grid(images, columns, scale))
+    _say(out, f"{rows} times {columns} digits", generator, seed)
+
+
+def _say(out: str | Path, what: str, generator: "Generator", seed: int, file: TextIO | None = None) -> None:
+    """What was written where, and what makes it again."""
+    print(f"{out}: {what} from {generator.card.name}, seed {seed}", file=file)
 
 
 @app.command("models", epilog="Example: mnistgen models --json")

@@ -1,7 +1,8 @@
 """WRITERS: one function a file format."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -48,15 +49,16 @@ WRITERS: dict[str, Callable[[BinaryIO, Sample], None]] = {
     ".npy": write_npy,
     ".npz": write_npz,
 }
+PICTURES = (".png",)
 
 
-def check_target(path: Path) -> None:
+def check_target(path: Path, endings: Collection[str] = WRITERS.keys()) -> None:
     """Refuse a path that cannot be written before work is spent on it.
 
-    Raises InputError for an unknown ending, OutputError for a folder that is missing or a target that is one.
+    Raises InputError for another ending, OutputError for a folder that is missing or a target that is one.
     """
-    if path.suffix.lower() not in WRITERS:
-        raise InputError(f"{path}: expected a name ending in {', '.join(WRITERS)}, got {path.suffix or 'no ending'!r}")
+    if path.suffix.lower() not in endings:
+        raise InputError(f"{path}: expected a name ending in {', '.join(endings)}, got {path.suffix or 'no ending'!r}")
     if not path.parent.is_dir():
         raise OutputError(f"{path}: the folder {path.parent} does not exist; make it first")
     if path.is_dir():
@@ -70,10 +72,23 @@ def write(path: Path, sample: Sample) -> None:
 
     Raises as `check_target` does, and OutputError where the disk is full or the file system refuses.
     """
-    check_target(path)
+    with written(path) as file:
+        WRITERS[path.suffix.lower()](file, sample)
+
+
+def write_picture(path: Path, picture: UInt8) -> None:
+    """Write a picture (H, W) as PNG, whole or not at all. Raises as `write` does."""
+    with written(path, PICTURES) as file:
+        write_png(file, picture)
+
+
+@contextmanager
+def written(path: Path, endings: Collection[str] = WRITERS.keys()) -> Iterator[BinaryIO]:
+    """A binary file that becomes `path` once the block has ended. Raises as `check_target` does, and OutputError."""
+    check_target(path, endings)
     try:
         with whole_file(path) as file:
-            WRITERS[path.suffix.lower()](file, sample)
+            yield file
     except OSError as error:
         reason = error.strerror or f"the disk may be full: {error}"  # NumPy counts the bytes that did not fit
         raise OutputError(f"{path}: cannot be written ({reason}); nothing was changed") from None

@@ -1,21 +1,34 @@
 """Generator: a model, ready to sample."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, SupportsIndex, overload
+from typing import Any, Literal, NamedTuple, SupportsIndex, Unpack, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mnistgen.card import ModelCard
 from mnistgen.catalog import DEFAULT_MODEL, find
-from mnistgen.checks import Request, checked_classes, checked_latents, checked_request, one_hot, whole_number
+from mnistgen.checks import (
+    Asked,
+    Request,
+    check_conditional,
+    checked_classes,
+    checked_latents,
+    checked_request,
+    checked_seed,
+    checked_text,
+    checked_truncation,
+    one_hot,
+    whole_number,
+)
 from mnistgen.cpus import usable_cpus
 from mnistgen.errors import InputError
-from mnistgen.images import to_uint8
+from mnistgen.images import line, to_uint8
 from mnistgen.latents import INDICES, draw
 from mnistgen.session import OnnxSession, Session
+from mnistgen.walks import linear, spherical, surface
 
 Float32 = NDArray[np.float32]
 Int64 = NDArray[np.int64]
@@ -25,6 +38,8 @@ UInt8 = NDArray[np.uint8]
 CHUNK_WORK = 1_500_000_000  # multiply-adds
 CHUNK_LIMITS = (32, 1024)  # digits
 STREAM_BATCH = 1024
+SIDE = 10_000  # digits along a side of a walk in two dimensions, at most
+CORNERS = ("top left", "top right", "bottom left", "bottom right")  # of a walk in two dimensions
 
 
 class Labelled(NamedTuple):
@@ -83,108 +98,135 @@ class Generator:
 
     @overload
     def sample(
-        self,
-        n: SupportsIndex = 1,
-        *,
-        digit: SupportsIndex | None = None,
-        seed: SupportsIndex | None = None,
-        start: SupportsIndex = 0,
-        return_labels: Literal[False] = False,
+        self, n: SupportsIndex | None = None, *, return_labels: Literal[False] = False, **asked: Unpack[Asked]
     ) -> UInt8: ...
 
     @overload
     def sample(
-        self,
-        n: SupportsIndex = 1,
-        *,
-        digit: SupportsIndex | None = None,
-        seed: SupportsIndex | None = None,
-        start: SupportsIndex = 0,
-        return_labels: Literal[True],
+        self, n: SupportsIndex | None = None, *, return_labels: Literal[True], **asked: Unpack[Asked]
     ) -> Labelled: ...
 
     def sample(
-        self,
-        n: SupportsIndex = 1,
-        *,
-        digit: SupportsIndex | None = None,
-        seed: SupportsIndex | None = None,
-        start: SupportsIndex = 0,
-        return_labels: bool = False,
+        self, n: SupportsIndex | None = None, *, return_labels: bool = False, **asked: Unpack[Asked]
     ) -> UInt8 | Labelled:
         """Digits `start` to `start + n - 1` of a seed: images uint8 (n, 28, 28), ink 255, paper 0.
 
-        Digit i of a seed is the same whatever n, the chunks and the threads; pixels agree within one grey level where
-        the arithmetic runs in another order. Without a seed, a fresh one is drawn and logged (logger "mnistgen",
-        level INFO). `digit`, 0 to 9, asks a class-conditional model for that digit alone; without it, labels are
-        uniform. With return_labels, the result is (images, labels), labels int64 (n,).
+        n             how many; by default one, or as many as digits or labels are named
+        seed          0 to 2**64 - 1; without one, a fresh one is drawn and logged (logger "mnistgen", level INFO)
+        start         the first digit's place in the seed, 0 by default
+        digit         0 to 9, or several that come in turn by their places in the seed; by default, labels are uniform
+        labels        instead of digit: whole numbers (n,), 0 to 9, or mixtures float (n, 10) whose rows sum to 1
+        truncation    0 to 1, by which latents are multiplied: 1, the default, leaves them as they were trained on;
+                      less gives cleaner and less varied digits, 0 each label's middle one (towards the centre as in T.
+                      Karras et al., 2019, arXiv:1812.04948, appendix B)
+        return_labels with True, the result is (images, labels), labels int64 (n,)
 
-        Raises InputError for n below 1, a seed outside 0 to 2**64 - 1, start below 0 or past 2**63, and for a digit or
-        labels asked of an unconditional model.
+        Digit i of a seed is the same whatever n, the chunks and the threads; pixels agree within one grey level where
+        the arithmetic runs in another order. digit, labels and return_labels are for class-conditional models.
+
+        Raises InputError for arguments outside these ranges, and for classes asked of an unconditional model.
         """
-        request = checked_request(self.card, n, digit, seed, start, return_labels)
-        try:
-            images = np.empty((request.count, 28, 28), np.uint8)
-            labels = np.empty(request.count if return_labels else 0, np.int64)
-        except (MemoryError, ValueError):
-            raise InputError(
-                f"n: {request.count:,} digits do not fit in memory; take them in turn from stream()"
-            ) from None
-        for first in range(0, request.count, self._chunk_size):
-            part = slice(first, min(first + self._chunk_size, request.count))
-            images[part], drawn = self._chunk(request, first, part.stop - first)
-            if return_labels:
-                labels[part] = drawn
-        return Labelled(images, labels) if return_labels else images
+        request = checked_request(self.card, n, return_labels, **asked)
+        return self._take(request, 0, request.count, return_labels)
 
     @overload
     def stream(
         self,
-        n: SupportsIndex,
+        n: SupportsIndex | None = None,
         *,
-        digit: SupportsIndex | None = None,
-        seed: SupportsIndex | None = None,
-        start: SupportsIndex = 0,
         batch_size: SupportsIndex = STREAM_BATCH,
         return_labels: Literal[False] = False,
+        **asked: Unpack[Asked],
     ) -> Iterator[UInt8]: ...
 
     @overload
     def stream(
         self,
-        n: SupportsIndex,
+        n: SupportsIndex | None = None,
         *,
-        digit: SupportsIndex | None = None,
-        seed: SupportsIndex | None = None,
-        start: SupportsIndex = 0,
         batch_size: SupportsIndex = STREAM_BATCH,
         return_labels: Literal[True],
+        **asked: Unpack[Asked],
     ) -> Iterator[Labelled]: ...
 
     def stream(
         self,
-        n: SupportsIndex,
+        n: SupportsIndex | None = None,
         *,
-        digit: SupportsIndex | None = None,
-        seed: SupportsIndex | None = None,
-        start: SupportsIndex = 0,
         batch_size: SupportsIndex = STREAM_BATCH,
         return_labels: bool = False,
+        **asked: Unpack[Asked],
     ) -> Iterator[UInt8] | Iterator[Labelled]:
         """The digits that `sample` gives with the same arguments, in batches and in constant memory.
 
         Every batch has batch_size digits, the last what remains. Raises as `sample` does, at the call.
         """
         size = whole_number("batch_size", batch_size, 1, INDICES)
-        request = checked_request(self.card, n, digit, seed, start, return_labels)
+        request = checked_request(self.card, n, return_labels, **asked)
 
         def batches() -> Iterator[Any]:
             for first in range(0, request.count, size):
-                count = min(size, request.count - first)
-                place = {"digit": digit, "seed": request.seed, "start": request.start + first}
-                yield self.sample(count, **place, return_labels=return_labels)  # type: ignore[call-overload]
+                yield self._take(request, first, min(size, request.count - first), return_labels)
 
         return batches()
+
+    def write(self, text: str, *, seed: SupportsIndex | None = None, truncation: float = 1.0) -> UInt8:
+        """A number in one hand: digits with the same latents side by side, uint8 (28, 28 N); a space leaves a gap.
+
+        The hand is the first of the seed; without one, a fresh one is drawn and logged. `truncation` as in `sample`.
+        Raises InputError for other characters, and from unconditional models.
+        """
+        check_conditional(self.card, f"text {text!r}")
+        digits = checked_text(text)
+        hand, _ = draw(checked_seed(seed), 0, 1, self.card.latent_dim)
+        labels = [digit for digit in digits if digit is not None]
+        images = np.zeros((len(digits), 28, 28), np.uint8)
+        images[[digit is not None for digit in digits]] = self.decode(
+            np.repeat(hand * np.float32(checked_truncation(truncation)), len(labels), axis=0), labels
+        )
+        return line(images)
+
+    def interpolate(
+        self,
+        first: SupportsIndex | None = None,
+        last: SupportsIndex | None = None,
+        *,
+        frames: SupportsIndex = 60,
+        seed: SupportsIndex | None = None,
+    ) -> UInt8:
+        """From digit `first` to digit `last`, uint8 (frames, 28, 28): the seed's first two latents and what is between.
+
+        Latents go along the arc from one to the other, class weights in a straight line. An unconditional model takes
+        no digits. Raises InputError for fewer than two frames, digits outside 0 to 9, or one without the other.
+        """
+        count = whole_number("frames", frames, 2, INDICES)
+        digits = self._ends({"first": first, "last": last})
+        shares = np.linspace(0, 1, count)
+        latents, _ = draw(checked_seed(seed), 0, 2, self.card.latent_dim)
+        classes = None if digits is None else linear(*one_hot(digits), shares)
+        return self.decode(spherical(*latents, shares), classes)
+
+    def walk(
+        self,
+        corners: Sequence[SupportsIndex] | None = None,
+        *,
+        rows: SupportsIndex = 10,
+        columns: SupportsIndex = 10,
+        seed: SupportsIndex | None = None,
+    ) -> UInt8:
+        """A walk in two dimensions, uint8 (rows * columns, 28, 28), row by row, for `mnistgen.images.grid`.
+
+        `corners` are the digits at the top left, top right, bottom left and bottom right; their latents are the seed's
+        first four. Between them all goes as in `interpolate`, first along the sides, then from left to right. An
+        unconditional model takes no digits. Raises InputError for fewer than two rows or columns, and other corners.
+        """
+        size = whole_number("rows", rows, 2, SIDE), whole_number("columns", columns, 2, SIDE)
+        if corners is not None and len(corners) != len(CORNERS):
+            raise InputError(f"corners: expected 4 digits, got {len(corners)}")
+        digits = self._ends(dict(zip(CORNERS, corners or [None] * 4, strict=True)))
+        latents, _ = draw(checked_seed(seed), 0, 4, self.card.latent_dim)
+        classes = None if digits is None else surface(linear, one_hot(digits), *size)
+        return self.decode(surface(spherical, latents, *size), classes)
 
     def decode(self, latents: Float32, labels: ArrayLike | None = None) -> UInt8:
         """Images uint8 (N, 28, 28) of latents float32 (N, D), finite, drawn from N(0, 1) or made by hand.
@@ -213,10 +255,34 @@ class Generator:
     def _open(self) -> Session:
         return self._open_session(self._directory, self._asked, self._threads)
 
-    def _chunk(self, request: Request, first: int, count: int) -> tuple[UInt8, Int64]:
-        latents, labels = draw(request.seed, request.start + first, count, self.card.latent_dim)
-        if request.digit is not None:
-            labels = np.full(count, request.digit, np.int64)
+    def _ends(self, digits: Mapping[str, SupportsIndex | None]) -> Int64 | None:
+        """Digits (N,) by their names, 0 to 9; none for an unconditional model."""
+        given = {name: digit for name, digit in digits.items() if digit is not None}
+        if given:
+            check_conditional(self.card, f"digits {', '.join(map(str, given.values()))}")
+        elif not self.card.conditional:
+            return None
+        return np.array([whole_number(name, digits[name], 0, 9) for name in digits])  # type: ignore[arg-type]
+
+    def _take(self, request: Request, first: int, count: int, with_labels: bool) -> UInt8 | Labelled:
+        """`count` digits of a request from its digit `first` on."""
+        try:
+            images = np.empty((count, 28, 28), np.uint8)
+            labels = np.empty(count if with_labels else 0, np.int64)
+        except (MemoryError, ValueError):
+            raise InputError(f"n: {count:,} digits do not fit in memory; take them in turn from stream()") from None
+        for begin in range(0, count, self._chunk_size):
+            part = slice(begin, min(begin + self._chunk_size, count))
+            images[part], drawn = self._chunk(request, first + begin, part.stop - begin)
+            if with_labels:
+                labels[part] = drawn
+        return Labelled(images, labels) if with_labels else images
+
+    def _chunk(self, request: Request, first: int, count: int) -> tuple[UInt8, Int64 | Float32]:
+        latents, drawn = draw(request.seed, request.start + first, count, self.card.latent_dim)
+        if request.truncation != 1:
+            latents *= np.float32(request.truncation)
+        labels = request.classes(first, drawn)
         classes = one_hot(labels) if self.card.conditional else None
         return to_uint8(self._session.run(latents, classes)), labels
 

@@ -40,6 +40,16 @@ def grid(images: UInt8, columns: int | None = None, scale: int = 1) -> UInt8:
     cells = np.zeros((rows * columns, CELL, CELL), np.uint8)
     cells[: len(images), MARGIN:-MARGIN, MARGIN:-MARGIN] = images
     picture = cells.reshape(rows, columns, CELL, CELL).swapaxes(1, 2).reshape(rows * CELL, columns * CELL)
+    return enlarged(picture, scale)
+
+
+def line(images: UInt8) -> UInt8:
+    """Images (N, 28, 28) side by side in one picture (28, 28 N), without margins: MNIST's digits bring their own."""
+    return images.swapaxes(0, 1).reshape(28, -1)
+
+
+def enlarged(picture: UInt8, scale: int) -> UInt8:
+    """A picture (H, W) with every pixel repeated in both directions: (H scale, W scale)."""
     return picture.repeat(scale, axis=0).repeat(scale, axis=1)
 
 

@@ -63,6 +63,16 @@ class TestSample:
         with np.load(tmp_path / "a.npz") as arrays:
             assert arrays["labels"].tolist() == [3] * 4
 
+    def test_digits_in_turn_and_truncation(self, run_cli: RunCli, conditional_model: Path, tmp_path: Path) -> None:
+        path = tmp_path / "a.npz"
+        sample(
+            run_cli, conditional_model, "--digit", "2,0,2,6", "--truncation", 0.5, "--seed", 1, "--n", 6, "--out", path
+        )
+        expected = mnistgen.generate(6, digit=[2, 0, 2, 6], truncation=0.5, seed=1, model=conditional_model)
+        with np.load(path) as arrays:
+            assert arrays["labels"].tolist() == [2, 0, 2, 6, 2, 0]
+            assert (arrays["images"] == expected).all()
+
     def test_columns_and_scale(self, run_cli: RunCli, unconditional_model: Path, tmp_path: Path) -> None:
         path = tmp_path / "grid.png"
         sample(run_cli, unconditional_model, "--n", 6, "--columns", 6, "--scale", 3, "--threads", 1, "--out", path)
@@ -92,6 +102,76 @@ class TestSample:
         assert sample(run_cli, unconditional_model, "--out", path).code == 0
         assert path.read_bytes().startswith(b"\x89PNG")
         assert list(tmp_path.iterdir()) == [path]
+
+
+class TestWalks:
+    def test_a_number(self, run_cli: RunCli, conditional_model: Path, tmp_path: Path) -> None:
+        path = tmp_path / "number.png"
+        outcome = run_cli("write", "2026", "--model", conditional_model, "--seed", 3, "--scale", 1, "--out", path)
+        assert (outcome.code, outcome.out) == (0, f"{path}: 2026 from small, seed 3\n")
+        with Image.open(path) as picture:
+            assert (np.asarray(picture) == mnistgen.write("2026", seed=3, model=conditional_model)).all()
+
+    def test_an_animation(self, run_cli: RunCli, conditional_model: Path, tmp_path: Path) -> None:
+        path = tmp_path / "walk.webp"
+        between = ("--from", 3, "--to", 8, "--frames", 5, "--fps", 50, "--scale", 2, "--seed", 1)
+        outcome = run_cli("interpolate", "--model", conditional_model, *between, "--out", path)
+        assert (outcome.code, outcome.out) == (0, f"{path}: 5 frames from small, seed 1\n")
+        expected = mnistgen.Generator(conditional_model).interpolate(3, 8, frames=5, seed=1)
+        with Image.open(path) as picture:
+            assert picture.n_frames == 5  # type: ignore[attr-defined]
+            picture.seek(4)
+            assert (np.asarray(picture.convert("L"))[::2, ::2] == expected[4]).all()
+            assert picture.info["duration"] == 20
+
+    def test_a_grid_between_four_digits(self, run_cli: RunCli, conditional_model: Path, tmp_path: Path) -> None:
+        path = tmp_path / "walk.png"
+        sides = ("--corners", "3,5,8,9", "--rows", 3, "--columns", 4, "--scale", 1, "--seed", 1)
+        outcome = run_cli("walk", "--model", conditional_model, *sides, "--out", path)
+        assert (outcome.code, outcome.out) == (0, f"{path}: 3 times 4 digits from small, seed 1\n")
+        expected = mnistgen.Generator(conditional_model).walk((3, 5, 8, 9), rows=3, columns=4, seed=1)
+        with Image.open(path) as picture:
+            assert picture.size == (4 * 32, 3 * 32)
+            assert (np.asarray(picture)[-30:-2, -30:-2] == expected[-1]).all()
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            (("write", "20x6", "--out", "a.png"), ["text: expected digits and spaces, got 'x' in '20x6'"]),
+            (("write", "7", "--out", "a.jpg"), ["a.jpg: expected a name ending in .png, got '.jpg'"]),
+            (
+                ("write", "7", "--truncation", 2, "--out", "a.png"),
+                ["truncation: expected a number from 0 to 1, got 2.0"],
+            ),
+            (
+                ("interpolate", "--from", 3, "--to", 8, "--out", "a.png"),
+                ["a.png: expected a name ending in .gif, .apng"],
+            ),
+            (
+                ("interpolate", "--from", 3, "--to", 12, "--out", "a.gif"),
+                ["last: expected a whole number, 0 to 9, got 12"],
+            ),
+            (("interpolate", "--from", 3, "--to", 8, "--frames", 1, "--out", "a.gif"), ["frames: expected", "got 1"]),
+            (
+                ("interpolate", "--from", 3, "--to", 8, "--fps", 0, "--out", "a.gif"),
+                ["fps: expected 1 to 100", "got 0"],
+            ),
+            (("walk", "--corners", "1,2", "--out", "a.png"), ["corners: expected 4 digits, got 2"]),
+            (("walk", "--corners", "1,2,3,x", "--out", "a.png"), ["--corners", "expected a whole number, got 'x'"]),
+        ],
+    )
+    def test_refused(
+        self,
+        run_cli: RunCli,
+        conditional_model: Path,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        arguments: tuple[object, ...],
+        words: list[str],
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        assert_refused(run_cli(*arguments, "--model", conditional_model), 2, *words)
+        assert list(tmp_path.iterdir()) == []
 
 
 class TestBadInput:

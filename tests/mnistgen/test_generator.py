@@ -7,7 +7,9 @@ import pickle
 import subprocess
 import sys
 import tracemalloc
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +58,8 @@ class TestSample:
         start=st.integers(0, 2**62),
         parts=st.lists(st.integers(1, 2 * CHUNK + 3), min_size=1, max_size=4),
         threads=st.sampled_from([1, 2, 3]),
-        digit=st.none() | st.integers(0, 9),
+        digit=st.none() | st.integers(0, 9) | st.lists(st.integers(0, 9), min_size=1, max_size=5),
+        truncation=st.sampled_from([1.0, 0.6]),
     )
     def test_a_seed_names_digits_not_calls(
         self,
@@ -65,13 +68,14 @@ class TestSample:
         start: int,
         parts: list[int],
         threads: int,
-        digit: int | None,
+        digit: int | list[int] | None,
+        truncation: float,
     ) -> None:
-        whole, labels = generators[1].sample(sum(parts), seed=seed, start=start, digit=digit, return_labels=True)
+        asked: Any = {"seed": seed, "digit": digit, "truncation": truncation}
+        whole, labels = generators[1].sample(sum(parts), start=start, **asked, return_labels=True)
         offset = 0
         for count in parts:
-            place: dict[str, Any] = {"seed": seed, "start": start + offset, "digit": digit}
-            images, part_labels = generators[threads].sample(count, **place, return_labels=True)
+            images, part_labels = generators[threads].sample(count, start=start + offset, **asked, return_labels=True)
             assert near(images, whole[offset : offset + count])
             assert (part_labels == labels[offset : offset + count]).all()
             offset += count
@@ -99,6 +103,30 @@ class TestSample:
         latents, _ = draw(1, 0, 5, generator.card.latent_dim)
         assert near(images, generator.decode(latents, [7] * 5))
 
+    def test_several_digits_come_in_turn(self, generator: mnistgen.Generator) -> None:
+        images, labels = generator.sample(digit=[2, 0, 2, 6], seed=1, return_labels=True)
+        assert labels.tolist() == [2, 0, 2, 6]
+        latents, _ = draw(1, 0, 4, generator.card.latent_dim)
+        assert near(images, generator.decode(latents, [2, 0, 2, 6]))
+        later = generator.sample(5, digit=np.array([2, 0, 6]), seed=1, start=1, return_labels=True)
+        assert later.labels.tolist() == [0, 6, 2, 0, 6]
+
+    def test_labels_are_those_of_the_call(self, generator: mnistgen.Generator) -> None:
+        images, labels = generator.sample(labels=[3, 1, 4], seed=1, start=7, return_labels=True)
+        assert labels.tolist() == [3, 1, 4]
+        latents, _ = draw(1, 7, 3, generator.card.latent_dim)
+        assert near(images, generator.decode(latents, [3, 1, 4]))
+        mixtures = np.full((3, 10), 0.1)
+        assert near(generator.sample(labels=mixtures, seed=1, start=7), generator.decode(latents, mixtures))
+        long = np.arange(2 * CHUNK + 3) % 10
+        assert (generator.sample(labels=long, seed=1, return_labels=True).labels == long).all()
+
+    def test_truncation_draws_latents_to_the_centre(self, generator: mnistgen.Generator) -> None:
+        latents, labels = draw(1, 0, 9, generator.card.latent_dim)
+        assert near(generator.sample(9, seed=1, truncation=0.5), generator.decode(latents / 2, labels))
+        middle = generator.sample(9, seed=1, truncation=0, digit=4)
+        assert near(middle, np.repeat(middle[:1], 9, axis=0))
+
     def test_a_fresh_seed_is_logged_and_makes_the_same_digits(
         self, generator: mnistgen.Generator, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -108,7 +136,7 @@ class TestSample:
         assert near(images, generator.sample(3, seed=seed))
         assert not near(images, generator.sample(3))
 
-    @pytest.mark.parametrize("n", [0, -1, 2.5, "3", None, True, np.float32(2)])
+    @pytest.mark.parametrize("n", [0, -1, 2.5, "3", True, np.float32(2)])
     def test_n_must_be_a_whole_number_above_zero(self, generator: mnistgen.Generator, n: Any) -> None:
         with pytest.raises(mnistgen.InputError, match="n: expected a whole number, 1 or more, got"):
             generator.sample(n)
@@ -121,6 +149,17 @@ class TestSample:
             ({"seed": -1}, "seed: expected a whole number, 0 or more, got -1"),
             ({"seed": 2**64}, "seed: expected a whole number, at most 18446744073709551615"),
             ({"seed": 1.5}, "seed: expected a whole number, 0 or more, got 1.5"),
+            ({"digit": []}, "digit: expected a whole number, 0 to 9, or several, got none"),
+            ({"digit": [1, 10]}, "digit: expected a whole number, 0 to 9, got 10"),
+            ({"digit": "12"}, "digit: expected a whole number, 0 to 9, got '1'"),
+            ({"digit": 1, "labels": [1]}, "labels: expected none where digit says what to draw"),
+            ({"labels": [1, 2]}, "labels: expected whole numbers (1,) from 0 to 9, or mixtures (1, 10)"),
+            ({"labels": np.full((1, 10), 0.1), "return_labels": True}, "return_labels: expected False for mixtures"),
+            ({"truncation": 1.1}, "truncation: expected a number from 0 to 1, got 1.1"),
+            ({"truncation": -0.1}, "truncation: expected a number from 0 to 1, got -0.1"),
+            ({"truncation": float("nan")}, "truncation: expected a number from 0 to 1, got nan"),
+            ({"truncation": True}, "truncation: expected a number from 0 to 1, got True"),
+            ({"truncation": "1"}, "truncation: expected a number from 0 to 1, got '1'"),
             ({"start": -1}, "start: expected a whole number, 0 or more, got -1"),
             ({"start": 2**63}, "start: expected a whole number, at most"),
         ],
@@ -137,7 +176,7 @@ class TestSample:
     def test_numpy_integers_are_integers(self, generator: mnistgen.Generator) -> None:
         assert len(generator.sample(np.int64(2), digit=np.uint8(3), seed=np.uint64(2**64 - 1))) == 2
 
-    @pytest.mark.parametrize("arguments", [{"digit": 7}, {"return_labels": True}])
+    @pytest.mark.parametrize("arguments", [{"digit": 7}, {"labels": [7]}, {"return_labels": True}])
     def test_unconditional_models_know_no_labels(self, unconditional_model: Path, arguments: dict[str, Any]) -> None:
         with pytest.raises(mnistgen.InputError, match=r"model small is unconditional.*class-conditional models: "):
             mnistgen.Generator(unconditional_model).sample(1, **arguments)
@@ -174,6 +213,86 @@ class TestStream:
             tracemalloc.stop()
         assert total == 20_000
         assert peak < 5e6  # bytes; all images at once would be 15.7e6
+
+    def test_digits_in_turn_and_labels_go_on_from_batch_to_batch(self, generator: mnistgen.Generator) -> None:
+        batches = list(generator.stream(10, digit=[1, 2, 3], seed=1, batch_size=4, return_labels=True))
+        assert np.concatenate([batch.labels for batch in batches]).tolist() == [1, 2, 3, 1, 2, 3, 1, 2, 3, 1]
+        batches = list(generator.stream(labels=[5, 6, 7, 8], seed=1, batch_size=3, return_labels=True))
+        assert [batch.labels.tolist() for batch in batches] == [[5, 6, 7], [8]]
+
+
+class TestWrite:
+    def test_one_hand_writes_all_digits(self, generator: mnistgen.Generator) -> None:
+        number = generator.write("20 26", seed=3)
+        assert (number.shape, number.dtype) == ((28, 5 * 28), np.uint8)
+        hand, _ = draw(3, 0, 1, generator.card.latent_dim)
+        digits = generator.decode(np.repeat(hand, 4, axis=0), [2, 0, 2, 6])
+        parts = np.split(number, 5, axis=1)
+        assert near(np.stack([parts[place] for place in (0, 1, 3, 4)]), digits)
+        assert not parts[2].any()
+
+    def test_truncation_and_the_shortcut(self, generator: mnistgen.Generator, conditional_model: Path) -> None:
+        number = mnistgen.write("7", seed=3, truncation=0.5, model=conditional_model)
+        assert near(number[None], generator.sample(digit=7, seed=3, truncation=0.5))
+
+    def test_a_fresh_seed_is_logged(self, generator: mnistgen.Generator, caplog: pytest.LogCaptureFixture) -> None:
+        with caplog.at_level("INFO", logger="mnistgen"):
+            number = generator.write("12")
+        assert near(number, generator.write("12", seed=int(caplog.messages[0].removeprefix("seed "))))
+
+    @pytest.mark.parametrize(
+        ("text", "came"), [("20x6", "'x' in '20x6'"), ("", "''"), (" ", "' '"), ("-1", "'-' in '-1'")]
+    )
+    def test_refuses(self, generator: mnistgen.Generator, text: str, came: str) -> None:
+        with pytest.raises(mnistgen.InputError, match=r"^text: expected .*digit") as error:
+            generator.write(text)
+        assert str(error.value).endswith(f"got {came}")
+
+    def test_unconditional_models_cannot(self, unconditional_model: Path) -> None:
+        with pytest.raises(mnistgen.InputError, match="text '7': model small is unconditional"):
+            mnistgen.Generator(unconditional_model).write("7")
+
+
+class TestInterpolate:
+    def test_ends_are_the_digits_of_the_seed(self, generator: mnistgen.Generator) -> None:
+        frames = generator.interpolate(3, 8, frames=7, seed=2)
+        assert (frames.shape, frames.dtype) == ((7, 28, 28), np.uint8)
+        assert near(frames[[0, -1]], generator.sample(labels=[3, 8], seed=2))
+        assert all(not near(one, other) for one, other in pairwise(frames))
+
+    def test_a_walk_has_its_corners(self, generator: mnistgen.Generator) -> None:
+        images = generator.walk((0, 1, 2, 3), rows=3, columns=4, seed=2)
+        assert images.shape == (12, 28, 28)
+        assert near(images[[0, 3, 8, 11]], generator.sample(labels=[0, 1, 2, 3], seed=2))
+
+    def test_unconditional_models_walk_without_digits(self, unconditional_model: Path) -> None:
+        generator = mnistgen.Generator(unconditional_model)
+        assert near(generator.interpolate(frames=5, seed=2)[[0, -1]], generator.sample(2, seed=2))
+        assert near(generator.walk(rows=2, columns=2, seed=2), generator.sample(4, seed=2))
+        with pytest.raises(mnistgen.InputError, match="digits 3, 8: model small is unconditional"):
+            generator.interpolate(3, 8)
+        with pytest.raises(mnistgen.InputError, match="digits 1, 2, 3, 4: model small is unconditional"):
+            generator.walk((1, 2, 3, 4))
+
+    @pytest.mark.parametrize(
+        ("call", "message"),
+        [
+            (
+                lambda generator: generator.interpolate(3, 8, frames=1),
+                "frames: expected a whole number, 2 or more, got 1",
+            ),
+            (lambda generator: generator.interpolate(3, 10), "last: expected a whole number, 0 to 9, got 10"),
+            (lambda generator: generator.interpolate(3), "last: expected a whole number, 0 to 9, got None"),
+            (lambda generator: generator.interpolate(), "first: expected a whole number, 0 to 9, got None"),
+            (lambda generator: generator.walk((1, 2, 3)), "corners: expected 4 digits, got 3"),
+            (lambda generator: generator.walk((1, 2, 3, 11)), "bottom right: expected a whole number, 0 to 9, got 11"),
+            (lambda generator: generator.walk((1, 2, 3, 4), rows=1), "rows: expected a whole number, 2 or more, got 1"),
+        ],
+    )
+    def test_refuses(self, generator: mnistgen.Generator, call: Callable[..., object], message: str) -> None:
+        with pytest.raises(mnistgen.InputError) as error:
+            call(generator)
+        assert str(error.value) == message
 
 
 class TestDecode:

@@ -25,6 +25,7 @@ def test_public_names() -> None:
         "__version__",
         "generate",
         "models",
+        "write",
     ]
     assert dir(mnistgen) == sorted(mnistgen.__all__)
     for name in mnistgen.__all__:

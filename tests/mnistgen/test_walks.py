@@ -1,0 +1,61 @@
+"""Paths between latents: they meet their ends, keep their length, and turn where they can."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from mnistgen.walks import linear, spherical, surface
+
+Float32 = NDArray[np.float32]
+latents = arrays(np.float32, 8, elements=st.floats(-4, 4, width=32))
+PATHS = pytest.mark.parametrize("path", [spherical, linear])
+
+
+@PATHS
+@given(first=latents, last=latents)
+def test_ends_are_met_exactly(path: object, first: Float32, last: Float32) -> None:
+    assert callable(path)
+    ends = path(first, last, np.array([0.0, 1.0]))
+    assert ends.dtype == np.float32
+    assert np.array_equal(ends, np.stack([first, last]))
+
+
+@given(first=latents, last=latents, share=st.floats(0, 1))
+def test_the_way_back_is_the_way_there(first: Float32, last: Float32, share: float) -> None:
+    there = spherical(first, last, np.array(share))
+    back = spherical(last, first, np.array(1 - share))
+    assert np.isfinite(there).all()
+    assert there == pytest.approx(back, abs=1e-3)
+
+
+@given(seed=st.integers(0, 999), share=st.floats(0, 1))
+def test_an_arc_keeps_the_length_and_turns_evenly(seed: int, share: float) -> None:
+    first, last = np.random.default_rng(seed).standard_normal((2, 8)).astype(np.float32)
+    last *= np.linalg.norm(first) / np.linalg.norm(last)
+    between = spherical(first, last, np.array(share))
+    assert np.linalg.norm(between) == pytest.approx(np.linalg.norm(first), rel=1e-4)
+
+    def angle(one: Float32, other: Float32) -> float:
+        return float(np.arccos(np.clip(one @ other / np.linalg.norm(one) / np.linalg.norm(other), -1, 1)))
+
+    assert angle(first, between) == pytest.approx(share * angle(first, last), abs=2e-3)
+
+
+@pytest.mark.parametrize("last", [[2.0, 0.0], [-1.0, 0.0], [0.0, 0.0]])
+def test_where_there_is_no_arc_it_is_a_line(last: list[float]) -> None:
+    first = np.array([1, 0], np.float32)
+    halfway = spherical(first, np.array(last, np.float32), np.array(0.5))
+    assert halfway.tolist() == [(1 + last[0]) / 2, 0]
+
+
+@PATHS
+def test_a_surface_has_its_corners_and_sides(path: object) -> None:
+    assert callable(path)
+    corners = np.random.default_rng(1).standard_normal((4, 8)).astype(np.float32)
+    points = surface(path, corners, rows=3, columns=5).reshape(3, 5, 8)
+    assert np.array_equal(points[[0, 0, -1, -1], [0, -1, 0, -1]], corners)
+    assert points[0] == pytest.approx(path(corners[0], corners[1], np.linspace(0, 1, 5)))
+    assert points[:, 0] == pytest.approx(path(corners[0], corners[2], np.linspace(0, 1, 3)))

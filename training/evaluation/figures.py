@@ -140,7 +140,7 @@ FIGURES: Mapping[str, Definition] = {
     ),
     "large_accuracy_score": Definition(
         "CAS 600,000", "classification accuracy score of ten times as many", 4, "up",
-        "The same from ten times as many digits as the training set has, which real ones are not there for.",
+        "The same from ten times as many digits as there are real ones to learn from; of the first seed alone.",
         RAVURI,
     ),
     "nearest_ratio": Definition(

@@ -10,7 +10,7 @@ from mnistgen.card import ModelCard, read_card
 from mnistgen.errors import ModelError
 
 MODELS = Path(__file__).parent / "models"
-DEFAULT_MODEL = "mlp-dropout"  # clean digits within milliseconds; dcgan draws finer ones with 68 times the work
+DEFAULT_MODEL = "digits"
 
 
 class ModelDirectory(NamedTuple):

@@ -34,8 +34,8 @@ def test_sample(name: str, threads: int) -> None:
 @bundled
 def test_every_other_way_in(name: str, run_cli: Callable[..., Outcome], tmp_path: Path) -> None:
     generator = mnistgen.Generator(Path(mnistgen.__file__).parent / "models" / name)
-    latents, _ = draw(SEED, START, COUNT, generator.card.latent_dim)
-    assert_near(generator.decode(latents), name)
+    latents, labels = draw(SEED, START, COUNT, generator.card.latent_dim)
+    assert_near(generator.decode(latents, labels if generator.card.conditional else None), name)
     assert_near(np.concatenate(list(generator.stream(COUNT, seed=SEED, start=START, batch_size=5))), name)
     assert_near(mnistgen.generate(COUNT, seed=SEED, start=START, model=name), name)
     assert_near(mnistgen.generate(START + COUNT, seed=SEED, model=name)[START:], name)
@@ -51,6 +51,12 @@ def test_digits_look_like_mnist_and_differ(name: str) -> None:
     assert 0.08 < images.mean() < 0.18
     assert images.std(axis=0).mean() > 0.14
     assert (images < 0.05).mean() > 0.6
+
+
+@pytest.mark.parametrize("name", [name for name, card in mnistgen.models().items() if not card.conditional])
+def test_unconditional_models_name_one_that_takes_digits(name: str) -> None:
+    with pytest.raises(mnistgen.InputError, match=f"digit 7: model {name} is unconditional .* models: digits"):
+        mnistgen.generate(digit=7, model=name)
 
 
 def record() -> None:

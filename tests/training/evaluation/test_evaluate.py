@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
@@ -13,6 +14,7 @@ from PIL import Image
 import mnistgen
 from tests.conftest import Outcome, write_model
 from tests.training.evaluation.conftest import contents
+from training.evaluation.features import judge
 from training.evaluation.figures import FIGURES, Scores
 
 Evaluate = Callable[..., Outcome]
@@ -99,6 +101,13 @@ class TestFullReport:
         shown = run_cli("info", model).out
         assert f"{ratio.mean:.4g} ± {ratio.interval:.2g}  (real digits: 1)" in shown
         assert "label_accuracy" in shown
+
+
+def test_the_default_model_draws_what_it_is_asked_for() -> None:
+    images, labels = mnistgen.generate(500, seed=3, return_labels=True)
+    assert (judge(images).labels == labels).mean() > 0.97
+    number = np.stack(np.split(mnistgen.write("2026", seed=1), 4, axis=1))
+    assert judge(number).labels.tolist() == [2, 0, 2, 6]
 
 
 class TestQuickForm:

@@ -1,28 +1,38 @@
-"""An exported graph with 8-bit weights and activations: what processors multiply fastest.
+"""An exported graph with 8-bit weights, activations and pixels: what processors multiply fastest.
 
 Source: B. Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference",
 2018 (arXiv:1712.05877), section 2.
 """
 
+import io
 import os
 import tempfile
-from collections.abc import Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
+from onnx import TensorProto
 
+from export.errors import ExportError
 from export.wrapper import ExportedGenerator
-from mnistgen.session import CLASSES, LATENTS
+from mnistgen.session import CLASSES, IMAGES, LATENTS
 
-BATCH_SIZE = 500
+PERCENTILE = 99.99  # of activations lie within their range; the few beyond would make every other one's steps coarser
+PRODUCTS = ("Gemm", "Conv")
+QUANTISED = (*PRODUCTS, "Relu", "LeakyRelu", "Add", "Sigmoid")
+# What a sigmoid bends to a grey level: beyond these, paper is 0 and ink 255. Steps move a pixel by 1.8 levels at most.
+LOGITS = {"scale": np.array(14 / 255, np.float32), "zero_point": np.array(128, np.uint8)}
+LEVELS = {"scale": np.array(1 / 255, np.float32), "zero_point": np.array(0, np.uint8)}
 
 
 def quantise(model: onnx.ModelProto, generator: ExportedGenerator, calibration: int) -> onnx.ModelProto:
-    """The graph with every Gemm in 8 bits: weights int8 by output channel, activations uint8 within the ranges that
-    `calibration` digits take. What the last Gemm gives stays float32, and so does everything after it.
+    """The graph in 8 bits: weights int8 by output channel, activations uint8 within the ranges that `calibration`
+    digits take, images uint8 grey levels.
 
     Weights keep to 7 bits, without which processors that lack 8-bit dot products (AVX2 without VNNI) would overflow.
+    Raises ExportError for a generator whose last product does not go through a sigmoid.
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     from onnxruntime import quantization  # late: telemetry starts with its import
@@ -30,44 +40,61 @@ def quantise(model: onnx.ModelProto, generator: ExportedGenerator, calibration: 
 
     class Calibration(quantization.CalibrationDataReader):  # type: ignore[misc]  # untyped
         def __init__(self) -> None:
-            self._batches = _feeds(generator, calibration)
+            inputs = generator.inputs(calibration)  # at once, for the calibrator wants batches of one size
+            self._batches = iter(
+                [{name: value.numpy() for name, value in zip((LATENTS, CLASSES), inputs, strict=False)}]
+            )
 
         def get_next(self) -> dict[str, Any] | None:
             return next(self._batches, None)
 
+    logits = [node for node in model.graph.node if node.op_type in PRODUCTS][-1].output[0]
+    (sigmoid,) = _users(model.graph, logits)
+    if sigmoid.op_type != "Sigmoid":
+        raise ExportError(f"quantisation: expected a sigmoid after the last product, got {sigmoid.op_type}")
+    pixels = sigmoid.output[0]
     add_pre_process_metadata(model)  # which would optimise a graph and infer shapes, as the exporter has done already
-    with tempfile.TemporaryDirectory(prefix="mnistgen-quantise-") as folder:
+    with tempfile.TemporaryDirectory(prefix="mnistgen-quantise-") as folder, redirect_stdout(io.StringIO()):
         path = Path(folder) / "quantised.onnx"
         quantization.quantize_static(
             model,
             path,
             Calibration(),
-            op_types_to_quantize=["Gemm", "Relu"],
+            op_types_to_quantize=QUANTISED,
             per_channel=True,
             reduce_range=True,
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
+            calibrate_method=quantization.CalibrationMethod.Percentile,
+            extra_options={
+                "CalibPercentile": PERCENTILE,
+                "TensorQuantOverrides": {logits: [LOGITS], pixels: [LEVELS]},
+            },
         )
         quantised = onnx.load(path)
-    _free_output(quantised.graph)
+    _give_levels(quantised.graph, pixels)
     del quantised.metadata_props[:]
     quantised.producer_name, quantised.producer_version = model.producer_name, model.producer_version
     return quantised
 
 
-def _feeds(generator: ExportedGenerator, count: int) -> Iterator[dict[str, Any]]:
-    for part in generator.inputs(count).split(BATCH_SIZE):
-        yield {name: value.numpy() for name, value in zip((LATENTS, CLASSES), part, strict=False)}
+def _users(graph: onnx.GraphProto, name: str) -> list[onnx.NodeProto]:
+    return [node for node in graph.node if name in node.input]
 
 
-def _free_output(graph: onnx.GraphProto) -> None:
-    """Take away the rounding of what the last Gemm gives: 256 levels are too few for what a sigmoid is to bend."""
-    last = [node for node in graph.node if node.op_type == "Gemm"][-1]
-    (rounded,) = [node for node in graph.node if last.output[0] in node.input]
-    (restored,) = [node for node in graph.node if rounded.output[0] in node.input]
-    last.output[0] = restored.output[0]
-    unused = {*rounded.input[1:], *restored.input[1:]}
-    graph.node.remove(rounded)
+def _give_levels(graph: onnx.GraphProto, pixels: str) -> None:
+    """Give the pixels away as the grey levels that they are rounded to, uint8, and not as their values from 0 to 1."""
+    (rounded,) = _users(graph, pixels)
+    (restored,) = _users(graph, rounded.output[0])
+    (clip,) = [node for node in graph.node if IMAGES in node.output]
+    for node in _users(graph, restored.output[0]):
+        node.input[:] = [rounded.output[0] if name == restored.output[0] else name for name in node.input]
+    for node in graph.node:
+        node.output[:] = [IMAGES if name == clip.input[0] else name for name in node.output]
     graph.node.remove(restored)
-    for weight in [weight for weight in graph.initializer if weight.name in unused]:
-        graph.initializer.remove(weight)
+    graph.node.remove(clip)
+    for bound in [weight for weight in graph.initializer if weight.name in clip.input[1:]]:
+        if not _users(graph, bound.name):
+            graph.initializer.remove(bound)
+    (images,) = graph.output
+    images.type.tensor_type.elem_type = TensorProto.UINT8

@@ -5,6 +5,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import onnx
 import torch
 from torch import Tensor
@@ -49,6 +50,8 @@ def verify(generator: ExportedGenerator, directory: Path, tolerance: Tolerance =
             scripted = script(*inputs)
         feeds = {name: value.numpy() for name, value in zip((LATENTS, CLASSES), inputs, strict=False)}
         (onnx_images,) = session.run([IMAGES], feeds)
+        if onnx_images.dtype == np.uint8:
+            onnx_images = onnx_images / np.float32(255)
         _check("TorchScript", expected, scripted, EXACT)
         found = _check("onnxruntime", expected, torch.from_numpy(onnx_images), tolerance)
         worst = {name: max(value, found[name]) for name, value in worst.items()}

@@ -203,8 +203,8 @@ class Generator:
         digits = self._ends({"first": first, "last": last})
         shares = np.linspace(0, 1, count)
         latents, _ = draw(checked_seed(seed), 0, 2, self.card.latent_dim)
-        classes = None if digits is None else linear(*one_hot(digits), shares)
-        return self.decode(spherical(*latents, shares), classes)
+        classes = None if digits is None else linear(one_hot(digits[:1]), one_hot(digits[1:]), shares)
+        return self.decode(spherical(latents[0], latents[1], shares), classes)
 
     def walk(
         self,
@@ -223,7 +223,8 @@ class Generator:
         size = whole_number("rows", rows, 2, SIDE), whole_number("columns", columns, 2, SIDE)
         if corners is not None and len(corners) != len(CORNERS):
             raise InputError(f"corners: expected 4 digits, got {len(corners)}")
-        digits = self._ends(dict(zip(CORNERS, corners or [None] * 4, strict=True)))
+        named = dict.fromkeys(CORNERS) if corners is None else dict(zip(CORNERS, corners, strict=True))
+        digits = self._ends(named)
         latents, _ = draw(checked_seed(seed), 0, 4, self.card.latent_dim)
         classes = None if digits is None else surface(linear, one_hot(digits), *size)
         return self.decode(surface(spherical, latents, *size), classes)

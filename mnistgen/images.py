@@ -4,7 +4,7 @@ Arrays keep MNIST's convention, ink 255 on paper 0.
 """
 
 import math
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,10 @@ MARGIN = 2  # pixels of paper on every side of a digit in a grid
 CELL = 28 + 2 * MARGIN
 
 
-def to_uint8(images: Float32) -> UInt8:
-    """Images, any shape, clipped to [0, 1] and rounded to 0-255; the input is used as scratch space."""
+def to_uint8(images: Float32 | UInt8) -> UInt8:
+    """Images, any shape, clipped to [0, 1] and rounded to 0-255, the input used as scratch space; uint8 as it is."""
+    if images.dtype == np.uint8:
+        return cast(UInt8, images)
     np.clip(images, 0, 1, out=images)
     np.multiply(images, np.float32(255), out=images)
     np.add(images, np.float32(0.5), out=images)

@@ -10,6 +10,7 @@ import os
 import sys
 import warnings
 import weakref
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -20,6 +21,7 @@ from mnistgen.catalog import ModelDirectory
 from mnistgen.errors import DeviceError, InputError, ModelError
 
 Float32 = NDArray[np.float32]
+UInt8 = NDArray[np.uint8]
 DEVICES = ("auto", "cpu", "cuda")
 CUDA = "CUDAExecutionProvider"
 CPU = "CPUExecutionProvider"
@@ -35,8 +37,8 @@ class Session(Protocol):
 
     device: str  # in use: "cpu" or "cuda"
 
-    def run(self, latents: Float32, classes: Float32 | None) -> Float32:
-        """Latents (N, D), classes (N, 10) or None -> images (N, 28, 28) in [0, 1]."""
+    def run(self, latents: Float32, classes: Float32 | None) -> Float32 | UInt8:
+        """Latents (N, D), classes (N, 10) or None -> images (N, 28, 28): float32 in [0, 1], or uint8 grey levels."""
         ...
 
 
@@ -57,11 +59,14 @@ class OnnxSession:
         _check_signature(directory, self._session)
         _OPEN.add(self._session)
 
-    def run(self, latents: Float32, classes: Float32 | None) -> Float32:
-        """Latents (N, D), classes (N, 10) or None -> images (N, 28, 28) in [0, 1]; safe in many threads at once."""
+    def run(self, latents: Float32, classes: Float32 | None) -> Float32 | UInt8:
+        """Latents (N, D), classes (N, 10) or None -> images (N, 28, 28), float32 in [0, 1] or uint8 grey levels.
+
+        Safe in many threads at once.
+        """
         feeds = {LATENTS: latents} if classes is None else {LATENTS: latents, CLASSES: classes}
         try:
-            images: Float32 = self._session.run([IMAGES], feeds)[0]
+            images: Float32 | UInt8 = self._session.run([IMAGES], feeds)[0]
         except Exception as error:  # noqa: BLE001 - onnxruntime's exceptions have no other base
             raise ModelError(f"{self._path}: onnxruntime cannot run it: {_first_line(error)}") from None
         if images.shape != (len(latents), 28, 28):
@@ -111,14 +116,18 @@ def _check_signature(directory: ModelDirectory, session: Any) -> None:
     """Compare the graph with the contract and with the card."""
     card = directory.card
     inputs = {LATENTS: [None, card.latent_dim]} | ({CLASSES: [None, 10]} if card.conditional else {})
-    for kind, expected, nodes in (
-        ("inputs", inputs, session.get_inputs()),
-        ("outputs", {IMAGES: [None, 28, 28]}, session.get_outputs()),
+    for kind, types, expected, nodes in (
+        ("inputs", ["float32"], inputs, session.get_inputs()),
+        ("outputs", ["float32", "uint8"], {IMAGES: [None, 28, 28]}, session.get_outputs()),
     ):
-        wanted = {name: f"float32 {_shape_text(shape)}" for name, shape in expected.items()}
         found = {node.name: f"{_type_text(node.type)} {_shape_text(node.shape)}" for node in nodes}
-        if wanted != found:
+        if not any(found == _signature(choice, expected) for choice in types):
+            wanted = _signature(" or ".join(types), expected)
             raise ModelError(f"{directory.onnx}: expected {kind} {_list(wanted)}, got {_list(found)}")
+
+
+def _signature(type_text: str, shapes: Mapping[str, list[Any]]) -> dict[str, str]:
+    return {name: f"{type_text} {_shape_text(shape)}" for name, shape in shapes.items()}
 
 
 def _shape_text(shape: list[Any]) -> str:
@@ -126,7 +135,7 @@ def _shape_text(shape: list[Any]) -> str:
 
 
 def _type_text(onnx_type: str) -> str:
-    return {"tensor(float)": "float32"}.get(onnx_type, onnx_type)
+    return {"tensor(float)": "float32", "tensor(uint8)": "uint8"}.get(onnx_type, onnx_type)
 
 
 def _list(signature: dict[str, str]) -> str:

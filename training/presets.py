@@ -114,12 +114,13 @@ _PRESETS = [
         penalties=Penalties(
             kinds=("r1", "r2"), weight={"kind": "exponential", "start": 1.0, "end": 0.1}, every=4, mixed=True
         ),
-        epochs=54,
+        epochs=76,
         score_every=3,
         sample_every=5,
         learning_rate={"kind": "cosine", "start": 3e-4, "end": 1.5e-5, "warm_up": 0.01},
         betas=(0.0, 0.99),
         average=Averaging(half_life=180_000),
+        quantisation=Quantisation(),
         checkpoint_every=500,
     ),
     Preset(

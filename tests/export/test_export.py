@@ -49,7 +49,7 @@ def untrained(preset: Preset) -> Checkpoint:
 
 @pytest.mark.parametrize("preset", SMALL.values(), ids=SMALL)
 def test_every_preset_exports(preset: Preset, tmp_path: Path) -> None:
-    checkpoint = untrained(preset)
+    checkpoint = untrained(dataclasses.replace(preset, quantisation=None))
     card = build(checkpoint, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["card.json", "model.onnx", "model.torchscript.pt"]
     generator = mnistgen.Generator(tmp_path)
@@ -100,19 +100,21 @@ def test_multiply_adds_of_an_mlp(tmp_path: Path) -> None:
 
 
 class TestQuantised:
-    PRESET = dataclasses.replace(SMALL["mlp-relu"], quantisation=Quantisation(calibration=700))
+    PRESET = dataclasses.replace(SMALL["digits"], quantisation=Quantisation(calibration=700))
+    EXACT = dataclasses.replace(PRESET, quantisation=None)
 
     def test_products_are_in_8_bits_and_pixels_near(self, tmp_path: Path) -> None:
         card = build(untrained(self.PRESET), tmp_path)
         model = onnx.load(tmp_path / "model.onnx")
         kinds = {onnx.TensorProto.DataType.Name(weight.data_type) for weight in model.graph.initializer if weight.dims}
         assert {"INT8"} <= kinds <= {"INT8", "INT32", "FLOAT", "INT64"}
-        largest = max(weight.dims[0] for weight in model.graph.initializer if weight.data_type == 1 and weight.dims)
-        assert largest <= 784  # scales, and no matrix, are left in float32
+        floats = [weight for weight in model.graph.initializer if weight.data_type == onnx.TensorProto.FLOAT]
+        assert all(len(weight.dims) < 2 for weight in floats)  # scales, and no matrix, are left in float32
+        assert model.graph.output[0].type.tensor_type.elem_type == onnx.TensorProto.UINT8
         assert {entry.key for entry in model.metadata_props} >= {"name", "preset"}
         assert card.parity is not None
         assert 1e-5 < card.parity["difference"]["largest"] <= card.parity["tolerance"]["largest"]
-        exact = build(untrained(SMALL["mlp-relu"]), tmp_path / "exact")
+        exact = build(untrained(self.EXACT), tmp_path / "exact")
         assert exact.parity is not None
         assert exact.parity["difference"]["largest"] <= exact.parity["tolerance"]["largest"] == 1e-5
         first, second = (
@@ -127,6 +129,12 @@ class TestQuantised:
         parts = [single.sample(7, seed=1, start=start) for start in range(0, 70, 7)]
         assert np.array_equal(np.concatenate(parts), whole)
 
+    def test_pixels_that_no_sigmoid_made(self, tmp_path: Path) -> None:
+        preset = dataclasses.replace(SMALL["mlp"], quantisation=Quantisation())
+        with pytest.raises(ExportError, match="quantisation: expected a sigmoid after the last product, got Tanh"):
+            build(untrained(preset), tmp_path)
+        assert list(tmp_path.iterdir()) == []
+
     def test_too_far_from_pytorch(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(building, "QUANTISED", Tolerance(largest=1.0, mean=1e-7))
         with pytest.raises(ExportError, match=r"onnxruntime and PyTorch differ by .* \(mean\)"):
@@ -138,8 +146,8 @@ class TestRefusals:
     def test_another_result_in_onnx(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         to_onnx = export.to_onnx.to_onnx
 
-        def tampered(generator: ExportedGenerator, metadata: dict[str, str]) -> onnx.ModelProto:
-            model = to_onnx(generator, metadata)
+        def tampered(generator: ExportedGenerator, *rest: Any) -> onnx.ModelProto:
+            model = to_onnx(generator, *rest)
             for weight in model.graph.initializer:
                 if weight.data_type == onnx.TensorProto.FLOAT16:
                     values = onnx.numpy_helper.to_array(weight) * np.float16(1.01)

@@ -123,7 +123,7 @@ class TestSample:
 
     def test_truncation_draws_latents_to_the_centre(self, generator: mnistgen.Generator) -> None:
         latents, labels = draw(1, 0, 9, generator.card.latent_dim)
-        assert near(generator.sample(9, seed=1, truncation=0.5), generator.decode(latents / 2, labels))
+        assert near(generator.sample(9, seed=1, truncation=0.5), generator.decode(latents * np.float32(0.5), labels))
         middle = generator.sample(9, seed=1, truncation=0, digit=4)
         assert near(middle, np.repeat(middle[:1], 9, axis=0))
 
@@ -224,7 +224,8 @@ class TestStream:
 class TestWrite:
     def test_one_hand_writes_all_digits(self, generator: mnistgen.Generator) -> None:
         number = generator.write("20 26", seed=3)
-        assert (number.shape, number.dtype) == ((28, 5 * 28), np.uint8)
+        assert number.shape == (28, 5 * 28)
+        assert number.dtype == np.uint8
         hand, _ = draw(3, 0, 1, generator.card.latent_dim)
         digits = generator.decode(np.repeat(hand, 4, axis=0), [2, 0, 2, 6])
         parts = np.split(number, 5, axis=1)
@@ -256,7 +257,8 @@ class TestWrite:
 class TestInterpolate:
     def test_ends_are_the_digits_of_the_seed(self, generator: mnistgen.Generator) -> None:
         frames = generator.interpolate(3, 8, frames=7, seed=2)
-        assert (frames.shape, frames.dtype) == ((7, 28, 28), np.uint8)
+        assert frames.shape == (7, 28, 28)
+        assert frames.dtype == np.uint8
         assert near(frames[[0, -1]], generator.sample(labels=[3, 8], seed=2))
         assert all(not near(one, other) for one, other in pairwise(frames))
 

@@ -52,7 +52,9 @@ _NARROW: dict[str, dict[str, Any]] = {
 
 
 def _small(preset: Preset) -> Preset:
-    networks = {part: {**getattr(preset, part), **changes} for part, changes in _NARROW[preset.architecture].items()}
+    networks: dict[str, Any] = {
+        part: {**getattr(preset, part), **changes} for part, changes in _NARROW[preset.architecture].items()
+    }
     return dataclasses.replace(preset, **_INTERVALS, **networks)
 
 
@@ -75,7 +77,7 @@ def _kill_after(count: int, function: Callable[..., Any]) -> Callable[..., Any]:
 if __name__ == "__main__":
     presets.PRESETS.update(SMALL)
     data.load_mnist.__defaults__ = (FILES,)
-    cpus.usable_cpus = lambda: 1  # other processes would know nothing of these changes
+    cpus.usable_cpus = lambda *_: 1  # other processes would know nothing of these changes
     if precision := os.environ.get("PRECISION"):
         compute._multiplies_bfloat16 = lambda device: precision == "bfloat16"
     Compute.autocast = _kill_after(int(os.environ.get("KILL_AT_STEP", "0")), Compute.autocast)  # type: ignore[method-assign]

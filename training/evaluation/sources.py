@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistgen import Generator, MnistgenError
+from mnistgen.checks import Asked
 from training.data import Digits, Mnist
 from training.errors import EvaluationError
 
@@ -93,8 +94,8 @@ class Model:
             parts, labels = [], np.repeat(np.arange(10), counts)
             for digit, count in enumerate(counts):
                 if count:
-                    place = {"seed": seed, "start": start, "truncation": self.truncation}
-                    parts.append(generator.sample(int(count), digit=digit, **place))
+                    place = Asked(seed=seed, start=start, truncation=self.truncation, digit=digit)
+                    parts.append(generator.sample(int(count), **place))
                 start += int(count)
             return Drawn(np.concatenate(parts), labels)
         except MnistgenError as error:

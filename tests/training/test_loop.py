@@ -166,7 +166,7 @@ class TestTeacher:
         """A generator in training/weights whose pixels are all nearly black."""
         preset = dataclasses.replace(SMALL["digits"], name="master")
         generator = build_players(preset, compute).generator
-        torch.nn.init.constant_(generator.layers[-2].bias, 9.0)  # type: ignore[arg-type]
+        torch.nn.init.constant_(generator.layers[-1].bias, 9.0)  # type: ignore[arg-type]
         header = checkpoints.Header(preset=preset, step=1, data_sha256="", device="cpu", precision="float32", threads=1)
         monkeypatch.setattr(checkpoints, "WEIGHTS", tmp_path / "weights")
         checkpoints.write(tmp_path / "weights" / "master.safetensors", checkpoints.capture_generator(generator, header))

@@ -16,14 +16,8 @@ Pictures = Mapping[str, Mapping[str, str]]  # title, such as a model's name -> k
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "Distances to real digits": ("frechet_distance", "frechet_ratio", "random_distance", "random_ratio"),
     "Fidelity and variety": ("precision", "recall", "density", "coverage"),
-    "Labels, use and copies": (
-        "label_accuracy",
-        "class_balance",
-        "accuracy_score",
-        "large_accuracy_score",
-        "nearest_ratio",
-        "authenticity",
-    ),
+    "Labels and use": ("label_accuracy", "class_balance", "accuracy_score", "large_accuracy_score"),
+    "Copies": ("nearest_ratio", "authenticity"),
 }
 README_FIGURES = (
     "frechet_ratio",

@@ -114,7 +114,7 @@ _PRESETS = [
         penalties=Penalties(
             kinds=("r1", "r2"), weight={"kind": "exponential", "start": 1.0, "end": 0.1}, every=4, mixed=True
         ),
-        epochs=76,
+        epochs=54,
         score_every=3,
         sample_every=5,
         learning_rate={"kind": "cosine", "start": 3e-4, "end": 1.5e-5, "warm_up": 0.01},

@@ -21,7 +21,7 @@ from mnistgen.session import CLASSES, IMAGES, LATENTS
 
 PERCENTILE = 99.99  # of activations lie within their range; the few beyond would make every other one's steps coarser
 PRODUCTS = ("Gemm", "Conv")
-QUANTISED = (*PRODUCTS, "Relu", "LeakyRelu", "Add", "Sigmoid")
+OPERATORS = (*PRODUCTS, "Relu", "LeakyRelu", "Add", "Sigmoid")
 # What a sigmoid bends to a grey level: beyond these, paper is 0 and ink 255. Steps move a pixel by 1.8 levels at most.
 LOGITS = {"scale": np.array(14 / 255, np.float32), "zero_point": np.array(128, np.uint8)}
 LEVELS = {"scale": np.array(1 / 255, np.float32), "zero_point": np.array(0, np.uint8)}
@@ -60,7 +60,7 @@ def quantise(model: onnx.ModelProto, generator: ExportedGenerator, calibration: 
             model,
             path,
             Calibration(),
-            op_types_to_quantize=QUANTISED,
+            op_types_to_quantize=OPERATORS,
             per_channel=True,
             reduce_range=True,
             activation_type=quantization.QuantType.QUInt8,

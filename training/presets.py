@@ -1,6 +1,7 @@
 """PRESETS: every system that this project trains, with every hyperparameter in sight.
 
-All six follow published student projects; what their documents leave open is chosen here and marked "chosen".
+`digits` is the project's own. The six others follow published student projects; what their documents leave open is
+chosen here and marked "chosen".
 """
 
 import difflib
@@ -44,7 +45,7 @@ class Teacher:
 
 @dataclass(frozen=True, kw_only=True)
 class Quantisation:
-    """Export with 8-bit weights and activations, for generators made of matrix products."""
+    """Export with 8-bit weights, activations and pixels, for generators whose last product goes through a sigmoid."""
 
     calibration: int = 4_000  # generated digits that settle the ranges of activations
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,13 @@ def load_generator(checkpoint: Checkpoint) -> ExportedGenerator:
         return ExportedGenerator(generator_of(checkpoint))
     except CheckpointError as error:
         raise ExportError(str(error)) from None
+
+
+def in_float32(checkpoint: Checkpoint) -> Checkpoint:
+    """The same generator, to be exported in float32: what quantisation costs is measured against it."""
+    return replace(
+        checkpoint, header=replace(checkpoint.header, preset=replace(checkpoint.header.preset, quantisation=None))
+    )
 
 
 def build(checkpoint: Checkpoint, out: Path) -> ModelCard:

@@ -8,7 +8,7 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])  # the repository, whatev
 
 import typer
 
-from export.build import build
+from export.build import build, in_float32
 from export.errors import ExportError
 from training import checkpoint as checkpoints
 from training.errors import TrainingError
@@ -19,13 +19,17 @@ def main(
         str, typer.Argument(metavar="CHECKPOINT|NAME", help="A checkpoint, or a name in training/weights.")
     ],
     out: Annotated[Path, typer.Option(help="Model directory to write.")],
+    float32: Annotated[
+        bool, typer.Option("--float32", help="Leave the preset's quantisation away, to measure what it costs.")
+    ] = False,
 ) -> None:
     """Write model.onnx, model.torchscript.pt and card.json, checked against each other.
 
     Example: python export/export.py dcgan --out exported/dcgan
     """
     try:
-        card = build(checkpoints.read(locate(source)), out)
+        checkpoint = checkpoints.read(locate(source))
+        card = build(in_float32(checkpoint) if float32 else checkpoint, out)
     except (ExportError, TrainingError) as error:
         sys.exit(f"export.py: {error}")
     except OSError as error:

@@ -251,9 +251,12 @@ def _text(value: Any) -> str:
 
 
 def _figure(measured: dict[str, Any]) -> str:
-    """A measured figure with its spread, beside that of real digits."""
+    """A measured figure with its spread, beside those of real digits and of the model before quantisation."""
     spread = "" if measured["interval"] is None else f" ± {measured['interval']:.2g}"
-    return f"{measured['mean']:.4g}{spread}  (real digits: {measured['real_digits']:.4g})"
+    beside = [
+        f"{name.replace('_', ' ')}: {measured[name]:.4g}" for name in ("real_digits", "float32") if name in measured
+    ]
+    return f"{measured['mean']:.4g}{spread}  ({', '.join(beside)})"
 
 
 def main() -> None:

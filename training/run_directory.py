@@ -11,6 +11,7 @@ RUN/
 ├── checkpoints/     STEP.safetensors, the last two
 ├── best.safetensors the best generator so far, by the held-out digits
 ├── export/          model.onnx, model.torchscript.pt, card.json
+├── export-float32/  the same without quantisation, where both are measured
 └── report/          the evaluation of the export, where it was asked for
 """
 
@@ -43,6 +44,7 @@ class RunDirectory:
         self.metrics = path / "metrics.jsonl"
         self.best = path / "best.safetensors"
         self.export = path / "export"
+        self.export_float32 = path / "export-float32"
         self.report = path / "report"
 
     def create(self, preset: Preset) -> None:

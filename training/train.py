@@ -13,7 +13,7 @@ import torch
 import typer
 from tqdm import tqdm
 
-from export.build import build
+from export.build import build, in_float32
 from export.errors import ExportError
 from mnistgen import Generator, MnistgenError
 from mnistgen.catalog import find
@@ -89,9 +89,7 @@ def main(
             if world.is_first:
                 finish(run, chosen, best)
         if world.is_first and (chosen.name == FLAGSHIP if evaluate is None else evaluate):
-            from training.evaluation.assessment import assess  # late: its libraries take seconds to import
-
-            assess([find(run.export)], run.report, write_card=True, data=data, workers=usable_cpus())
+            measure(run, chosen, best, data)
     except (TrainingError, ExportError, MnistgenError, OSError) as error:
         sys.exit(f"train.py: {error}")
 
@@ -120,6 +118,17 @@ def finish(run: RunDirectory, preset: Preset, best: checkpoints.Checkpoint) -> N
     run.save_final(Generator(run.export, device="cpu").sample(GRID_SIZE, seed=preset.seed))
     print(f"Exported the generator of step {best.header.step}, which came closest to the held-out digits.")
     print(f"Sample from it: mnistgen sample --model {run.export} --out grid.png")
+
+
+def measure(run: RunDirectory, preset: Preset, best: checkpoints.Checkpoint, data: Path) -> None:
+    """Measure the export; what is quantised also in float32, so that its card says what that cost."""
+    from training.evaluation.assessment import assess  # late: its libraries take seconds to import
+
+    forms = [run.export]
+    if preset.quantisation:
+        build(in_float32(best), run.export_float32)
+        forms.append(run.export_float32)
+    assess([find(form) for form in forms], run.report, write_card=True, data=data, workers=usable_cpus())
 
 
 @contextmanager

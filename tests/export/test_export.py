@@ -19,7 +19,7 @@ import export.to_onnx
 import export.to_torchscript
 import mnistgen
 from export import build as building
-from export.build import build, load_generator
+from export.build import build, in_float32, load_generator
 from export.errors import ExportError
 from export.verify import Tolerance
 from export.wrapper import ExportedGenerator, count_multiply_adds
@@ -101,7 +101,6 @@ def test_multiply_adds_of_an_mlp(tmp_path: Path) -> None:
 
 class TestQuantised:
     PRESET = dataclasses.replace(SMALL["digits"], quantisation=Quantisation(calibration=700))
-    EXACT = dataclasses.replace(PRESET, quantisation=None)
 
     def test_products_are_in_8_bits_and_pixels_near(self, tmp_path: Path) -> None:
         card = build(untrained(self.PRESET), tmp_path)
@@ -114,13 +113,22 @@ class TestQuantised:
         assert {entry.key for entry in model.metadata_props} >= {"name", "preset"}
         assert card.parity is not None
         assert 1e-5 < card.parity["difference"]["largest"] <= card.parity["tolerance"]["largest"]
-        exact = build(untrained(self.EXACT), tmp_path / "exact")
+        exact = build(in_float32(untrained(self.PRESET)), tmp_path / "exact")
         assert exact.parity is not None
         assert exact.parity["difference"]["largest"] <= exact.parity["tolerance"]["largest"] == 1e-5
         first, second = (
             mnistgen.generate(500, seed=1, model=path).astype(int) for path in (tmp_path, tmp_path / "exact")
         )
         assert np.abs(first - second).mean() < 255 * card.parity["tolerance"]["mean"]
+
+    def test_the_script_can_leave_it_away(self, tmp_path: Path) -> None:
+        checkpoints.write(tmp_path / "small.safetensors", untrained(self.PRESET))
+        command = [sys.executable, "export/export.py", str(tmp_path / "small.safetensors"), "--out"]
+        for folder, options in {"eight": [], "float32": ["--float32"]}.items():
+            subprocess.run([*command, str(tmp_path / folder), *options], cwd=ROOT, check=True, capture_output=True)
+        eight, whole = (mnistgen.Generator(tmp_path / folder).card for folder in ("eight", "float32"))
+        assert eight.preset["quantisation"] is not None
+        assert whole.preset == eight.preset | {"quantisation": None}
 
     def test_digits_do_not_depend_on_the_batch(self, tmp_path: Path) -> None:
         build(untrained(self.PRESET), tmp_path)

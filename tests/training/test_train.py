@@ -154,6 +154,7 @@ def test_without_a_preset_digits_are_trained_and_measured(tmp_path: Path) -> Non
     card = mnistgen.Generator(tmp_path / "run" / "export").card
     assert (card.name, card.conditional) == ("digits", True)
     assert card.quality is not None
+    assert all("float32" in figure for figure in card.quality["figures"].values())  # what quantisation cost
     assert "large_accuracy_score" in card.quality["figures"]
     assert "asked for 7" in (tmp_path / "run" / "report" / "report.md").read_text()
 

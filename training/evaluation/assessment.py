@@ -16,6 +16,7 @@ import torch
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
+from mnistgen.card import ModelCard
 from mnistgen.catalog import ModelDirectory
 from training.data import Mnist, load_mnist
 from training.errors import EvaluationError
@@ -48,7 +49,8 @@ def assess(
     """Measure models beside the references, print the tables, and write report.md, report.json and pictures.
 
     By default as many digits a seed as there are real ones, and SEEDS seeds. With write_card the figures go into the
-    models' cards too. Raises EvaluationError, DataError or OSError; report and cards are written when all is measured.
+    models' cards too, in a quantised model's beside those of its float32 form where that is measured with it. Raises
+    EvaluationError, DataError or OSError; report and cards are written when all is measured.
     """
     if write_card:
         check_writable([model.path for model in models])
@@ -73,8 +75,10 @@ def assess(
     with tempfile.TemporaryDirectory(prefix="mnistgen-report-") as drawn:
         pictures = draw_all(result, sources, mnist, real, Path(drawn))
         if write_card:
-            for model, row in zip(models, result.models, strict=True):
-                replace(model.card, quality=quality(result, row)).write(model.path)
+            rows = list(zip([model.card for model in models], result.models, strict=True))
+            for model, (card, row) in zip(models, rows, strict=True):
+                float32 = next((other for its, other in rows if is_float32_form(its, card)), None)
+                replace(card, quality=quality(result, row, float32)).write(model.path)
         shutil.copytree(drawn, folder, dirs_exist_ok=True)
         reports.write(result, folder, pictures)
     return result
@@ -156,15 +160,27 @@ def classifier_card() -> dict[str, Any]:
     return {"sha256": card["sha256"], "accuracy": card["accuracy"]["test"]}
 
 
-def quality(result: Report, row: Scores) -> dict[str, Any]:
-    """What a model's card says of its digits: every figure beside that of real digits."""
+def is_float32_form(card: ModelCard, quantised: ModelCard) -> bool:
+    """Whether a card speaks of the float32 form of a quantised model: of the same weights, exported without."""
+    alike = ("name", "steps", "seed", "data", "parameters")
+    return (
+        quantised.preset.get("quantisation") is not None
+        and card.preset == quantised.preset | {"quantisation": None}
+        and all(getattr(card, field) == getattr(quantised, field) for field in alike)
+    )
+
+
+def quality(result: Report, row: Scores, float32: Scores | None = None) -> dict[str, Any]:
+    """What a model's card says of its digits: every figure beside that of real digits, and of the model in float32."""
     real = result.references[0].figures
     return {
         "digits": result.samples,
         "seeds": list(result.seeds),
         "interval": "95 %, over the seeds",
         "figures": {
-            name: estimate.to_json() | {"real_digits": real[BESIDE.get(name, name)].mean}
+            name: estimate.to_json()
+            | {"real_digits": real[BESIDE.get(name, name)].mean}
+            | ({"float32": float32.figures[name].mean} if float32 and float32.figures[name].known else {})
             for name, estimate in row.figures.items()
             if estimate.known
         },

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import mnistgen
-from tests.conftest import Outcome, install
+from tests.conftest import Outcome, install, write_model
 
 RunCli = Callable[..., Outcome]
 
@@ -278,6 +278,12 @@ class TestModelsAndInfo:
         card = json.loads((conditional_model / "card.json").read_text())
         assert [line.split()[0] for line in lines if not line.startswith(" ")] == list(card)
         assert "quality        not measured" in lines
+
+    def test_info_shows_figures_beside_real_digits_and_float32(self, run_cli: RunCli, tmp_path: Path) -> None:
+        ratio = {"mean": 1.234, "interval": 0.05, "real_digits": 1.0, "float32": 1.2}
+        model = write_model(tmp_path / "measured", quality={"ratio": ratio})
+        lines = run_cli("info", model).out.splitlines()
+        assert "  ratio  1.234 ± 0.05  (real digits: 1, float32: 1.2)" in lines
 
 
 @pytest.mark.parametrize("command", ["sample", "models", "info"])

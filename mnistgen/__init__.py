@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mnistgen.api import generate, write
     from mnistgen.card import ModelCard
     from mnistgen.catalog import models
+    from mnistgen.dataset.build import write_dataset
     from mnistgen.errors import DeviceError, InputError, MnistgenError, ModelError, OutputError
     from mnistgen.generator import Generator
 
@@ -31,6 +32,7 @@ __all__ = [
     "generate",
     "models",
     "write",
+    "write_dataset",
 ]
 
 _HOMES = {
@@ -38,6 +40,7 @@ _HOMES = {
     "Generator": "generator",
     "ModelCard": "card",
     "models": "catalog",
+    "write_dataset": "dataset.build",
     **dict.fromkeys(("DeviceError", "InputError", "MnistgenError", "ModelError", "OutputError"), "errors"),
 }
 

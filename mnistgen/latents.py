@@ -9,6 +9,7 @@ Source: J. Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011
 
 import functools
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,13 @@ from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
 Int64 = NDArray[np.int64]
+UInt64 = NDArray[np.uint64]
 
 SEEDS = 2**64  # seeds are 0 to SEEDS - 1
 INDICES = 2**63  # and a seed's digits 0 to INDICES - 1
 LEVELS = 2**16  # quantiles that a latent can take
 UPPER_QUANTILES = Path(__file__).with_name("normal_quantiles.npy")  # float32 (32768,)
+UNIFORM = (1,) * 10  # every class as often as any other
 WORDS_PER_COUNT = 4  # 64-bit words that Philox 4x64 makes of one count
 
 
@@ -29,13 +32,33 @@ def draw(seed: int, start: int, count: int, latent_dim: int) -> tuple[Float32, I
 
     `seed` is 0 to 2**64 - 1 and start + count at most 2**63; both are checked by the callers.
     """
+    words, lots = _words(seed, start, count, latent_dim)
+    levels = words.astype("<u8", order="C").view("<u2")[:, :latent_dim]
+    return normal_quantiles().take(levels), _classes(lots, UNIFORM)
+
+
+def draw_labels(seed: int, start: int, count: int, latent_dim: int, weights: Sequence[int] = UNIFORM) -> Int64:
+    """The labels alone, int64 (count,): class k comes as often as weights[k] says, whole numbers of any sum.
+
+    With equal weights they are those of `draw`. A class without weight never comes.
+    """
+    return _classes(_words(seed, start, count, latent_dim)[1], weights)
+
+
+def _words(seed: int, start: int, count: int, latent_dim: int) -> tuple[UInt64, UInt64]:
+    """A range's stretch of the random stream: words of latents (count, W), and lots 0 to 2**32 - 1 for labels."""
     latent_words = -(-latent_dim // 4)  # four latents of 16 bits a word
     counts = -(-(latent_words + 1) // WORDS_PER_COUNT)  # one word more for the label
     stream = np.random.Philox(key=seed, counter=start * counts)
     words = stream.random_raw(count * counts * WORDS_PER_COUNT).reshape(count, -1)
-    levels = words[:, :latent_words].astype("<u8", order="C").view("<u2")[:, :latent_dim]
-    labels = (words[:, latent_words] >> np.uint64(32)) * np.uint64(10) >> np.uint64(32)
-    return normal_quantiles().take(levels), labels.astype(np.int64)
+    return words[:, :latent_words], words[:, latent_words] >> np.uint64(32)
+
+
+def _classes(lots: UInt64, weights: Sequence[int]) -> Int64:
+    """The class whose share of the 2**32 lots each falls into, in whole numbers, without rounding."""
+    total = sum(weights)
+    ends = [-(-(sum(weights[: k + 1]) << 32) // total) for k in range(len(weights))]
+    return np.searchsorted(np.array(ends, np.uint64), lots, side="right").astype(np.int64, copy=False)
 
 
 @functools.cache

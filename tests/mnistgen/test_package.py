@@ -26,6 +26,7 @@ def test_public_names() -> None:
         "generate",
         "models",
         "write",
+        "write_dataset",
     ]
     assert dir(mnistgen) == sorted(mnistgen.__all__)
     for name in mnistgen.__all__:

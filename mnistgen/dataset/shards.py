@@ -1,0 +1,152 @@
+"""Formats whose tasks are files of their own: PNG folders, Parquet, WebDataset."""
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Iterator
+from importlib import import_module
+from types import ModuleType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistgen.dataset.plan import Plan, Task
+from mnistgen.dataset.store import Store
+from mnistgen.errors import InputError
+from mnistgen.images import write_png
+
+UInt8 = NDArray[np.uint8]
+Files = Iterator[tuple[str, bytes]]
+
+# How the Hugging Face libraries know that bytes are pictures and numbers are classes.
+FEATURES = {
+    "image": {"_type": "Image"},
+    "label": {"names": [str(digit) for digit in range(10)], "_type": "ClassLabel"},
+}
+
+
+class Shards:
+    """What formats of many files have in common: nothing is to be begun, and nothing left to be done."""
+
+    task_size = 10_000
+    summary: str
+
+    def check(self, plan: Plan, store: Store) -> None:
+        """Raise InputError where a library is missing."""
+
+    def begin(self, plan: Plan, store: Store) -> None:
+        """Nothing: every file is made whole by a task."""
+
+    def write(self, plan: Plan, store: Store, task: Task, images: UInt8, labels: UInt8) -> Files:
+        """Names and bytes of the files that a task is."""
+        raise NotImplementedError
+
+    def finish(self, plan: Plan, store: Store) -> Iterator[tuple[str, str]]:
+        """Names and SHA-256 of the files that no task completed: none."""
+        yield from ()
+
+
+class Png(Shards):
+    """One folder a class."""
+
+    task_size = 2000
+    summary = "one PNG a digit in one folder a class, as torchvision.datasets.ImageFolder reads them"
+
+    def write(self, plan: Plan, store: Store, task: Task, images: UInt8, labels: UInt8) -> Files:
+        """SPLIT/CLASS/INDEX.png."""
+        for index, image, label in zip(range(task.first, task.first + task.count), images, labels, strict=True):
+            yield f"{task.split}/{label}/{index:012}.png", png(image)
+
+
+class WebDataset(Shards):
+    """Numbered tar files, each digit a picture and a class."""
+
+    summary = "numbered tar files, as the webdataset package reads them"
+
+    def write(self, plan: Plan, store: Store, task: Task, images: UInt8, labels: UInt8) -> Files:
+        """SPLIT-NUMBER.tar."""
+        shard = io.BytesIO()
+        with tarfile.open(fileobj=shard, mode="w", format=tarfile.USTAR_FORMAT) as file:
+            for index, image, label in zip(range(task.first, task.first + task.count), images, labels, strict=True):
+                for ending, content in (("png", png(image)), ("cls", b"%d" % label)):
+                    entry = tarfile.TarInfo(f"{index:012}.{ending}")  # of nobody, at the beginning of time
+                    entry.size = len(content)
+                    file.addfile(entry, io.BytesIO(content))
+        yield f"{task.split}-{task.part:06}.tar", shard.getvalue()
+
+
+class Parquet(Shards):
+    """Numbered Parquet files with the columns of the MNIST set on the Hugging Face Hub."""
+
+    summary = "Parquet files with the columns image and label, as datasets.load_dataset reads them"
+    place = ""
+
+    def check(self, plan: Plan, store: Store) -> None:
+        """Raise InputError where pyarrow is missing."""
+        _pyarrow()
+
+    def write(self, plan: Plan, store: Store, task: Task, images: UInt8, labels: UInt8) -> Files:
+        """SPLIT-NUMBER.parquet."""
+        arrow = _pyarrow()
+        parquet = import_module("pyarrow.parquet")
+        structs = [{"bytes": png(image), "path": None} for image in images]
+        schema = arrow.schema(
+            {"image": arrow.struct({"bytes": arrow.binary(), "path": arrow.string()}), "label": arrow.int64()},
+            metadata={"huggingface": json.dumps({"info": {"features": FEATURES}})},
+        )
+        table = arrow.table({"image": structs, "label": labels.astype(np.int64)}, schema=schema)
+        shard = io.BytesIO()
+        parquet.write_table(table, shard)
+        yield f"{self.place}{task.split}-{task.part:06}.parquet", shard.getvalue()
+
+
+class HuggingFace(Parquet):
+    """A repository of the Hugging Face Hub, ready to be uploaded."""
+
+    summary = "a folder for the Hugging Face Hub: Parquet files and a README that describes them"
+    place = "data/"
+
+    def finish(self, plan: Plan, store: Store) -> Iterator[tuple[str, str]]:
+        """Write the README that tells the Hub which files are which split's."""
+        content = README.format(plan=plan, splits="".join(map(README_SPLIT.format, plan.ranges()))).encode()
+        store.write("README.md", content)
+        yield "README.md", hashlib.sha256(content).hexdigest()
+
+
+README_SPLIT = """\
+      - split: {0}
+        path: data/{0}-*
+"""
+README = """\
+---
+license: mit
+task_categories:
+  - image-classification
+tags:
+  - mnist
+  - synthetic
+configs:
+  - config_name: default
+    data_files:
+{splits}---
+
+# Handwritten digits drawn by mnistgen
+
+Generated images of handwritten digits, 28x28, grey, in the columns of MNIST: `image` and `label`. Nobody wrote them: the
+model `{plan.model}` of mnistgen {plan.version} drew them from seed {plan.seed}.
+"""
+
+
+def png(image: UInt8) -> bytes:
+    """A digit (28, 28) as a grey PNG."""
+    file = io.BytesIO()
+    write_png(file, image)
+    return file.getvalue()
+
+
+def _pyarrow() -> ModuleType:
+    try:
+        return import_module("pyarrow")
+    except ImportError:
+        raise InputError("format parquet: needs pyarrow; pip install pyarrow") from None

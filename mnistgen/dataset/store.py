@@ -1,0 +1,177 @@
+"""Where the files of a data set go: a folder of this machine, or whatever fsspec reaches (S3, GCS, ...).
+
+A local data set grows in a hidden folder beside its place, and takes it when it is finished. Object stores know no such
+step: there shards come one by one, each whole, and dataset.json is the last file of all.
+"""
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterable
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+
+from mnistgen.errors import InputError, OutputError
+
+MANIFEST = "dataset.json"  # a place that holds it holds a finished data set
+PROGRESS = ".progress"  # the folder of what is known of an unfinished one
+
+
+class Store(Protocol):
+    """The place of one data set. Picklable, so that workers anywhere can write."""
+
+    folder: Path | None  # where files can be opened at any offset; none on object stores
+
+    def read(self, name: str) -> bytes | None:
+        """A file of the data set that is being made, or None where there is none."""
+        ...
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write such a file; folders come by themselves."""
+        ...
+
+    def check(self) -> None:
+        """Raise InputError where a data set could not stand, or where something else stands."""
+        ...
+
+    def manifest(self) -> bytes | None:
+        """The description of the finished data set at this place, if there is one."""
+        ...
+
+    def begin(self) -> None:
+        """Make room for a new data set; what is left of an unfinished one goes."""
+        ...
+
+    def publish(self, manifest: Iterable[str]) -> None:
+        """Give what was written the place's name, in place of any data set before it; pieces of JSON describe it."""
+        ...
+
+
+class LocalStore:
+    """A folder of this machine."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self.folder: Path | None = self.path.with_name(f".{path.name}.partial")
+        self._folder = self.folder
+
+    def read(self, name: str) -> bytes | None:
+        """As `Store` says."""
+        try:
+            return (self._folder / name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def write(self, name: str, content: bytes) -> None:
+        """As `Store` says."""
+        path = self._folder / name
+        try:
+            path.write_bytes(content)
+        except FileNotFoundError:
+            if not self._folder.is_dir():  # somebody took it away, and with it what was done
+                raise
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+
+    def check(self) -> None:
+        """As `Store` says."""
+        if not self.path.parent.is_dir():
+            raise OutputError(f"{self.path}: the folder {self.path.parent} does not exist; make it first")
+        if not os.access(self.path.parent, os.W_OK):
+            raise OutputError(f"{self.path}: no permission to write in {self.path.parent}")
+        if self.path.exists() and not self.path.is_dir():
+            raise OutputError(f"{self.path}: is a file; name a folder")
+        if self.path.is_dir() and any(self.path.iterdir()) and self.manifest() is None:
+            raise InputError(f"{self.path}: holds other files than a data set; name a new or an empty folder")
+
+    def manifest(self) -> bytes | None:
+        """As `Store` says."""
+        try:
+            return (self.path / MANIFEST).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def begin(self) -> None:
+        """As `Store` says."""
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self._folder)
+        self._folder.mkdir()
+
+    def publish(self, manifest: Iterable[str]) -> None:
+        """As `Store` says."""
+        with (self._folder / MANIFEST).open("w", encoding="utf-8") as file:
+            file.writelines(manifest)
+        shutil.rmtree(self._folder / PROGRESS)
+        if hasattr(os, "sync"):
+            os.sync()  # nothing is called finished before it is on the disk
+        old = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.old")
+        if self.path.exists():
+            self.path.replace(old)
+        self._folder.replace(self.path)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+class RemoteStore:
+    """A folder of a file system that fsspec knows, by its URL."""
+
+    folder = None
+
+    def __init__(self, url: str) -> None:
+        try:
+            self._files, self._root = import_module("fsspec").core.url_to_fs(url)
+        except ImportError as error:
+            raise InputError(f"{url}: needs a package that is not installed ({error}); pip install it") from None
+        except ValueError as error:
+            raise InputError(f"{url}: {error}") from None
+
+    def read(self, name: str) -> bytes | None:
+        """As `Store` says."""
+        try:
+            content: bytes = self._files.cat_file(f"{self._root}/{name}")
+        except FileNotFoundError:
+            return None
+        return content
+
+    def write(self, name: str, content: bytes) -> None:
+        """As `Store` says."""
+        self._files.makedirs(f"{self._root}/{name}".rpartition("/")[0], exist_ok=True)
+        self._files.pipe_file(f"{self._root}/{name}", content)
+
+    def check(self) -> None:
+        """As `Store` says."""
+        other = [path for path in self._list() if path.rpartition("/")[2] != PROGRESS]
+        if other and self.manifest() is None and self.read(f"{PROGRESS}/plan.json") is None:
+            raise InputError(f"{self._root}: holds other files than a data set; name a new or an empty folder")
+
+    def manifest(self) -> bytes | None:
+        """As `Store` says."""
+        return self.read(MANIFEST)
+
+    def begin(self) -> None:
+        """As `Store` says."""
+        for path in self._list():
+            self._files.rm(path, recursive=True)
+
+    def publish(self, manifest: Iterable[str]) -> None:
+        """As `Store` says."""
+        with self._files.open(f"{self._root}/{MANIFEST}", "w", encoding="utf-8") as file:
+            file.writelines(manifest)
+        self._files.rm(f"{self._root}/{PROGRESS}", recursive=True)
+
+    def _list(self) -> list[str]:
+        try:
+            names: list[str] = self._files.ls(self._root, detail=False)
+        except FileNotFoundError:
+            return []
+        return names
+
+
+def store_at(out: str | os.PathLike[str]) -> Store:
+    """The store of a path, or of a URL such as s3://bucket/folder.
+
+    Raises InputError where a URL names a file system that is not installed.
+    """
+    text: Any = os.fspath(out)
+    return RemoteStore(text) if "://" in str(text) else LocalStore(Path(text))

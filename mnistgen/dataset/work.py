@@ -1,0 +1,66 @@
+"""One task: draw its digits, write them, and say what was done."""
+
+import functools
+import hashlib
+import os
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistgen.dataset.formats import FORMATS
+from mnistgen.dataset.plan import BLOCK, SPLITS, Plan, Task
+from mnistgen.dataset.store import Store
+from mnistgen.generator import Generator
+from mnistgen.latents import draw_labels
+
+UInt8 = NDArray[np.uint8]
+
+
+class Record(NamedTuple):
+    """What a task did."""
+
+    number: int
+    split: str
+    counts: list[int]  # (10,): how many of each digit
+    files: dict[str, str]  # the SHA-256 of those that are whole with it, by name
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all tasks of a data set share; picklable, so that they can be done anywhere."""
+
+    plan: Plan
+    store: Store
+    model: str  # name or path
+
+    def __call__(self, task: Task) -> Record:
+        """Do a task. Again is as good as once: the same bytes go to the same places."""
+        images, labels = draw_task(_generator(self.model, os.getpid()), self.plan, task)
+        files = {}
+        for name, content in FORMATS[self.plan.format].write(self.plan, self.store, task, images, labels):
+            self.store.write(name, content)
+            files[name] = hashlib.sha256(content).hexdigest()
+        return Record(task.number, task.split, np.bincount(labels, minlength=10).tolist(), files)
+
+
+def draw_task(generator: Generator, plan: Plan, task: Task) -> tuple[UInt8, UInt8]:
+    """Images uint8 (N, 28, 28) and labels uint8 (N,) of a task, drawn in whole blocks, whatever it cuts off of them."""
+    images = np.empty((task.count, 28, 28), np.uint8)
+    labels = np.empty(task.count, np.uint8)
+    stop = task.first + task.count
+    for block in range(task.first - task.first % BLOCK, stop, BLOCK):
+        start = SPLITS[task.split] + block
+        drawn = draw_labels(plan.seed, start, BLOCK, plan.latent_dim, plan.weights)
+        digits = generator.sample(labels=drawn, seed=plan.seed, start=start)
+        low, high = max(task.first, block), min(stop, block + BLOCK)
+        images[low - task.first : high - task.first] = digits[low - block : high - block]
+        labels[low - task.first : high - task.first] = drawn[low - block : high - block]
+    return images, labels
+
+
+@functools.lru_cache(maxsize=1)
+def _generator(model: str, process: int) -> Generator:
+    """One thread: several could add up in another order, and with it change a pixel. Workers are many instead."""
+    return Generator(model, device="cpu", threads=1)

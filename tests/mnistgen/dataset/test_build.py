@@ -1,0 +1,213 @@
+"""Data sets are the same bytes whoever makes them, in however many goes; nothing half-written looks finished."""
+
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mnistgen
+from mnistgen.dataset.build import Summary, write_dataset
+from mnistgen.dataset.formats import FORMATS
+
+Files = dict[str, bytes]
+
+
+def contents(folder: Path) -> Files:
+    """Every file's bytes by its name."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+class Maker:
+    """Writes small data sets of one seed and format."""
+
+    def __init__(self, model: Path, format: str) -> None:  # noqa: A002 - what users call it
+        self.arguments: dict[str, Any] = {
+            "n": 130,
+            "test": 20,
+            "seed": 5,
+            "format": format,
+            "model": model,
+            "shard_size": 20,
+        }
+
+    def __call__(self, out: Path, **changes: Any) -> Summary:
+        return write_dataset(out, **self.arguments | changes)
+
+    def killed(self, out: Path, after: int, **changes: Any) -> None:
+        """A call that ends, by an interrupt, after so many images or more."""
+
+        def interrupt(done: int, total: int) -> None:
+            if done >= after:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            self(out, **changes, report=interrupt)
+
+
+@pytest.fixture(params=FORMATS)
+def make(request: pytest.FixtureRequest, conditional_model: Path) -> Maker:
+    return Maker(conditional_model, request.param)
+
+
+@pytest.fixture
+def idx(conditional_model: Path) -> Maker:
+    return Maker(conditional_model, "idx")
+
+
+class TestSameBytes:
+    def test_two_calls(self, make: Maker, tmp_path: Path) -> None:
+        make(tmp_path / "one")
+        make(tmp_path / "two")
+        assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+    def test_two_workers(self, idx: Maker, tmp_path: Path) -> None:
+        done: list[tuple[int, int]] = []
+        idx(tmp_path / "one")
+        idx(tmp_path / "two", workers=2, report=lambda *so_far: done.append(so_far))
+        assert contents(tmp_path / "one") == contents(tmp_path / "two")
+        assert [total for _, total in done] == [150] * 8
+        assert [count for count, _ in done] == sorted(count for count, _ in done)
+        assert done[-1] == (150, 150)
+
+    def test_shards_made_apart(self, make: Maker, tmp_path: Path) -> None:
+        if make.arguments["format"] in ("idx", "npz"):
+            pytest.skip("has no shards")
+        make(tmp_path / "whole")
+        apart: Files = {}
+        for k, slice_ in enumerate(({"n": 60, "test": 0}, {"start": 60, "n": 70, "test": 0}, {"n": 0, "test": 20})):
+            make(tmp_path / str(k), **slice_)
+            apart |= contents(tmp_path / str(k))
+        whole = contents(tmp_path / "whole")
+        for described in ("dataset.json", "README.md"):
+            whole.pop(described, None)
+            apart.pop(described, None)
+        assert apart == whole
+
+    def test_any_slice(self, idx: Maker, tmp_path: Path) -> None:
+        idx(tmp_path / "whole")
+        idx(tmp_path / "slice", start=37, n=50)
+        for name, head, size in (("train-images-idx3-ubyte", 16, 784), ("train-labels-idx1-ubyte", 8, 1)):
+            whole, part = ((tmp_path / folder / "MNIST/raw" / name).read_bytes() for folder in ("whole", "slice"))
+            assert part[head:] == whole[head:][37 * size : 87 * size]
+
+    def test_digits_and_balance(self, idx: Maker, tmp_path: Path) -> None:
+        counts = idx(tmp_path / "some", digits=[3, 5], n=2000).counts["train"]
+        assert sum(counts) == 2000
+        assert [digit for digit, count in enumerate(counts) if count] == [3, 5]
+        counts = idx(tmp_path / "mnist", digits=[1, 5], n=2000, balance="mnist").counts["train"]
+        assert 1.0 < counts[1] / counts[5] < 1.6  # in MNIST 1.24
+
+
+class TestKilled:
+    @pytest.mark.parametrize("after", [1, 70, 150])
+    def test_goes_on_to_the_same_bytes(self, make: Maker, tmp_path: Path, after: int) -> None:
+        make(tmp_path / "whole")
+        make.killed(tmp_path / "data", after)
+        assert not (tmp_path / "data").exists()
+        started: list[int] = []
+        summary = make(tmp_path / "data", resume=True, report=lambda done, total: started.append(done))
+        assert contents(tmp_path / "data") == contents(tmp_path / "whole")
+        assert summary.counts == make(tmp_path / "again").counts
+        assert started[0] > 0
+        assert started[-1] == 150
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["again", "data", "whole"]
+
+    def test_by_the_system(self, idx: Maker, conditional_model: Path, tmp_path: Path) -> None:
+        script = f"""
+import os, signal
+from mnistgen import write_dataset
+def kill(done, total):
+    if done >= 60:
+        os.kill(os.getpid(), signal.SIGKILL)
+write_dataset("data", n=130, test=20, seed=5, shard_size=20, model={str(conditional_model)!r}, report=kill)
+"""
+        killed = subprocess.run([sys.executable, "-c", script], cwd=tmp_path)
+        assert killed.returncode == -signal.SIGKILL
+        assert not (tmp_path / "data").exists()
+        idx(tmp_path / "data", resume=True)
+        idx(tmp_path / "whole")
+        assert contents(tmp_path / "data") == contents(tmp_path / "whole")
+
+    def test_torn_records_are_made_again(self, idx: Maker, tmp_path: Path) -> None:
+        idx(tmp_path / "whole")
+        idx.killed(tmp_path / "data", 70)
+        record = sorted((tmp_path / ".data.partial/.progress").glob("0*.json"))[1]
+        record.write_bytes(record.read_bytes()[:-5])
+        idx(tmp_path / "data", resume=True)
+        assert contents(tmp_path / "data") == contents(tmp_path / "whole")
+
+    def test_the_seed_is_that_of_the_beginning(self, idx: Maker, tmp_path: Path) -> None:
+        idx.killed(tmp_path / "data", 70)
+        assert idx(tmp_path / "data", seed=None, resume=True).plan.seed == 5
+        assert idx(tmp_path / "data", seed=None, resume=True).plan.seed == 5  # finished already
+
+    def test_nothing_but_resume_or_force_goes_on(self, idx: Maker, tmp_path: Path) -> None:
+        idx.killed(tmp_path / "data", 70)
+        with pytest.raises(mnistgen.InputError, match="an unfinished data set is there; --resume .* goes on with it"):
+            idx(tmp_path / "data")
+        with pytest.raises(mnistgen.InputError, match="was made with n 130, seed 5; ask for the same"):
+            idx(tmp_path / "data", seed=6, n=100, resume=True)
+        idx(tmp_path / "data", seed=6, force=True)
+        idx(tmp_path / "whole", seed=6)
+        assert contents(tmp_path / "data") == contents(tmp_path / "whole")
+
+
+class TestPlaces:
+    def test_a_finished_data_set_stays_until_the_new_one_is(self, idx: Maker, tmp_path: Path) -> None:
+        idx(tmp_path / "data")
+        before = contents(tmp_path / "data")
+        with pytest.raises(mnistgen.InputError, match="holds a data set; --force"):
+            idx(tmp_path / "data")
+        idx.killed(tmp_path / "data", 70, seed=6, force=True)
+        assert contents(tmp_path / "data") == before
+        idx(tmp_path / "data", seed=6, force=True)
+        assert contents(tmp_path / "data") != before
+        assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+    def test_an_empty_folder_is_a_place(self, idx: Maker, tmp_path: Path) -> None:
+        (tmp_path / "data").mkdir()
+        idx(tmp_path / "data")
+
+    def test_what_is_not_a_data_set_is_never_taken_away(self, idx: Maker, tmp_path: Path) -> None:
+        (tmp_path / "thesis.txt").write_text("mine")
+        for changes in ({}, {"force": True}, {"resume": True}):
+            with pytest.raises(mnistgen.InputError, match="holds other files than a data set"):
+                idx(tmp_path, **changes)
+            with pytest.raises(mnistgen.OutputError, match="is a file; name a folder"):
+                idx(tmp_path / "thesis.txt", **changes)
+        assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+    def test_the_folder_above_must_exist(self, idx: Maker, tmp_path: Path) -> None:
+        with pytest.raises(mnistgen.OutputError, match=r"nowhere does not exist; make it first"):
+            idx(tmp_path / "nowhere/data")
+
+    def test_a_lost_folder_is_one_line(self, make: Maker, tmp_path: Path) -> None:
+        def lose(done: int, total: int) -> None:
+            shutil.rmtree(tmp_path / ".data.partial", ignore_errors=True)
+
+        with pytest.raises(mnistgen.OutputError, match=r"data: cannot be written \(No such file or directory"):
+            make(tmp_path / "data", report=lose)
+        assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"format": "csv"}, "format: expected one of idx, npz, png, parquet, webdataset, hf, got 'csv'"),
+        ({"workers": 0}, "workers: expected a whole number, 1 or more, got 0"),
+        ({"shard_size": 0}, "shard_size: expected a whole number, 1 or more, got 0"),
+        ({"engine": "steam"}, "engine: expected one of local, ray, got 'steam'"),
+        ({"resume": True, "force": True}, "resume: expected without force, which begins again"),
+        ({"out": "nowhere://bucket/data"}, "nowhere://bucket/data: Protocol not known: nowhere"),
+    ],
+)
+def test_refuses(arguments: dict[str, Any], message: str, conditional_model: Path, tmp_path: Path) -> None:
+    asked = {"out": tmp_path / "data", "model": conditional_model, "seed": 1} | arguments
+    with pytest.raises(mnistgen.InputError) as error:
+        write_dataset(**asked)
+    assert str(error.value).startswith(message)
+    assert not list(tmp_path.iterdir())

@@ -56,6 +56,11 @@ def find(model: str | os.PathLike[str]) -> ModelDirectory:
     return directory
 
 
+def portable(model: str | os.PathLike[str]) -> str:
+    """What other processes and machines find the same model by: a bundled one's name, which all know, or the path."""
+    return model if isinstance(model, str) and model in names() else str(_locate(model))
+
+
 def _locate(model: str | os.PathLike[str]) -> Path:
     known = names()
     if isinstance(model, str) and model in known:

@@ -288,6 +288,3 @@ def _fail(message: str, code: int) -> None:
 
 def _show_warning(message: Warning | str, *details: Any, **more: Any) -> None:
     print(f"mnistgen: {message}", file=sys.stderr)
-
-
-import mnistgen.cli_dataset

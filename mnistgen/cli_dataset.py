@@ -44,7 +44,9 @@ def dataset(
     seed: Seed = None,
     start: Annotated[int, _number("start", "The first digit to train with: any slice can be made alone.")] = 0,
     shard_size: Annotated[int | None, _number("shard-size", "Digits a file, for formats in shards.", "10000")] = None,
-    workers: Annotated[int | None, _number("workers", "Processes, a CPU each.", "the CPUs allowed")] = None,
+    workers: Annotated[int | None, _number("workers", "Processes, a CPU each.", "all CPUs allowed")] = None,
+    engine: Annotated[str, typer.Option(help="local, or ray: on a cluster whose workers all reach OUT.")] = "local",
+    address: Annotated[str | None, typer.Option(help="Of the Ray cluster.", show_default="one of this machine")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier call was killed.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the data set that is there.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress and no summary.")] = False,
@@ -66,7 +68,9 @@ def dataset(
             seed=fresh_seed() if seed is None and not resume else seed,
             start=start,
             shard_size=shard_size,
-            workers=usable_cpus() if workers is None else workers,
+            workers=usable_cpus() if workers is None and engine == "local" else workers,
+            engine=engine,
+            address=address,
             resume=resume,
             force=force,
             report=report,
@@ -87,7 +91,8 @@ def _lines(summary: "Summary") -> Iterator[str]:
     rows += [[split, *(f"{count:,}" for count in counts)] for split, counts in summary.counts.items()]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for name, *cells in rows:
-        yield f"  {name:{widths[0]}}" + "".join(f"  {cell:>{width}}" for cell, width in zip(cells, widths[1:], strict=True))
+        columns = (f"{cell:>{width}}" for cell, width in zip(cells, widths[1:], strict=True))
+        yield f"  {name:{widths[0]}}  {'  '.join(columns)}"
     manifest = f"{summary.out}/{MANIFEST}"
     if summary.files > LISTED:
         yield f"  {summary.files:,} files; SHA-256 of each in {manifest}"
@@ -130,7 +135,14 @@ class _LinesOfProgress:
 @contextmanager
 def _bar() -> Iterator[Callable[[int, int], None]]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (
         TextColumn("digits"),

@@ -7,10 +7,10 @@ import hashlib
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,7 @@ class Arrays:
 
     task_size = 5000
     summary: str
-    names: dict[str, tuple[str, str]]  # of each split's images and labels
+    names: ClassVar[Mapping[str, tuple[str, str]]]  # of each split's images and labels
 
     def header(self, shape: tuple[int, ...]) -> bytes:
         """What comes before uint8 values of this shape."""
@@ -83,7 +83,7 @@ class Idx(Arrays):
     """MNIST's own files, where torchvision looks for them."""
 
     summary = "MNIST's own files, as torchvision.datasets.MNIST reads them"
-    names = {
+    names: ClassVar = {
         split: (f"MNIST/raw/{prefix}-images-idx3-ubyte", f"MNIST/raw/{prefix}-labels-idx1-ubyte")
         for split, prefix in (("train", "train"), ("test", "t10k"))
     }
@@ -107,7 +107,7 @@ class Npz(Arrays):
     """One file with the arrays x_train, y_train, x_test and y_test."""
 
     summary = "one mnist.npz, with the arrays of keras.datasets.mnist"
-    names = {split: (f"x_{split}.npy", f"y_{split}.npy") for split in ("train", "test")}
+    names: ClassVar = {split: (f"x_{split}.npy", f"y_{split}.npy") for split in ("train", "test")}
     archive = "mnist.npz"
 
     def header(self, shape: tuple[int, ...]) -> bytes:

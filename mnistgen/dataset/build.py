@@ -1,6 +1,5 @@
 """A data set from its plan to its place: begun, gone on with, finished."""
 
-import itertools
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -8,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, SupportsIndex
 
-from mnistgen.catalog import DEFAULT_MODEL, find
+from mnistgen.catalog import DEFAULT_MODEL, find, portable
 from mnistgen.checks import checked_seed, whole_number
 from mnistgen.dataset.engines import ENGINES
 from mnistgen.dataset.formats import format_named
@@ -46,8 +45,9 @@ def write_dataset(
     seed: SupportsIndex | None = None,
     start: SupportsIndex = 0,
     shard_size: SupportsIndex | None = None,
-    workers: SupportsIndex = 1,
+    workers: SupportsIndex | None = None,
     engine: str = "local",
+    address: str | None = None,
     resume: bool = False,
     force: bool = False,
     report: Report = lambda done, total: None,
@@ -65,8 +65,9 @@ def write_dataset(
     start       the first training image: any slice can be made alone, and has the images of the whole
     shard_size  images a file, for formats in shards, 10,000 by default; slices that start and end at multiples of it
                 give the shards of the whole
-    workers     processes, one thread each
-    engine      "local": on this machine
+    workers     processes, one thread each: by default one, on Ray as many as the cluster has CPUs
+    engine      "local": on this machine; "ray": on a cluster, whose workers all reach `out`
+    address     of the Ray cluster; without one, that of `ray.init` or RAY_ADDRESS, else one of this machine
     resume      go on where an earlier call was killed, to the same bytes
     force       take the place of a finished data set, once this one is finished, or of an unfinished one, at once
     report      is called with the images done and their number
@@ -77,7 +78,7 @@ def write_dataset(
     writer = format_named(format)
     if engine not in ENGINES:
         raise InputError(f"engine: expected one of {', '.join(ENGINES)}, got {engine!r}")
-    hands = whole_number("workers", workers, 1, 1024)
+    hands = None if workers is None else whole_number("workers", workers, 1, 100_000)
     size = writer.task_size if shard_size is None else whole_number("shard_size", shard_size, 1, 10**6)
     store = store_at(out)
     with _failing_clearly(out):
@@ -86,9 +87,8 @@ def write_dataset(
         finished = _json(store.manifest())
         if seed is None and resume:
             seed = (earlier or finished or {}).get("seed")
-        directory = find(model)
-        asked = {"n": n, "test": test, "start": start, "digits": digits, "balance": balance}
-        plan = plan_of(directory.card, format, size, seed=checked_seed(seed), **asked)
+        asked: Fields = {"n": n, "test": test, "start": start, "digits": digits, "balance": balance}
+        plan = plan_of(find(model).card, format, size, seed=checked_seed(seed), **asked)
         writer.check(plan, store)
         _check_place(str(out), plan, earlier, finished, resume, force)
         if finished and not earlier and resume:
@@ -98,8 +98,8 @@ def write_dataset(
             writer.begin(plan, store)
             store.write(PLAN, json.dumps(plan.to_json()).encode())
         tally = _Tally(plan, report)
-        job = Job(plan, store, os.fspath(directory.path))
-        for record in ENGINES[engine](job, _due(plan, store, tally), hands):
+        job = Job(plan, store, portable(model))
+        for record in ENGINES[engine](job, _due(plan, store, tally), workers=hands, address=address):
             store.write(_record_name(record.number), json.dumps(record._asdict()).encode())
             tally.add(record)
         files = _Counted(_files(plan, store, writer.finish(plan, store)))
@@ -209,5 +209,6 @@ def _failing_clearly(out: str | os.PathLike[str]) -> Iterator[None]:
     except OSError as error:
         name = f" {error.filename}" if error.filename else ""
         raise OutputError(
-            f"{out}: cannot be written ({error.strerror or error}{name}); --resume (resume=True) goes on with what is done"
+            f"{out}: cannot be written ({error.strerror or error}{name}); "
+            "--resume (resume=True) goes on with what is done"
         ) from None

@@ -5,30 +5,40 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
+from typing import Protocol
 
 from mnistgen.dataset.plan import Task
-from mnistgen.dataset.work import Job, Record
-from mnistgen.errors import OutputError
+from mnistgen.dataset.work import Record
+from mnistgen.errors import InputError, OutputError
 
+RETRIES = 5  # of a task whose worker died
 AHEAD = 2  # tasks that a worker has before it, so that none waits for the next
 
-Engine = Callable[[Job, Iterable[Task], int], Iterator[Record]]
+Work = Callable[[Task], Record]  # a Job, or what stands for one
 
 
-def local(job: Job, tasks: Iterable[Task], workers: int) -> Iterator[Record]:
-    """In this process where one worker is enough, else in as many fresh ones; records come in any order.
+class Engine(Protocol):
+    """Does tasks with so many workers, at an address where it has one; records come in any order."""
 
-    Raises OutputError where a worker dies.
-    """
-    if workers == 1:
+    def __call__(
+        self, job: Work, tasks: Iterable[Task], *, workers: int | None, address: str | None
+    ) -> Iterator[Record]:
+        """Raises OutputError where workers die too often."""
+        ...
+
+
+def local(job: Work, tasks: Iterable[Task], *, workers: int | None, address: str | None) -> Iterator[Record]:
+    """In this process where one worker is enough, as by default, else in as many fresh ones."""
+    if address is not None:
+        raise InputError(f"address: expected none for the engine local, got {address!r}; did you mean the engine ray?")
+    if workers in (None, 1):
         yield from map(job, tasks)
         return
     waiting = iter(tasks)
+    ahead = AHEAD * (workers or 1)
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         try:
-            pending: set[Future[Record]] = {
-                pool.submit(job, task) for task in itertools.islice(waiting, AHEAD * workers)
-            }
+            pending: set[Future[Record]] = {pool.submit(job, task) for task in itertools.islice(waiting, ahead)}
             while pending:
                 done, pending = wait(pending, return_when=FIRST_COMPLETED)
                 for future in done:
@@ -43,4 +53,38 @@ def local(job: Job, tasks: Iterable[Task], workers: int) -> Iterator[Record]:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-ENGINES: Mapping[str, Engine] = {"local": local}
+def on_ray(job: Work, tasks: Iterable[Task], *, workers: int | None, address: str | None) -> Iterator[Record]:
+    """On a Ray cluster, by default on every CPU of it; without an address, on one that is started for it here.
+
+    A task whose worker dies is done again by another.
+    """
+    from mnistgen.ray import cluster, import_ray
+
+    ray = import_ray()
+    waiting = iter(tasks)
+    with cluster(address, workers) as cpus:
+        ahead = AHEAD * (workers or cpus)
+        do = ray.remote(num_cpus=1, max_retries=RETRIES)(_do)
+        shared = ray.put(job)
+        pending = [do.remote(shared, task) for task in itertools.islice(waiting, ahead)]
+        try:
+            while pending:
+                done, pending = ray.wait(pending)
+                yield from ray.get(done)
+                pending += [do.remote(shared, task) for task in itertools.islice(waiting, len(done))]
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause from None
+        except ray.exceptions.RayError as error:
+            raise OutputError(
+                f"a task failed {RETRIES + 1} times: {str(error).splitlines()[0]}; go on with --resume (resume=True)"
+            ) from None
+        finally:
+            for task in pending:
+                ray.cancel(task, force=True)
+
+
+def _do(job: Work, task: Task) -> Record:
+    return job(task)
+
+
+ENGINES: Mapping[str, Engine] = {"local": local, "ray": on_ray}

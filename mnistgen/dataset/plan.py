@@ -7,7 +7,7 @@ slice: the same parts, whoever makes them and in which order.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple, SupportsIndex
+from typing import Any, SupportsIndex
 
 from mnistgen import __version__
 from mnistgen.card import ModelCard
@@ -28,7 +28,8 @@ BALANCES: Mapping[str, Sequence[int]] = {"uniform": (1,) * 10, "mnist": MNIST_CO
 SPLITS: Mapping[str, int] = {"train": 0, "test": TEST_START}  # where each begins in the seed
 
 
-class Task(NamedTuple):
+@dataclass(frozen=True)
+class Task:
     """A part of a split that one worker makes in one go."""
 
     number: int  # counted over the whole data set, from 0
@@ -65,17 +66,27 @@ class Plan:
         both = {"train": range(self.start, self.start + self.n), "test": range(self.test)}
         return {split: images for split, images in both.items() if images}
 
+    def parts(self) -> dict[str, range]:
+        """The parts of each split that the plan touches."""
+        return {
+            split: range(images.start // self.task_size, -(-images.stop // self.task_size))
+            for split, images in self.ranges().items()
+        }
+
+    def task(self, number: int) -> Task:
+        """The task of this number, of as many as there are parts."""
+        earlier = 0
+        for split, parts in self.parts().items():
+            if number < earlier + len(parts):
+                part, images = parts[number - earlier], self.ranges()[split]
+                first = max(images.start, part * self.task_size)
+                return Task(number, split, part, first, min(images.stop, (part + 1) * self.task_size) - first)
+            earlier += len(parts)
+        raise IndexError(number)
+
     def tasks(self) -> Iterator[Task]:
         """All tasks, in the order of their numbers."""
-        number = 0
-        for split, images in self.ranges().items():
-            first = images.start
-            while first < images.stop:
-                part = first // self.task_size
-                count = min((part + 1) * self.task_size, images.stop) - first
-                yield Task(number, split, part, first, count)
-                first += count
-                number += 1
+        return map(self.task, range(sum(map(len, self.parts().values()))))
 
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON types."""
@@ -97,14 +108,15 @@ def plan_of(
     """The checked plan. Raises InputError for arguments out of their ranges, and for unconditional models."""
     check_conditional(card, "labelled data sets")
     first = whole_number("start", start, 0, LIMIT)
-    counts = {"n": whole_number("n", n, 0, LIMIT - first), "test": whole_number("test", test, 0, LIMIT)}
-    if not any(counts.values()):
+    train_count, test_count = whole_number("n", n, 0, LIMIT - first), whole_number("test", test, 0, LIMIT)
+    if not train_count + test_count:
         raise InputError("n: expected at least one image, for training or for the test, got none of both")
     if balance not in BALANCES:
         raise InputError(f"balance: expected one of {', '.join(BALANCES)}, got {balance!r}")
     return Plan(
         format=format,
-        **counts,
+        n=train_count,
+        test=test_count,
         start=first,
         digits=tuple(sorted(set(checked_digits(digits)))),
         balance=balance,
@@ -114,4 +126,3 @@ def plan_of(
         latent_dim=card.latent_dim,
         task_size=task_size,
     )
-

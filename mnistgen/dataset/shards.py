@@ -133,8 +133,8 @@ configs:
 
 # Handwritten digits drawn by mnistgen
 
-Generated images of handwritten digits, 28x28, grey, in the columns of MNIST: `image` and `label`. Nobody wrote them: the
-model `{plan.model}` of mnistgen {plan.version} drew them from seed {plan.seed}.
+Generated images of handwritten digits, 28x28, grey, in the columns of MNIST: `image` and `label`. Nobody wrote them:
+the model `{plan.model}` of mnistgen {plan.version} drew them from seed {plan.seed}.
 """
 
 

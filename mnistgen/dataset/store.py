@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from mnistgen.errors import InputError, OutputError
 
@@ -22,7 +22,10 @@ PROGRESS = ".progress"  # the folder of what is known of an unfinished one
 class Store(Protocol):
     """The place of one data set. Picklable, so that workers anywhere can write."""
 
-    folder: Path | None  # where files can be opened at any offset; none on object stores
+    @property
+    def folder(self) -> Path | None:
+        """Where files can be opened and written at any place; none on object stores."""
+        ...
 
     def read(self, name: str) -> bytes | None:
         """A file of the data set that is being made, or None where there is none."""
@@ -54,23 +57,22 @@ class LocalStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
-        self.folder: Path | None = self.path.with_name(f".{path.name}.partial")
-        self._folder = self.folder
+        self.folder = self.path.with_name(f".{path.name}.partial")
 
     def read(self, name: str) -> bytes | None:
         """As `Store` says."""
         try:
-            return (self._folder / name).read_bytes()
+            return (self.folder / name).read_bytes()
         except FileNotFoundError:
             return None
 
     def write(self, name: str, content: bytes) -> None:
         """As `Store` says."""
-        path = self._folder / name
+        path = self.folder / name
         try:
             path.write_bytes(content)
         except FileNotFoundError:
-            if not self._folder.is_dir():  # somebody took it away, and with it what was done
+            if not self.folder.is_dir():  # somebody took it away, and with it what was done
                 raise
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
@@ -96,20 +98,20 @@ class LocalStore:
     def begin(self) -> None:
         """As `Store` says."""
         with suppress(FileNotFoundError):
-            shutil.rmtree(self._folder)
-        self._folder.mkdir()
+            shutil.rmtree(self.folder)
+        self.folder.mkdir()
 
     def publish(self, manifest: Iterable[str]) -> None:
         """As `Store` says."""
-        with (self._folder / MANIFEST).open("w", encoding="utf-8") as file:
+        with (self.folder / MANIFEST).open("w", encoding="utf-8") as file:
             file.writelines(manifest)
-        shutil.rmtree(self._folder / PROGRESS)
+        shutil.rmtree(self.folder / PROGRESS)
         if hasattr(os, "sync"):
             os.sync()  # nothing is called finished before it is on the disk
         old = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.old")
         if self.path.exists():
             self.path.replace(old)
-        self._folder.replace(self.path)
+        self.folder.replace(self.path)
         shutil.rmtree(old, ignore_errors=True)
 
 
@@ -173,5 +175,5 @@ def store_at(out: str | os.PathLike[str]) -> Store:
 
     Raises InputError where a URL names a file system that is not installed.
     """
-    text: Any = os.fspath(out)
-    return RemoteStore(text) if "://" in str(text) else LocalStore(Path(text))
+    text = os.fspath(out)
+    return RemoteStore(text) if "://" in text else LocalStore(Path(text))

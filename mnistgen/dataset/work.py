@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import os
+import platform
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from mnistgen.dataset.formats import FORMATS
 from mnistgen.dataset.plan import BLOCK, SPLITS, Plan, Task
 from mnistgen.dataset.store import Store
+from mnistgen.errors import ModelError
 from mnistgen.generator import Generator
 from mnistgen.latents import draw_labels
 
@@ -33,11 +35,11 @@ class Job:
 
     plan: Plan
     store: Store
-    model: str  # name or path
+    model: str  # a name or a path that all workers know
 
     def __call__(self, task: Task) -> Record:
         """Do a task. Again is as good as once: the same bytes go to the same places."""
-        images, labels = draw_task(_generator(self.model, os.getpid()), self.plan, task)
+        images, labels = draw_task(generator_of(self.model, self.plan.model_sha256, os.getpid()), self.plan, task)
         files = {}
         for name, content in FORMATS[self.plan.format].write(self.plan, self.store, task, images, labels):
             self.store.write(name, content)
@@ -61,6 +63,15 @@ def draw_task(generator: Generator, plan: Plan, task: Task) -> tuple[UInt8, UInt
 
 
 @functools.lru_cache(maxsize=1)
-def _generator(model: str, process: int) -> Generator:
-    """One thread: several could add up in another order, and with it change a pixel. Workers are many instead."""
-    return Generator(model, device="cpu", threads=1)
+def generator_of(model: str, sha256: str, process: int) -> Generator:
+    """The model of a plan, one for each process. Raises ModelError where this machine has another of the same name.
+
+    It has one thread: several could add up in another order, and with it change a pixel. Workers are many instead.
+    """
+    generator = Generator(model, device="cpu", threads=1)
+    if generator.card.sha256 != sha256:
+        raise ModelError(
+            f"{model}: expected SHA-256 {sha256}, got {generator.card.sha256} on {platform.node()}; "
+            "install the same version of mnistgen everywhere"
+        )
+    return generator

@@ -147,7 +147,7 @@ write_dataset("data", n=130, test=20, seed=5, shard_size=20, model={str(conditio
 
     def test_nothing_but_resume_or_force_goes_on(self, idx: Maker, tmp_path: Path) -> None:
         idx.killed(tmp_path / "data", 70)
-        with pytest.raises(mnistgen.InputError, match="an unfinished data set is there; --resume .* goes on with it"):
+        with pytest.raises(mnistgen.InputError, match=r"an unfinished data set is there; --resume .* goes on with it"):
             idx(tmp_path / "data")
         with pytest.raises(mnistgen.InputError, match="was made with n 130, seed 5; ask for the same"):
             idx(tmp_path / "data", seed=6, n=100, resume=True)
@@ -206,7 +206,7 @@ class TestPlaces:
     ],
 )
 def test_refuses(arguments: dict[str, Any], message: str, conditional_model: Path, tmp_path: Path) -> None:
-    asked = {"out": tmp_path / "data", "model": conditional_model, "seed": 1} | arguments
+    asked: dict[str, Any] = {"out": tmp_path / "data", "model": conditional_model, "seed": 1} | arguments
     with pytest.raises(mnistgen.InputError) as error:
         write_dataset(**asked)
     assert str(error.value).startswith(message)

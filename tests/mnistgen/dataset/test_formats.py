@@ -4,9 +4,9 @@ import gc
 import hashlib
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -31,9 +31,9 @@ class Split(NamedTuple):
 Splits = dict[str, Split]
 
 
-def gathered(pairs: object) -> Split:
+def gathered(pairs: Iterable[tuple[Any, Any]]) -> Split:
     """Pairs of a picture and a label as arrays."""
-    images, labels = zip(*pairs, strict=True)  # type: ignore[call-overload]
+    images, labels = zip(*pairs, strict=True)
     return Split(np.stack([np.asarray(image) for image in images]), np.array([int(label) for label in labels]))
 
 
@@ -150,16 +150,23 @@ def test_a_url_is_a_place_too(name: str, conditional_model: Path, tmp_path: Path
     import fsspec
 
     files = fsspec.filesystem("memory")
-    arguments = {"n": 50, "test": 10, "seed": 5, "format": name, "model": conditional_model, "shard_size": 20}
+    arguments: dict[str, Any] = {
+        "n": 50,
+        "test": 10,
+        "seed": 5,
+        "format": name,
+        "model": conditional_model,
+        "shard_size": 20,
+    }
     url = f"memory://{tmp_path.name}-{name}/data"
-    write_dataset(url, **arguments)  # type: ignore[arg-type]
-    write_dataset(tmp_path / "data", **arguments)  # type: ignore[arg-type]
+    write_dataset(url, **arguments)
+    write_dataset(tmp_path / "data", **arguments)
     for path in (tmp_path / "data").rglob("*"):
         if path.is_file():
             assert files.cat(f"{url}/{path.relative_to(tmp_path / 'data').as_posix()}") == path.read_bytes()
     with pytest.raises(mnistgen.InputError, match="holds a data set"):
-        write_dataset(url, **arguments)  # type: ignore[arg-type]
-    write_dataset(url, **arguments, force=True)  # type: ignore[arg-type]
+        write_dataset(url, **arguments)
+    write_dataset(url, **arguments, force=True)
     assert not files.exists(f"{url}/.progress")
 
 

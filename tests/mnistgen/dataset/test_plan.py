@@ -90,5 +90,5 @@ def test_refuses(conditional_model: Path, arguments: dict[str, Any], message: st
 
 
 def test_unconditional_models_have_no_labels(unconditional_model: Path) -> None:
-    with pytest.raises(mnistgen.InputError, match="labelled data sets: model small is unconditional.*digits"):
+    with pytest.raises(mnistgen.InputError, match=r"labelled data sets: model small is unconditional.*digits"):
         plan_of(find(unconditional_model).card, "idx", 10, n=1, test=1, start=0, digits=[1], balance="mnist", seed=1)

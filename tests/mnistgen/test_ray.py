@@ -1,0 +1,109 @@
+"""A real Ray cluster of two workers makes the bytes of one machine, also when a worker is killed midway."""
+
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import mnistgen
+from mnistgen.dataset.build import write_dataset
+from mnistgen.dataset.engines import on_ray
+from mnistgen.dataset.formats import FORMATS
+from mnistgen.dataset.plan import MNIST_COUNTS, Plan, Task, plan_of
+from mnistgen.dataset.store import LocalStore
+from mnistgen.dataset.work import Job, Record
+from mnistgen.latents import draw_labels
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file's bytes by its name."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@dataclass(frozen=True)
+class Doomed:
+    """A job whose worker is killed in the middle of its third task, the first time."""
+
+    job: Job
+    marker: Path
+
+    def __call__(self, task: Task) -> Record:
+        record = self.job(task)
+        if task.number == 2 and not self.marker.exists():
+            self.marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return record
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ray() -> Iterator[Any]:
+    """A cluster for all tests here, which is not what a module should have to start."""
+    from mnistgen.ray import cluster, import_ray
+
+    with cluster(None, 2):
+        yield import_ray()
+
+
+@pytest.fixture
+def arguments(conditional_model: Path) -> dict[str, Any]:
+    return {"n": 130, "test": 20, "seed": 5, "model": conditional_model, "shard_size": 20}
+
+
+@pytest.mark.parametrize("name", ["idx", "parquet", "webdataset"])
+def test_the_bytes_of_one_machine(name: str, arguments: dict[str, Any], tmp_path: Path) -> None:
+    done: list[int] = []
+    on_cluster = write_dataset(
+        tmp_path / "ray", format=name, **arguments, engine="ray", report=lambda so_far, total: done.append(so_far)
+    )
+    alone = write_dataset(tmp_path / "local", format=name, **arguments)
+    assert contents(tmp_path / "ray") == contents(tmp_path / "local")
+    assert on_cluster.counts == alone.counts
+    assert len(done) == 8
+    assert done[-1] == 150
+
+
+def test_a_killed_worker_costs_its_task_alone(arguments: dict[str, Any], tmp_path: Path) -> None:
+    write_dataset(tmp_path / "local", format="idx", **arguments)
+    plan, job = planned(arguments, tmp_path / "ray")
+    FORMATS["idx"].begin(plan, job.store)
+    marker = tmp_path / "killed"
+    records = sorted(on_ray(Doomed(job, marker), plan.tasks(), workers=2, address=None))
+    assert marker.exists()
+    assert [record.number for record in records] == list(range(8))
+    for name in ("train-images-idx3-ubyte", "t10k-labels-idx1-ubyte"):
+        made = tmp_path / ".ray.partial/MNIST/raw" / name
+        assert made.read_bytes() == (tmp_path / "local/MNIST/raw" / name).read_bytes()
+
+
+def planned(arguments: dict[str, Any], out: Path) -> tuple[Plan, Job]:
+    """What write_dataset would do, begun."""
+    card = mnistgen.Generator(arguments["model"]).card
+    asked: dict[str, Any] = {"n": 130, "test": 20, "start": 0, "digits": range(10), "balance": "uniform", "seed": 5}
+    plan = plan_of(card, "idx", 20, **asked)
+    store = LocalStore(out)
+    store.begin()
+    return plan, Job(plan, store, str(arguments["model"]))
+
+
+def test_what_fails_there_fails_here(arguments: dict[str, Any], tmp_path: Path) -> None:
+    plan, job = planned(arguments, tmp_path / "ray")  # whose files were never begun
+    with pytest.raises(FileNotFoundError):
+        list(on_ray(job, plan.tasks(), workers=2, address=None))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Ray's own
+def test_a_distributed_data_set(conditional_model: Path) -> None:
+    from mnistgen.ray import digits
+
+    rows = digits(2_345, seed=5, start=8_000, balance="mnist", model=conditional_model).take_all()
+    generator = mnistgen.Generator(conditional_model, threads=1)
+    labels = draw_labels(5, 8_000, 2_345, generator.card.latent_dim, MNIST_COUNTS)
+    images = generator.sample(labels=labels, seed=5, start=8_000)
+    found = sorted((row["label"], row["image"].tobytes()) for row in rows)
+    assert rows[0]["image"].dtype == np.uint8
+    assert found == sorted((label, image.tobytes()) for label, image in zip(labels.tolist(), images, strict=True))

@@ -5,7 +5,6 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,22 +12,11 @@ import pytest
 from PIL import Image
 
 import mnistgen
-from tests.conftest import Outcome, install, write_model
-
-RunCli = Callable[..., Outcome]
+from tests.conftest import Outcome, RunCli, assert_refused, install, write_model
 
 
 def sample(run_cli: RunCli, model: Path, *arguments: object) -> Outcome:
     return run_cli("sample", "--model", model, *arguments)
-
-
-def assert_refused(outcome: Outcome, code: int, *words: str) -> None:
-    assert outcome.code == code, outcome
-    assert outcome.out == ""
-    assert outcome.err.startswith("mnistgen: ")
-    assert outcome.err.count("\n") == 1
-    for word in words:
-        assert word in outcome.err
 
 
 class TestSample:

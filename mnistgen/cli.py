@@ -301,6 +301,17 @@ def _clear_progress() -> None:
         print(f"\r{'':{PROGRESS_WIDTH}}\r", end="", file=sys.stderr, flush=True)
 
 
+@app.command(epilog="Example: mnistgen doctor --json")
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False) -> None:
+    """Say what is installed and will be used, what is wrong and what mends it; exit code 1 where something is wrong."""
+    from mnistgen.doctor import examine, is_wrong, table
+
+    findings = examine()
+    print(json.dumps([finding.to_dict() for finding in findings], indent=2) if as_json else table(findings))
+    if is_wrong(findings):
+        raise typer.Exit(1)
+
+
 def main() -> None:
     """The entry point: every mistake ends in one line on standard error, with exit code 1, or 2 for wrong usage."""
     warnings.showwarning = _show_warning  # only here, in a process of our own

@@ -25,6 +25,8 @@ app = typer.Typer(
     help="An endless MNIST in a small wheel: sample handwritten digits from small generators.",
 )
 
+PROGRESS_WIDTH = 72  # characters
+
 
 def _whole(text: str) -> int:
     """A whole number, or a line that says what came instead. Its limits are checked where it is used."""
@@ -34,8 +36,8 @@ def _whole(text: str) -> int:
         raise typer.BadParameter(f"expected a whole number, got {text!r}") from None
 
 
-def _digits(text: str) -> list[int]:
-    """One digit or several with commas between, or a line that says what came instead."""
+def _several(text: str) -> list[int]:
+    """One whole number or several with commas between, or a line that says what came instead."""
     return [_whole(part) for part in text.split(",")]
 
 
@@ -44,7 +46,15 @@ def _number(name: str, meaning: str, default: str | bool = True) -> Any:
     return typer.Option(f"--{name}", parser=_whole, metavar="INTEGER", help=meaning, show_default=default)
 
 
+def _numbers(name: str, meaning: str, default: str) -> Any:
+    """An option that takes whole numbers with commas between."""
+    return typer.Option(
+        f"--{name}", parser=_several, metavar="INTEGER[,INTEGER...]", help=meaning, show_default=default
+    )
+
+
 Model = Annotated[str, typer.Option(help="A bundled model, or the path of a model directory.")]
+NamedModel = Annotated[str, typer.Argument(help="A bundled model, or the path of a model directory.")]
 Seed = Annotated[int | None, _number("seed", "Names the digits; without it, a fresh one is drawn.")]
 Scale = Annotated[int, _number("scale", "Pixels of the picture for each pixel of a digit.")]
 Truncation = Annotated[float, typer.Option(help="0 to 1: less for cleaner and less varied digits.")]
@@ -72,7 +82,7 @@ def sample(
     out: Annotated[str, typer.Option(help="NAME.png (a grid), NAME.npz, NAME.npy, or - for PNG on standard output.")],
     n: Annotated[int, _number("n", "How many digits.")] = 64,
     digit: Annotated[
-        Any, typer.Option(parser=_digits, metavar="DIGIT[,DIGIT...]", help="0 to 9, or several that come in turn.")
+        Any, typer.Option(parser=_several, metavar="DIGIT[,DIGIT...]", help="0 to 9, or several that come in turn.")
     ] = None,
     truncation: Truncation = 1.0,
     model: Model = DEFAULT_MODEL,
@@ -169,7 +179,7 @@ def interpolate(
 def walk(
     out: Annotated[Path, typer.Option(help="NAME.png.")],
     corners: Annotated[
-        Any, typer.Option(parser=_digits, metavar="DIGIT,DIGIT,DIGIT,DIGIT", help="From left to right, top first.")
+        Any, typer.Option(parser=_several, metavar="DIGIT,DIGIT,DIGIT,DIGIT", help="From left to right, top first.")
     ] = None,
     rows: Annotated[int, _number("rows", "Digits from top to bottom.")] = 10,
     columns: Annotated[int, _number("columns", "Digits from left to right.")] = 10,
@@ -214,7 +224,7 @@ def list_models(as_json: Annotated[bool, typer.Option("--json", help="Print the 
 
 @app.command(epilog="Example: mnistgen info dcgan")
 def info(
-    model: Annotated[str, typer.Argument(help="A bundled model, or the path of a model directory.")] = DEFAULT_MODEL,
+    model: NamedModel = DEFAULT_MODEL,
     as_json: Annotated[bool, typer.Option("--json", help="Print the card as JSON.")] = False,
 ) -> None:
     """Show what is known of a model: its card."""
@@ -257,6 +267,49 @@ def _figure(measured: dict[str, Any]) -> str:
         f"{name.replace('_', ' ')}: {measured[name]:.4g}" for name in ("real_digits", "float32") if name in measured
     ]
     return f"{measured['mean']:.4g}{spread}  ({', '.join(beside)})"
+
+
+@app.command(epilog="Example: mnistgen bench --json")
+def bench(
+    model: NamedModel = DEFAULT_MODEL,
+    batch: Annotated[Any, _numbers("batch", "Digits of a call.", "1,16,256,1024")] = None,
+    threads: Annotated[Any, _numbers("threads", "CPU threads.", "1, 2, 4 ... the CPUs allowed")] = None,
+    device: Device = "auto",
+    seconds: Annotated[float, typer.Option(help="About how long it takes; slow models take longer.")] = 12.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Measure how fast a model is on this machine, and how fast the machine multiplies."""
+    from mnistgen.bench import BATCHES, measure, table
+
+    try:
+        report = measure(
+            model, device=device, threads=threads, batches=batch or BATCHES, seconds=seconds, progress=_show_progress
+        )
+    finally:
+        _clear_progress()
+    print(json.dumps(report.to_dict(), indent=2) if as_json else table(report))
+
+
+def _show_progress(done: int, of: int, what: str) -> None:
+    """One line on standard error that the next one takes the place of, where somebody sees it."""
+    if sys.stderr.isatty():
+        print(f"\r{f'{done} of {of} measured, now {what}':{PROGRESS_WIDTH}}", end="", file=sys.stderr, flush=True)
+
+
+def _clear_progress() -> None:
+    if sys.stderr.isatty():
+        print(f"\r{'':{PROGRESS_WIDTH}}\r", end="", file=sys.stderr, flush=True)
+
+
+@app.command(epilog="Example: mnistgen doctor --json")
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False) -> None:
+    """Say what is installed and will be used, what is wrong and what mends it; exit code 1 where something is wrong."""
+    from mnistgen.doctor import examine, is_wrong, table
+
+    findings = examine()
+    print(json.dumps([finding.to_dict() for finding in findings], indent=2) if as_json else table(findings))
+    if is_wrong(findings):
+        raise typer.Exit(1)
 
 
 def main() -> None:

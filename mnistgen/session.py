@@ -4,13 +4,15 @@ Importing onnxruntime starts its telemetry, on Linux too, unless ORT_DISABLE_TEL
 left alone where the user set it.
 """
 
+import contextlib
 import ctypes
 import importlib
+import io
 import os
-import sys
 import warnings
 import weakref
 from collections.abc import Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -19,6 +21,7 @@ from numpy.typing import NDArray
 
 from mnistgen.catalog import ModelDirectory
 from mnistgen.errors import DeviceError, InputError, ModelError
+from mnistgen.installation import cuda_mend, import_mend, installation_conflict
 
 Float32 = NDArray[np.float32]
 UInt8 = NDArray[np.uint8]
@@ -48,13 +51,9 @@ class OnnxSession:
     def __init__(self, directory: ModelDirectory, device: str, threads: int) -> None:
         if device not in DEVICES:
             raise InputError(f"device: expected one of {', '.join(DEVICES)}, got {device!r}")
-        onnxruntime = _import_onnxruntime()
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = FATAL
+        onnxruntime = import_onnxruntime()
         self._path = directory.onnx
-        self._session = _on_device(onnxruntime, directory, options, device)
+        self._session = _on_device(onnxruntime, self._path, _options(onnxruntime, threads), device)
         self.device = "cuda" if self._session.get_providers()[0] == CUDA else "cpu"
         _check_signature(directory, self._session)
         _OPEN.add(self._session)
@@ -74,25 +73,57 @@ class OnnxSession:
         return images
 
 
-def _on_device(onnxruntime: ModuleType, directory: ModelDirectory, options: Any, device: str) -> Any:
-    """A session on CUDA where it is wanted and really there, else on the CPU, unless CUDA was demanded."""
-    reason = ""
-    if device != "cpu":
-        reason = "this onnxruntime is built without CUDA"
-        if CUDA in onnxruntime.get_available_providers():
-            session, reason = _try_cuda(onnxruntime, directory, options)
-            if session is not None:
-                return session
-        if device == "cuda":
-            raise DeviceError(f"device cuda cannot be used: {reason}. {_cuda_mend()}")
-    return _open(onnxruntime, directory, options, [CPU])
-
-
-def _try_cuda(onnxruntime: ModuleType, directory: ModelDirectory, options: Any) -> tuple[Any, str]:
-    """A session that did end up on CUDA, or None and why it did not."""
+def import_onnxruntime() -> ModuleType:
+    """The module, its telemetry off. Raises DeviceError with the mend, and warns of installations that clash."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
-        onnxruntime.preload_dlls()  # finds the CUDA libraries of the nvidia-* packages
-        session = _open(onnxruntime, directory, options, [(CUDA, CUDA_OPTIONS), CPU])
+        onnxruntime = importlib.import_module("onnxruntime")
+    except ImportError as error:
+        raise DeviceError(f"onnxruntime cannot be imported ({error}). {import_mend()}") from None
+    if conflict := installation_conflict():
+        warnings.warn(conflict, RuntimeWarning, stacklevel=4)
+    return onnxruntime
+
+
+def open_graph(path: Path, threads: int) -> Any:
+    """Any graph on onnxruntime's CPU, its inputs and outputs not checked. Raises DeviceError or ModelError."""
+    onnxruntime = import_onnxruntime()
+    return _open(onnxruntime, path, _options(onnxruntime, threads), [CPU])
+
+
+def why_not_cuda(directory: ModelDirectory) -> str:
+    """Why no session of a model ends up on CUDA, or nothing where one does. Raises DeviceError without onnxruntime."""
+    onnxruntime = import_onnxruntime()
+    return _try_cuda(onnxruntime, directory.onnx, _options(onnxruntime, 1))[1]
+
+
+def _options(onnxruntime: ModuleType, threads: int) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = FATAL
+    return options
+
+
+def _on_device(onnxruntime: ModuleType, path: Path, options: Any, device: str) -> Any:
+    """A session on CUDA where it is wanted and really there, else on the CPU, unless CUDA was demanded."""
+    if device != "cpu":
+        session, reason = _try_cuda(onnxruntime, path, options)
+        if session is not None:
+            return session
+        if device == "cuda":
+            raise DeviceError(f"device cuda cannot be used: {reason}. {cuda_mend()}")
+    return _open(onnxruntime, path, options, [CPU])
+
+
+def _try_cuda(onnxruntime: ModuleType, path: Path, options: Any) -> tuple[Any, str]:
+    """A session that did end up on CUDA, or None and why it did not."""
+    if CUDA not in onnxruntime.get_available_providers():
+        return None, "this onnxruntime is built without CUDA"
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):  # where it would print what it misses, into a picture or JSON
+            onnxruntime.preload_dlls()  # finds the CUDA libraries of the nvidia-* packages
+        session = _open(onnxruntime, path, options, [(CUDA, CUDA_OPTIONS), CPU])
     except (ModelError, OSError) as error:
         return None, str(error)
     if session.get_providers()[0] == CUDA:
@@ -100,12 +131,12 @@ def _try_cuda(onnxruntime: ModuleType, directory: ModelDirectory, options: Any) 
     return None, "onnxruntime could not load CUDA or cuDNN and fell back to the CPU"
 
 
-def _open(onnxruntime: ModuleType, directory: ModelDirectory, options: Any, providers: list[Any]) -> Any:
+def _open(onnxruntime: ModuleType, path: Path, options: Any, providers: list[Any]) -> Any:
     try:
         # From the path and not from bytes, so that external data is looked for beside the model and nowhere else.
-        return onnxruntime.InferenceSession(str(directory.onnx), options, providers=providers)
+        return onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # noqa: BLE001 - onnxruntime's exceptions have no other base
-        raise ModelError(f"{directory.onnx}: onnxruntime cannot load it: {_first_line(error)}") from None
+        raise ModelError(f"{path}: onnxruntime cannot load it: {_first_line(error)}") from None
 
 
 def _first_line(error: Exception) -> str:
@@ -140,59 +171,6 @@ def _type_text(onnx_type: str) -> str:
 
 def _list(signature: dict[str, str]) -> str:
     return ", ".join(f"{name} {text}" for name, text in signature.items()) or "none"
-
-
-# --- installation ----------------------------------------------------------------------------------------------------
-
-
-def _import_onnxruntime() -> ModuleType:
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    try:
-        onnxruntime = importlib.import_module("onnxruntime")
-    except ImportError as error:
-        mend = installation_conflict() or "Install it: pip install --force-reinstall onnxruntime"
-        raise DeviceError(f"onnxruntime cannot be imported ({error}). {mend}") from None
-    if conflict := installation_conflict():
-        warnings.warn(conflict, RuntimeWarning, stacklevel=4)
-    return onnxruntime
-
-
-def installation_conflict() -> str | None:
-    """What is wrong when onnxruntime and onnxruntime-gpu are both installed, and the commands that mend it."""
-    # A look at the folders first: importlib.metadata takes longer to import than a model to open.
-    if not any(name.startswith("onnxruntime_gpu-") for folder in sys.path for name in _names(folder)):
-        return None
-    if not (_installed("onnxruntime") and _installed("onnxruntime-gpu")):
-        return None
-    return (
-        "onnxruntime and onnxruntime-gpu are both installed and overwrite each other's files. Keep one: "
-        "pip uninstall -y onnxruntime onnxruntime-gpu && pip install onnxruntime (or onnxruntime-gpu for CUDA)"
-    )
-
-
-def _cuda_mend() -> str:
-    if conflict := installation_conflict():
-        return conflict
-    if _installed("onnxruntime-gpu"):
-        return 'Check `nvidia-smi`, then: pip install "onnxruntime-gpu[cuda,cudnn]"; or use device="cpu"'
-    return 'Run: pip uninstall -y onnxruntime && pip install "onnxruntime-gpu[cuda,cudnn]"; or use device="cpu"'
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return os.listdir(folder or ".")  # noqa: PTH208 - pathlib would make objects of all
-    except OSError:
-        return []
-
-
-def _installed(distribution: str) -> bool:
-    import importlib.metadata
-
-    try:
-        importlib.metadata.distribution(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
 
 
 # --- fork ------------------------------------------------------------------------------------------------------------

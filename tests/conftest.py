@@ -1,9 +1,11 @@
 """What many tests need: small model directories, and the command line in this process."""
 
 import hashlib
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -86,6 +88,43 @@ def install(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.syspath_prepend(folder)
 
 
+CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
+
+
+def stand_in_for_onnxruntime(
+    monkeypatch: pytest.MonkeyPatch, available: list[str], ends_on: str, run_error: str = ""
+) -> None:
+    """Play a machine that tests do not run on: its providers, and the one that a session that wants CUDA ends on."""
+
+    class InferenceSession:
+        def __init__(self, path: str, options: Any, providers: list[Any]) -> None:
+            self.providers = providers if providers == [CPU] else [ends_on]
+
+        def get_providers(self) -> list[str]:
+            return self.providers
+
+        def get_inputs(self) -> list[Any]:
+            return [SimpleNamespace(name="latents", type="tensor(float)", shape=["N", LATENT_DIM])]
+
+        def get_outputs(self) -> list[Any]:
+            return [SimpleNamespace(name="images", type="tensor(float)", shape=["N", 28, 28])]
+
+        def run(self, outputs: list[str], feeds: dict[str, Any]) -> list[Any]:
+            if run_error:
+                raise RuntimeError(run_error)
+            return [np.zeros((len(feeds["latents"]), 28, 28), np.float32)]
+
+    engine = SimpleNamespace(
+        __version__="1.99.0",
+        cuda_version="13.0",
+        SessionOptions=SimpleNamespace,
+        InferenceSession=InferenceSession,
+        get_available_providers=lambda: available,
+        preload_dlls=lambda: print("Failed to load libcudart.so.13"),
+    )
+    monkeypatch.setitem(sys.modules, "onnxruntime", engine)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a command ended."""
@@ -95,8 +134,21 @@ class Outcome:
     err: str
 
 
+RunCli = Callable[..., Outcome]
+
+
+def assert_refused(outcome: Outcome, code: int, *words: str) -> None:
+    """One line on standard error, with these words in it, and nothing else."""
+    assert outcome.code == code, outcome
+    assert outcome.out == ""
+    assert outcome.err.startswith("mnistgen: ")
+    assert outcome.err.count("\n") == 1
+    for word in words:
+        assert word in outcome.err
+
+
 @pytest.fixture
-def run_cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+def run_cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> RunCli:
     """Run the command line in this process."""
     import warnings
 

@@ -5,7 +5,6 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,22 +12,11 @@ import pytest
 from PIL import Image
 
 import mnistgen
-from tests.conftest import Outcome, install, write_model
-
-RunCli = Callable[..., Outcome]
+from tests.conftest import Outcome, RunCli, assert_refused, install, write_model
 
 
 def sample(run_cli: RunCli, model: Path, *arguments: object) -> Outcome:
     return run_cli("sample", "--model", model, *arguments)
-
-
-def assert_refused(outcome: Outcome, code: int, *words: str) -> None:
-    assert outcome.code == code, outcome
-    assert outcome.out == ""
-    assert outcome.err.startswith("mnistgen: ")
-    assert outcome.err.count("\n") == 1
-    for word in words:
-        assert word in outcome.err
 
 
 class TestSample:
@@ -286,7 +274,7 @@ class TestModelsAndInfo:
         assert "  ratio  1.234 ± 0.05  (real digits: 1, float32: 1.2)" in lines
 
 
-@pytest.mark.parametrize("command", ["sample", "models", "info"])
+@pytest.mark.parametrize("command", ["sample", "models", "info", "bench", "doctor"])
 def test_help_shows_an_example(run_cli: RunCli, command: str) -> None:
     outcome = run_cli(command, "--help")
     assert outcome.code == 0

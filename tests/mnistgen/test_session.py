@@ -5,8 +5,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import onnx
@@ -16,7 +14,8 @@ from onnx import TensorProto
 
 import mnistgen
 from mnistgen import session
-from tests.conftest import install, write_model
+from mnistgen.installation import installation_conflict
+from tests.conftest import CPU, CUDA, install, stand_in_for_onnxruntime, write_model
 
 
 def load_error(directory: Path) -> str:
@@ -112,48 +111,30 @@ class TestGraph:
 class TestDevice:
     """A stand-in for onnxruntime plays the machines that tests do not run on."""
 
-    @staticmethod
-    def stand_in(monkeypatch: pytest.MonkeyPatch, available: list[str], ends_on: str) -> None:
-        class InferenceSession:
-            def __init__(self, path: str, options: Any, providers: list[Any]) -> None:
-                self.providers = providers if providers == ["CPUExecutionProvider"] else [ends_on]
-
-            def get_providers(self) -> list[str]:
-                return self.providers
-
-            def get_inputs(self) -> list[Any]:
-                return [SimpleNamespace(name="latents", type="tensor(float)", shape=["N", 10])]
-
-            def get_outputs(self) -> list[Any]:
-                return [SimpleNamespace(name="images", type="tensor(float)", shape=["N", 28, 28])]
-
-        engine = SimpleNamespace(
-            SessionOptions=SimpleNamespace,
-            InferenceSession=InferenceSession,
-            get_available_providers=lambda: available,
-            preload_dlls=lambda: None,
-        )
-        monkeypatch.setitem(sys.modules, "onnxruntime", engine)
-
-    CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
-
     def test_auto_takes_cuda_where_it_works(self, monkeypatch: pytest.MonkeyPatch, unconditional_model: Path) -> None:
-        self.stand_in(monkeypatch, [self.CUDA, self.CPU], ends_on=self.CUDA)
+        stand_in_for_onnxruntime(monkeypatch, [CUDA, CPU], ends_on=CUDA)
         assert mnistgen.Generator(unconditional_model).device == "cuda"
         assert mnistgen.Generator(unconditional_model, device="cuda").device == "cuda"
         assert mnistgen.Generator(unconditional_model, device="cpu").device == "cpu"
 
     def test_a_silent_fallback_is_not_cuda(self, monkeypatch: pytest.MonkeyPatch, unconditional_model: Path) -> None:
-        self.stand_in(monkeypatch, [self.CUDA, self.CPU], ends_on=self.CPU)
+        stand_in_for_onnxruntime(monkeypatch, [CUDA, CPU], ends_on=CPU)
         assert mnistgen.Generator(unconditional_model).device == "cpu"
         with pytest.raises(mnistgen.DeviceError, match=r"fell back to the CPU.*pip"):
             mnistgen.Generator(unconditional_model, device="cuda")
 
     def test_without_cuda_in_the_build(self, monkeypatch: pytest.MonkeyPatch, unconditional_model: Path) -> None:
-        self.stand_in(monkeypatch, [self.CPU], ends_on=self.CPU)
+        stand_in_for_onnxruntime(monkeypatch, [CPU], ends_on=CPU)
         assert mnistgen.Generator(unconditional_model).device == "cpu"
         with pytest.raises(mnistgen.DeviceError, match=r"built without CUDA.*onnxruntime-gpu"):
             mnistgen.Generator(unconditional_model, device="cuda")
+
+    def test_what_onnxruntime_misses_of_cuda_is_not_printed(
+        self, monkeypatch: pytest.MonkeyPatch, unconditional_model: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        stand_in_for_onnxruntime(monkeypatch, [CUDA, CPU], ends_on=CPU)
+        mnistgen.Generator(unconditional_model)
+        assert capsys.readouterr().out == ""
 
     def test_an_unknown_device(self, unconditional_model: Path) -> None:
         with pytest.raises(mnistgen.InputError, match="device: expected one of auto, cpu, cuda, got 'tpu'"):
@@ -172,7 +153,7 @@ class TestInstallation:
             mnistgen.Generator(unconditional_model, device="cuda")
 
     def test_one_is_fine(self) -> None:
-        assert session.installation_conflict() is None
+        assert installation_conflict() is None
 
     def test_a_missing_onnxruntime(self, monkeypatch: pytest.MonkeyPatch, unconditional_model: Path) -> None:
         monkeypatch.setitem(sys.modules, "onnxruntime", None)  # makes its import fail

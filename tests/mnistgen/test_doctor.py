@@ -1,0 +1,243 @@
+"""What is found on machines that are sound, and on those that are not."""
+
+import ctypes
+import importlib.metadata
+import json
+import os
+import platform
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import mnistgen
+from mnistgen import catalog, doctor
+from mnistgen.doctor import Finding, examine, is_wrong, table
+from tests.conftest import CPU, CUDA, RunCli, install, stand_in_for_onnxruntime, write_model
+
+Row = dict[str, str | None]
+
+
+def rows(run_cli: RunCli, code: int) -> dict[str, Row]:
+    """The findings of `mnistgen doctor --json`, by name, once the table has been seen to say the same."""
+    shown, data = run_cli("doctor"), run_cli("doctor", "--json")
+    assert (shown.code, data.code, shown.err, data.err) == (code, code, "", "")
+    findings: list[Row] = json.loads(data.out)
+    lines = iter(shown.out.splitlines())
+    for finding in findings:
+        name = str(finding["name"])
+        line = next(lines)
+        assert line.startswith(f"{name} ")
+        assert line[len(name) :].split(maxsplit=1) == [finding["status"], finding["found"]]
+        if finding["mend"]:
+            assert next(lines).strip() == f"-> {finding['mend']}"
+    wrong = sum(finding["status"] == "wrong" for finding in findings)
+    assert list(lines) == ["", f"{wrong or 'nothing'} wrong"]
+    assert bool(wrong) == (code == 1)
+    assert len({finding["name"] for finding in findings}) == len(findings)
+    return {str(finding["name"]): finding for finding in findings}
+
+
+@pytest.fixture
+def bundled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of bundled models in the place of ours: small ones, `digits` and `other`."""
+    folder = tmp_path / "models"
+    for name in (catalog.DEFAULT_MODEL, "other"):
+        write_model(folder / name, conditional=False)
+    monkeypatch.setattr(catalog, "MODELS", folder)
+    return folder
+
+
+def damage(model: Path) -> None:
+    path = model / "model.onnx"
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+
+
+class TestSound:
+    def test_versions_and_what_is_in_use(self, run_cli: RunCli) -> None:
+        found = rows(run_cli, 0)
+        assert found["python"]["found"] == f"{platform.python_version()}, {sys.executable}"
+        assert str(found["mnistgen"]["found"]).startswith(f"{mnistgen.__version__}, ")
+        for name in ("numpy", "pillow", "typer", "onnxruntime"):
+            assert found[name] == {
+                "name": name,
+                "status": "ok",
+                "found": importlib.metadata.version(name),
+                "mend": None,
+            }
+        assert CPU in str(found["providers"]["found"])
+        assert found["cpu"]["found"] == "runs digits"
+        assert [name for name in found if name.startswith("model ")] == [f"model {name}" for name in mnistgen.models()]
+        assert "ORT_DISABLE_TELEMETRY=1" in str(found["telemetry"]["found"])
+
+    def test_telemetry_that_the_user_wants(
+        self, run_cli: RunCli, bundled: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "0")
+        telemetry = rows(run_cli, 0)["telemetry"]
+        assert telemetry["status"] == "note"
+        assert telemetry["found"] == "onnxruntime's is left as you set it (ORT_DISABLE_TELEMETRY=0)"
+
+    @pytest.mark.parametrize(("usable", "status"), [(1, "note"), (8, "ok")])
+    def test_cpus(
+        self, run_cli: RunCli, bundled: Path, monkeypatch: pytest.MonkeyPatch, usable: int, status: str
+    ) -> None:
+        monkeypatch.setattr(doctor, "usable_cpus", lambda: usable)
+        monkeypatch.setattr(os, "cpu_count", lambda: 8)
+        threads = rows(run_cli, 0)["threads"]
+        assert threads["status"] == status
+        assert str(threads["found"]).startswith(f"{usable} by default: {usable} of 8 CPUs are usable")
+
+
+class TestModels:
+    def test_a_damaged_one(self, run_cli: RunCli, bundled: Path) -> None:
+        damage(bundled / "other")
+        found = rows(run_cli, 1)
+        assert found["model other"]["status"] == "wrong"
+        assert "model.onnx: expected SHA-256 " in str(found["model other"]["found"])
+        assert str(found["model other"]["mend"]).endswith("pip install --force-reinstall --no-deps .")
+        assert [name for name, row in found.items() if row["status"] == "wrong"] == ["model other"]
+
+    def test_the_default_one_damaged_is_not_the_fault_of_the_cpu(self, run_cli: RunCli, bundled: Path) -> None:
+        damage(bundled / "digits")
+        found = rows(run_cli, 1)
+        assert [name for name, row in found.items() if row["status"] == "wrong"] == ["model digits"]
+        assert found["devices"]["found"] == "not tried: digits is damaged, see below"
+
+    def test_without_a_card_that_can_be_read(self, run_cli: RunCli, bundled: Path) -> None:
+        (bundled / "other" / "card.json").write_text("{")
+        assert "cannot be read as JSON" in str(rows(run_cli, 1)["model other"]["found"])
+
+    def test_none(self, run_cli: RunCli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(catalog, "MODELS", tmp_path)
+        assert rows(run_cli, 1)["models"]["found"] == "none is bundled"
+
+
+class TestInstallation:
+    def test_both_onnxruntimes(
+        self, run_cli: RunCli, bundled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        install(tmp_path, monkeypatch, "onnxruntime-gpu")
+        packages = rows(run_cli, 1)["packages"]
+        assert packages["status"] == "wrong"
+        assert str(packages["found"]).startswith("onnxruntime and onnxruntime-gpu are both installed")
+        assert "pip uninstall -y onnxruntime onnxruntime-gpu && pip install onnxruntime" in str(packages["mend"])
+
+    def test_a_missing_onnxruntime(self, run_cli: RunCli, bundled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "onnxruntime", None)  # makes its import fail
+        found = rows(run_cli, 1)
+        assert found["onnxruntime"]["status"] == "wrong"
+        assert str(found["onnxruntime"]["found"]).startswith("onnxruntime cannot be imported (")
+        assert found["onnxruntime"]["mend"] == "Install it: pip install --force-reinstall onnxruntime"
+        assert "cpu" not in found  # which the same row explains
+        assert found["model digits"]["status"] == "ok"
+
+    def test_a_missing_pillow(self, run_cli: RunCli, bundled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "PIL", None)
+        pillow = rows(run_cli, 1)["pillow"]
+        assert (pillow["status"], pillow["mend"]) == ("wrong", "pip install --force-reinstall pillow")
+
+    def test_an_onnxruntime_that_breaks_in_an_unforeseen_way(
+        self, run_cli: RunCli, bundled: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "onnxruntime", SimpleNamespace())  # half of it is gone
+        found = rows(run_cli, 1)
+        assert found["onnxruntime"]["status"] == found["devices"]["status"] == "wrong"
+        assert "__version__" in str(found["onnxruntime"]["found"])
+        assert found["telemetry"]["status"] == "ok"
+
+
+def libraries(*present: str, gpus: int = 0, error: int = 0) -> Callable[[str], Any]:
+    """A stand-in for ctypes.CDLL: what can be loaded, the driver with its GPUs among it."""
+
+    def load(name: str) -> Any:
+        if name not in present:
+            raise OSError(f"{name}: cannot open shared object file: No such file or directory")
+
+        def count(pointer: Any) -> int:
+            pointer._obj.value = gpus
+            return 0
+
+        return SimpleNamespace(cuInit=lambda flags: error, cuDeviceGetCount=count)
+
+    return load
+
+
+DRIVER, TOOLKIT, CUDNN = "libcuda.so.1", ("libcudart.so.13", "libcublas.so.13"), "libcudnn.so.9"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of libraries are Linux's")
+class TestCuda:
+    @pytest.mark.parametrize(
+        ("available", "ends_on", "load", "cuda", "mend", "auto"),
+        [
+            ([CPU], CPU, libraries(), "note", None, "cpu"),
+            ([CPU], CPU, libraries(DRIVER, gpus=1), "note", "pip uninstall -y onnxruntime && pip install", "cpu"),
+            ([CUDA, CPU], CPU, libraries(), "note", None, "cpu"),
+            ([CUDA, CPU], CPU, libraries(DRIVER, gpus=2), "wrong", "onnxruntime-gpu[cuda,cudnn]", "cpu"),
+            ([CUDA, CPU], CUDA, libraries(DRIVER, *TOOLKIT, CUDNN, gpus=1), "ok", None, "cuda"),
+        ],
+        ids=["no GPU", "a GPU unused", "no GPU for onnxruntime-gpu", "no CUDA for a GPU", "CUDA"],
+    )
+    def test_what_is_used_and_what_is_wrong(
+        self,
+        run_cli: RunCli,
+        bundled: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        available: list[str],
+        ends_on: str,
+        load: Callable[[str], Any],
+        cuda: str,
+        mend: str | None,
+        auto: str,
+    ) -> None:
+        stand_in_for_onnxruntime(monkeypatch, available, ends_on)
+        monkeypatch.setattr(ctypes, "CDLL", load)
+        found = rows(run_cli, int(cuda == "wrong"))
+        assert found["cuda"]["status"] == cuda
+        assert (mend or "") in (found["cuda"]["mend"] or "")
+        assert (found["cuda"]["mend"] is None) == (mend is None)
+        assert found["auto"]["found"] == f"device auto takes {auto}"
+        assert ("cuDNN" in found) == (CUDA in available)
+
+    def test_which_libraries_are_missing(self, run_cli: RunCli, bundled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        stand_in_for_onnxruntime(monkeypatch, [CUDA, CPU], ends_on=CPU)
+        monkeypatch.setattr(ctypes, "CDLL", libraries(DRIVER, *TOOLKIT, gpus=1))
+        found = rows(run_cli, 1)
+        assert found["CUDA libraries"]["found"] == "libcudart.so.13, libcublas.so.13 found"
+        assert found["cuDNN"]["status"] == "note"
+        assert str(found["cuDNN"]["found"]).startswith("libcudnn.so.9: cannot open")
+        assert found["gpu"]["found"] == "1 found by NVIDIA's driver"
+
+    def test_a_driver_without_a_gpu(self, run_cli: RunCli, bundled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        stand_in_for_onnxruntime(monkeypatch, [CPU], ends_on=CPU)
+        monkeypatch.setattr(ctypes, "CDLL", libraries(DRIVER, error=100))
+        gpu = rows(run_cli, 0)["gpu"]
+        assert (gpu["status"], gpu["found"]) == ("note", "NVIDIA's driver finds none (CUDA error 100)")
+
+    @pytest.mark.parametrize("gpus", [0, 1])
+    def test_a_session_that_opens_but_does_not_run(
+        self, run_cli: RunCli, bundled: Path, monkeypatch: pytest.MonkeyPatch, gpus: int
+    ) -> None:
+        stand_in_for_onnxruntime(monkeypatch, [CUDA, CPU], ends_on=CUDA, run_error="cuDNN is missing")
+        monkeypatch.setattr(ctypes, "CDLL", libraries(DRIVER, gpus=gpus))
+        found = rows(run_cli, 1)
+        assert found["cpu"]["status"] == found["cuda"]["status"] == "wrong"
+        assert "onnxruntime cannot run it: cuDNN is missing" in str(found["cuda"]["found"])
+        assert found["auto"]["found"] == "device auto takes cuda"  # which is what it would do
+
+
+def test_findings_from_python(bundled: Path) -> None:
+    findings = examine()
+    assert not is_wrong(findings)
+    assert is_wrong([*findings, Finding("x", "wrong", "broken")])
+    assert table([Finding("x", "wrong", "broken", "mend it"), Finding("long", "ok", "fine")]).splitlines() == [
+        "x     wrong  broken",
+        "             -> mend it",
+        "long  ok     fine",
+        "",
+        "1 wrong",
+    ]

@@ -10,10 +10,12 @@ import time
 from mnistgen import Generator
 
 
+UNIT = 1 if sys.platform == "darwin" else 1024  # bytes: macOS counts in bytes, Linux in KiB
+
+
 def peak() -> float:
-    """The largest memory this process has had, in MB (Linux counts in KiB, macOS in bytes)."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+    """The largest memory this process has had, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * UNIT / 1e6
 
 
 def main(count: str = "10000000", model: str = "mlp") -> None:

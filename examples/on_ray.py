@@ -1,0 +1,24 @@
+"""Digits as a distributed data set, counted where they are drawn: python examples/on_ray.py.
+
+Without a cluster at hand, Ray starts one on this machine. Needs Ray: pip install "mnistgen[ray]".
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+import mnistgen.ray
+from mnistgen.images import grid
+
+
+def ink(batch: dict[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
+    """How much of each picture is ink, 0 to 1."""
+    return {"label": batch["label"], "ink": batch["image"].mean(axis=(1, 2)) / 255}
+
+
+digits = mnistgen.ray.digits(20_000, seed=1)  # nothing is drawn yet
+for row in digits.map_batches(ink).groupby("label").mean("ink").sort("label").take_all():
+    print(f"{row['label']}: {row['mean(ink)']:.1%} ink")
+images = np.stack([row["image"] for row in digits.take(64)])
+Image.fromarray(grid(images, columns=16)).save("on_ray.png")
+print("on_ray.png: 64 of them")

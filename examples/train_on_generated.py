@@ -1,0 +1,46 @@
+"""A classifier that learns from generated digits alone, and is asked about real ones: python examples/train_on_generated.py.
+
+    python examples/train_on_generated.py [FOLDER] [N]
+
+FOLDER holds MNIST/raw, real digits that torchvision downloads if they are not there. N generated digits, 20,000 by
+default, are all that the classifier ever learns from. The picture shows the real digits that it is least sure of.
+Needs PyTorch: pip install torch torchvision.
+"""
+
+import sys
+
+import torch
+from torch import nn
+from torchvision.datasets import MNIST
+from torchvision.utils import save_image
+
+import mnistgen
+
+folder, count = sys.argv[1] if len(sys.argv) > 1 else "data", int(sys.argv[2]) if len(sys.argv) > 2 else 20_000
+torch.manual_seed(1)
+classifier = nn.Sequential(
+    nn.Conv2d(1, 32, 3, stride=2, padding=1),  # -> (N, 32, 14, 14)
+    nn.ReLU(),
+    nn.Conv2d(32, 64, 3, stride=2, padding=1),  # -> (N, 64, 7, 7)
+    nn.ReLU(),
+    nn.Flatten(),
+    nn.Linear(64 * 7 * 7, 10),
+)
+optimizer = torch.optim.AdamW(classifier.parameters(), lr=2e-3)
+
+for pictures, answers in mnistgen.Generator().stream(count, seed=1, batch_size=100, return_labels=True):
+    logits = classifier(torch.from_numpy(pictures)[:, None] / 255)
+    loss = nn.functional.cross_entropy(logits, torch.from_numpy(answers))
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+real = MNIST(root=folder, train=False, download=True)
+images, labels = real.data[:, None] / 255, real.targets
+with torch.inference_mode():
+    probabilities = classifier(images).softmax(dim=1)
+accuracy = float((probabilities.argmax(dim=1) == labels).float().mean())
+doubtful = probabilities.max(dim=1).values.argsort()[:64]
+save_image(images[doubtful], "train_on_generated.png", nrow=16)
+print(f"{accuracy:.2%} of {len(labels):,} real digits, after {count:,} generated ones")
+print("train_on_generated.png: the real digits that it is least sure of")

@@ -24,7 +24,10 @@ def _classes(text: str) -> list[int]:
     digits: list[int] = []
     for part in text.split(","):
         low, _, high = part.partition("-")
-        digits += range(_whole(low), _whole(high or low) + 1)
+        several = range(_whole(low), _whole(high or low) + 1)
+        if not several:
+            raise typer.BadParameter(f"expected digits such as 0-9 or 3,5, got {part!r}")
+        digits += several
     return digits
 
 

@@ -192,6 +192,28 @@ def _say(out: str | Path, what: str, generator: "Generator", drawing: "Drawing",
     print(f"{out}: {what} from {generator.card.name}, seed {drawing.seed}{start}", file=file)
 
 
+@app.command(epilog="Example: mnistgen reproduce grid.png")
+def reproduce(
+    picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="PNG, APNG, GIF or WebP, as mnistgen wrote it.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write what was drawn again.", show_default="nowhere")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="A bundled model, or the path of a model directory.", show_default="what the picture names"),
+    ] = None,
+    device: Device = "auto",
+    threads: Threads = None,
+) -> None:
+    """Draw a picture again from its text fields, and compare the two pixel by pixel."""
+    from mnistgen.reproduce import reproduce as draw_again
+
+    again = draw_again(picture, out, model=model, device=device, threads=threads)
+    if not again.same:
+        raise MnistgenError(again.says)
+    print(again.says)
+
+
 @app.command("models", epilog="Example: mnistgen models --json")
 def list_models(as_json: Annotated[bool, typer.Option("--json", help="Print the cards as JSON.")] = False) -> None:
     """List the bundled models."""

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from mnistgen.errors import InputError
+from mnistgen.checks import check_fps
 from mnistgen.formats import written
 from mnistgen.images import UInt8, check_grid, enlarged
-
-FPS = (1, 100)  # frames a second, from and to: GIF counts in hundredths of a second
+from mnistgen.picture_files import CARRIERS
 
 # Ending -> what Pillow is told. All repeat for ever.
 ANIMATIONS: Mapping[str, Mapping[str, Any]] = {
@@ -18,23 +17,26 @@ ANIMATIONS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def check_fps(fps: float) -> None:
-    """Raise InputError unless the frames a second are 1 to 100."""
-    low, high = FPS
-    if not low <= fps <= high:
-        raise InputError(f"fps: expected {low} to {high} frames a second, got {fps}")
+def frame_time(fps: float) -> int:
+    """How long a frame is shown, in milliseconds."""
+    return round(1000 / fps)
 
 
-def write_animation(path: Path, frames: UInt8, fps: float = 20.0, scale: int = 4) -> None:
+def write_animation(
+    path: Path, frames: UInt8, fps: float = 20.0, scale: int = 4, text: Mapping[str, str] | None = None
+) -> None:
     """Write frames (N, H, W) as GIF, APNG or WebP, by the path's ending, whole or not at all; it repeats for ever.
 
     `scale` repeats every pixel in both directions. Frames last whole milliseconds, in a GIF hundredths of a second.
+    `text` are fields that the file carries, ASCII, one line each.
     Raises InputError for another ending, fps outside 1 to 100 and scale below 1, OutputError as `formats.write` does.
     """
     check_fps(fps)
     check_grid(None, scale)
     with written(path, ANIMATIONS) as file:
-        _save(file, frames, round(1000 / fps), scale, ANIMATIONS[path.suffix.lower()])
+        options = ANIMATIONS[path.suffix.lower()]
+        carried = CARRIERS[options["format"]].options(text or {})
+        _save(file, frames, frame_time(fps), scale, {**options, **carried})
 
 
 def _save(file: BinaryIO, frames: UInt8, milliseconds: int, scale: int, options: Mapping[str, Any]) -> None:

@@ -18,6 +18,8 @@ from mnistgen.latents import INDICES, SEEDS, fresh_seed
 Float32 = NDArray[np.float32]
 Int64 = NDArray[np.int64]
 
+FPS = (1, 100)  # frames a second, from and to: GIF counts in hundredths of a second
+
 log = logging.getLogger("mnistgen")
 
 
@@ -164,8 +166,17 @@ def one_hot(labels: Int64 | Float32) -> Float32:
     return np.eye(10, dtype=np.float32)[labels] if labels.ndim == 1 else labels.astype(np.float32, copy=False)
 
 
+def check_fps(fps: float) -> None:
+    """Raise InputError unless the frames a second are 1 to 100."""
+    low, high = FPS
+    if not (isinstance(fps, Real) and low <= fps <= high):
+        raise InputError(f"fps: expected {low} to {high} frames a second, got {fps!r}")
+
+
 def checked_text(text: str) -> list[int | None]:
     """Digits, and None for spaces. Raises InputError for other characters, and where there is no digit."""
+    if not isinstance(text, str):
+        raise InputError(f"text: expected digits and spaces, got {text!r}")
     for character in text:
         if character not in "0123456789 ":
             raise InputError(f"text: expected digits and spaces, got {character!r} in {text!r}")

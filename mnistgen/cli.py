@@ -16,6 +16,7 @@ from mnistgen.catalog import DEFAULT_MODEL, find, models
 from mnistgen.errors import InputError, MnistgenError, OutputError
 
 if TYPE_CHECKING:
+    from mnistgen.drawings import Drawing
     from mnistgen.generator import Generator
 
 app = typer.Typer(
@@ -87,38 +88,34 @@ def sample(
     truncation: Truncation = 1.0,
     model: Model = DEFAULT_MODEL,
     seed: Seed = None,
+    start: Annotated[int, _number("start", "Index of the first digit in the seed.")] = 0,
     columns: Annotated[int | None, _number("columns", "Of the grid.", "as square as can be")] = None,
     scale: Scale = 2,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
     """Draw digits and write them to a file."""
+    from mnistgen.drawings import DigitGrid
     from mnistgen.formats import Sample, check_target, write, write_grid
     from mnistgen.generator import Generator
-    from mnistgen.images import check_grid
-    from mnistgen.latents import fresh_seed
+    from mnistgen.provenance import Provenance
 
     to_stdout = out == "-"
-    check_grid(columns, scale)
+    seed = _seed(seed)
+    drawing = DigitGrid(n=n, digit=digit, truncation=truncation, seed=seed, start=start, columns=columns, scale=scale)
     if to_stdout and sys.stdout.isatty():
         raise InputError("--out -: standard output is a terminal; pipe it into a program, or name a file")
     if not to_stdout:
         check_target(Path(out))
-    seed = fresh_seed() if seed is None else seed
     generator = Generator(model, device=device, threads=threads)
-    place: dict[str, Any] = {"digit": digit, "seed": seed, "truncation": truncation}
-    if generator.card.conditional:
-        images, labels = generator.sample(n, **place, return_labels=True)
-    else:
-        images, labels = generator.sample(n, **place), None
-    drawn = Sample(images=images, labels=labels, model=generator.card.name, seed=seed, columns=columns, scale=scale)
+    images, labels = drawing.labelled(generator)
+    drawn = Sample(images=images, labels=labels, provenance=Provenance.of(drawing, generator.card))
     if to_stdout:
         write_grid(sys.stdout.buffer, drawn)
         sys.stdout.buffer.flush()
     else:
         write(Path(out), drawn)
-    count = f"{n:,} digit{'s' * (n > 1)}"
-    _say(out, count, generator, seed, sys.stderr if to_stdout else sys.stdout)
+    _say(out, f"{n:,} digit{'s' * (n > 1)}", generator, drawing, sys.stderr if to_stdout else sys.stdout)
 
 
 @app.command("write", epilog="Example: mnistgen write 2026 --out number.png --seed 1")
@@ -133,17 +130,10 @@ def write_number(
     threads: Threads = None,
 ) -> None:
     """Set a number in one hand and write it to a picture."""
-    from mnistgen.formats import PICTURES, check_target, write_picture
-    from mnistgen.generator import Generator
-    from mnistgen.images import check_grid, enlarged
-    from mnistgen.latents import fresh_seed
+    from mnistgen.drawings import Number
 
-    check_grid(None, scale)
-    check_target(out, PICTURES)
-    seed = fresh_seed() if seed is None else seed
-    generator = Generator(model, device=device, threads=threads)
-    write_picture(out, enlarged(generator.write(text, seed=seed, truncation=truncation), scale))
-    _say(out, text, generator, seed)
+    drawing = Number(text=text, truncation=truncation, seed=_seed(seed), scale=scale)
+    _draw(out, text, drawing, model, device, threads)
 
 
 @app.command(epilog="Example: mnistgen interpolate --from 3 --to 8 --frames 60 --out walk.gif")
@@ -160,19 +150,10 @@ def interpolate(
     threads: Threads = None,
 ) -> None:
     """Turn one digit into another and write the animation; models without classes take no digits."""
-    from mnistgen.animation import ANIMATIONS, check_fps, write_animation
-    from mnistgen.formats import check_target
-    from mnistgen.generator import Generator
-    from mnistgen.images import check_grid
-    from mnistgen.latents import fresh_seed
+    from mnistgen.drawings import Interpolation
 
-    check_grid(None, scale)
-    check_fps(fps)
-    check_target(out, ANIMATIONS)
-    seed = fresh_seed() if seed is None else seed
-    generator = Generator(model, device=device, threads=threads)
-    write_animation(out, generator.interpolate(first, last, frames=frames, seed=seed), fps, scale)
-    _say(out, f"{frames} frames", generator, seed)
+    drawing = Interpolation(first=first, last=last, frames=frames, fps=fps, seed=_seed(seed), scale=scale)
+    _draw(out, f"{frames} frames", drawing, model, device, threads)
 
 
 @app.command(epilog="Example: mnistgen walk --corners 3,5,8,9 --out walk.png")
@@ -190,23 +171,57 @@ def walk(
     threads: Threads = None,
 ) -> None:
     """Draw what lies between four digits, as a grid; models without classes take no digits."""
-    from mnistgen.formats import PICTURES, check_target, write_picture
-    from mnistgen.generator import Generator
-    from mnistgen.images import check_grid, grid
+    from mnistgen.drawings import Walk
+
+    drawing = Walk(corners=corners, rows=rows, columns=columns, seed=_seed(seed), scale=scale)
+    _draw(out, f"{rows} times {columns} digits", drawing, model, device, threads)
+
+
+def _seed(seed: int | None) -> int:
+    """The seed, a fresh one where there is none."""
     from mnistgen.latents import fresh_seed
 
-    check_grid(columns, scale)
-    check_target(out, PICTURES)
-    seed = fresh_seed() if seed is None else seed
+    return fresh_seed() if seed is None else seed
+
+
+def _draw(out: Path, what: str, drawing: "Drawing", model: str, device: str, threads: int | None) -> None:
+    """Draw a picture, write it with what makes it again, and say so."""
+    from mnistgen.formats import check_target
+    from mnistgen.generator import Generator
+    from mnistgen.provenance import Provenance
+
+    check_target(out, drawing.endings)
     generator = Generator(model, device=device, threads=threads)
-    images = generator.walk(corners, rows=rows, columns=columns, seed=seed)
-    write_picture(out, grid(images, columns, scale))
-    _say(out, f"{rows} times {columns} digits", generator, seed)
+    drawing.write(out, drawing.draw(generator), Provenance.of(drawing, generator.card).fields())
+    _say(out, what, generator, drawing)
 
 
-def _say(out: str | Path, what: str, generator: "Generator", seed: int, file: TextIO | None = None) -> None:
+def _say(out: str | Path, what: str, generator: "Generator", drawing: "Drawing", file: TextIO | None = None) -> None:
     """What was written where, and what makes it again."""
-    print(f"{out}: {what} from {generator.card.name}, seed {seed}", file=file)
+    start = f", start {drawing.index}" if drawing.index else ""
+    print(f"{out}: {what} from {generator.card.name}, seed {drawing.seed}{start}", file=file)
+
+
+@app.command(epilog="Example: mnistgen reproduce grid.png")
+def reproduce(
+    picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="PNG, APNG, GIF or WebP, as mnistgen wrote it.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write what was drawn again.", show_default="nowhere")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="A bundled model, or the path of a model directory.", show_default="what the picture names"),
+    ] = None,
+    device: Device = "auto",
+    threads: Threads = None,
+) -> None:
+    """Draw a picture again from its text fields, and compare the two pixel by pixel."""
+    from mnistgen.reproduce import reproduce as draw_again
+
+    again = draw_again(picture, out, model=model, device=device, threads=threads)
+    if not again.same:
+        raise MnistgenError(again.says)
+    print(again.says)
 
 
 @app.command("models", epilog="Example: mnistgen models --json")

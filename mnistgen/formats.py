@@ -1,18 +1,21 @@
 """WRITERS: one function a file format."""
 
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mnistgen.errors import InputError, OutputError
 from mnistgen.files import whole_file
-from mnistgen.images import UInt8, grid, write_png
+from mnistgen.images import UInt8, write_png
+
+if TYPE_CHECKING:
+    from mnistgen.provenance import Provenance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,15 +24,13 @@ class Sample:
 
     images: UInt8  # (N, 28, 28)
     labels: NDArray[np.int64] | None  # (N,); none from an unconditional model
-    model: str
-    seed: int
-    columns: int | None = None  # of a grid
-    scale: int = 1  # of a grid
+    provenance: "Provenance"
 
 
 def write_grid(file: BinaryIO, sample: Sample) -> None:
     """PNG: one picture of all digits."""
-    write_png(file, grid(sample.images, sample.columns, sample.scale))
+    drawing = sample.provenance.drawing
+    write_png(file, drawing.picture(drawing.arrange(sample.images)), sample.provenance.fields())
 
 
 def write_npy(file: BinaryIO, sample: Sample) -> None:
@@ -40,7 +41,9 @@ def write_npy(file: BinaryIO, sample: Sample) -> None:
 def write_npz(file: BinaryIO, sample: Sample) -> None:
     """NumPy, compressed: images, labels where there are any, and where they came from."""
     arrays: dict[str, Any] = {} if sample.labels is None else {"labels": sample.labels}
-    arrays |= {"model": np.array(sample.model), "seed": np.array(sample.seed, np.uint64)}
+    made = sample.provenance
+    arrays |= {"model": np.array(made.model), "sha256": np.array(made.sha256)}
+    arrays |= {"seed": np.array(made.drawing.seed, np.uint64), "start": np.array(made.drawing.index, np.int64)}
     np.savez_compressed(file, images=sample.images, **arrays)
 
 
@@ -76,10 +79,10 @@ def write(path: Path, sample: Sample) -> None:
         WRITERS[path.suffix.lower()](file, sample)
 
 
-def write_picture(path: Path, picture: UInt8) -> None:
-    """Write a picture (H, W) as PNG, whole or not at all. Raises as `write` does."""
+def write_picture(path: Path, picture: UInt8, text: Mapping[str, str] | None = None) -> None:
+    """Write a picture (H, W) as PNG, with text fields where there are any, whole or not at all. Raises as `write`."""
     with written(path, PICTURES) as file:
-        write_png(file, picture)
+        write_png(file, picture, text)
 
 
 @contextmanager

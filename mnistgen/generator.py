@@ -1,7 +1,7 @@
 """Generator: a model, ready to sample."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, SupportsIndex, Unpack, overload
 
@@ -221,8 +221,9 @@ class Generator:
         unconditional model takes no digits. Raises InputError for fewer than two rows or columns, and other corners.
         """
         size = whole_number("rows", rows, 2, SIDE), whole_number("columns", columns, 2, SIDE)
-        if corners is not None and len(corners) != len(CORNERS):
-            raise InputError(f"corners: expected 4 digits, got {len(corners)}")
+        given = len(corners) if isinstance(corners, Sized) else 1
+        if corners is not None and given != len(CORNERS):
+            raise InputError(f"corners: expected 4 digits, got {given}")
         named = dict.fromkeys(CORNERS) if corners is None else dict(zip(CORNERS, corners, strict=True))
         digits = self._ends(named)
         latents, _ = draw(checked_seed(seed), 0, 4, self.card.latent_dim)

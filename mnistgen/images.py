@@ -4,7 +4,9 @@ Arrays keep MNIST's convention, ink 255 on paper 0.
 """
 
 import math
-from typing import BinaryIO, cast
+import operator
+from collections.abc import Mapping
+from typing import BinaryIO, SupportsIndex, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,14 +37,17 @@ def grid(images: UInt8, columns: int | None = None, scale: int = 1) -> UInt8:
     Raises InputError unless columns and scale are 1 or more.
     """
     check_grid(columns, scale)
-    if columns is None:
-        columns = math.ceil(math.sqrt(len(images)))
-    columns = min(columns, len(images))
-    rows = math.ceil(len(images) / columns)
+    rows, columns = grid_size(len(images), columns)
     cells = np.zeros((rows * columns, CELL, CELL), np.uint8)
     cells[: len(images), MARGIN:-MARGIN, MARGIN:-MARGIN] = images
     picture = cells.reshape(rows, columns, CELL, CELL).swapaxes(1, 2).reshape(rows * CELL, columns * CELL)
     return enlarged(picture, scale)
+
+
+def grid_size(count: int, columns: int | None = None) -> tuple[int, int]:
+    """Rows and columns of a grid of so many digits, one or more."""
+    columns = min(columns or math.ceil(math.sqrt(count)), count)
+    return -(-count // columns), columns
 
 
 def line(images: UInt8) -> UInt8:
@@ -56,14 +61,16 @@ def enlarged(picture: UInt8, scale: int) -> UInt8:
 
 
 def check_grid(columns: int | None, scale: int) -> None:
-    """Raise InputError unless columns, where given, and scale are 1 or more."""
+    """Raise InputError unless columns, where given, and scale are whole numbers, 1 or more."""
     for name, value in (("columns", columns), ("scale", scale)):
-        if value is not None and value < 1:
-            raise InputError(f"{name}: expected 1 or more, got {value}")
+        if value is not None and not (isinstance(value, SupportsIndex) and operator.index(value) >= 1):
+            raise InputError(f"{name}: expected 1 or more, got {value!r}")
 
 
-def write_png(file: BinaryIO, picture: UInt8) -> None:
-    """Write a picture (H, W) as a grey PNG."""
+def write_png(file: BinaryIO, picture: UInt8, text: Mapping[str, str] | None = None) -> None:
+    """Write a picture (H, W) as a grey PNG, with text fields where there are any."""
     from PIL import Image  # late: it takes longer to import than most grids take to draw
 
-    Image.fromarray(picture).save(file, format="PNG")
+    from mnistgen.picture_files import CARRIERS
+
+    Image.fromarray(picture).save(file, format="PNG", **CARRIERS["PNG"].options(text or {}))

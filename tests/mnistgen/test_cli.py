@@ -274,7 +274,7 @@ class TestModelsAndInfo:
         assert "  ratio  1.234 ± 0.05  (real digits: 1, float32: 1.2)" in lines
 
 
-@pytest.mark.parametrize("command", ["sample", "models", "info", "bench", "doctor"])
+@pytest.mark.parametrize("command", ["sample", "reproduce", "models", "info", "bench", "doctor", "dataset"])
 def test_help_shows_an_example(run_cli: RunCli, command: str) -> None:
     outcome = run_cli(command, "--help")
     assert outcome.code == 0

@@ -9,7 +9,6 @@ import time
 
 from mnistgen import Generator
 
-
 UNIT = 1 if sys.platform == "darwin" else 1024  # bytes: macOS counts in bytes, Linux in KiB
 
 

@@ -1,4 +1,4 @@
-"""A data set in MNIST's own files, read by torchvision as MNIST itself would be: python examples/read_by_torchvision.py.
+"""A data set in MNIST's own files, read by torchvision as MNIST itself: python examples/read_by_torchvision.py.
 
 Needs PyTorch: pip install torch torchvision.
 """

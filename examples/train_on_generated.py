@@ -1,4 +1,4 @@
-"""A classifier that learns from generated digits alone, and is asked about real ones: python examples/train_on_generated.py.
+"""A classifier that learns from generated digits alone, and is then asked about real ones.
 
     python examples/train_on_generated.py [FOLDER] [N]
 

@@ -213,6 +213,35 @@ class Walk(Drawing):
         return grid(images, self.columns)[None]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Digit(Drawing):
+    """One digit of a data set, without a margin."""
+
+    command = "dataset"
+
+    start: int
+    label: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        whole_number("start", self.start, 0, INDICES - 1)
+        whole_number("label", self.label, 0, 9)
+
+    @property
+    def index(self) -> int:
+        """`start`."""
+        return self.start
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """One digit."""
+        return 1, 28, 28
+
+    def images(self, generator: "Generator") -> UInt8:
+        """Images (1, 28, 28)."""
+        return generator.sample(1, labels=[self.label], seed=self.seed, start=self.start)
+
+
 DRAWINGS: Mapping[str, type[Drawing]] = {
-    drawing.command: drawing for drawing in (DigitGrid, Number, Interpolation, Walk)
+    drawing.command: drawing for drawing in (DigitGrid, Digit, Number, Interpolation, Walk)
 }

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mnistgen.card import ModelCard
-from mnistgen.catalog import DEFAULT_MODEL, find
+from mnistgen.catalog import DEFAULT_MODEL, find, portable
 from mnistgen.checks import (
     Asked,
     Request,
@@ -69,6 +69,7 @@ class Generator:
         open_session: Callable[..., Session] = OnnxSession,
     ) -> None:
         self._directory = find(model)
+        self._model = portable(model)
         self._asked = device
         self._threads = usable_cpus() if threads is None else whole_number("threads", threads, 1, 1024)
         self._open_session = open_session
@@ -80,6 +81,11 @@ class Generator:
 
     def __reduce__(self) -> tuple[Callable[..., "Generator"], tuple[Any, ...]]:
         return _reopen, (self._directory.path, self._asked, self._threads, self._open_session)
+
+    @property
+    def model(self) -> str:
+        """The model's name, or the path of its directory: what opens it again, in other processes too."""
+        return self._model
 
     @property
     def card(self) -> ModelCard:

@@ -158,4 +158,14 @@ def _about(path: Path) -> Iterator[None]:
         raise InputError(f"{path}: {text[:LONGEST]}{'…' * (len(text) > LONGEST)}") from None
 
 
-REPRODUCERS: Mapping[str, Reproducer] = dict.fromkeys((*PICTURES, *ANIMATIONS), reproduce_picture)
+def reproduce_dataset(path: Path, out: Path | None, open_model: OpenModel) -> Reproduction:
+    """Make a data set again from its dataset.json, and compare every file. Raises as `reproduce` does."""
+    from mnistgen.dataset.again import make_again
+
+    return Reproduction(*make_again(path, out, open_model))
+
+
+REPRODUCERS: Mapping[str, Reproducer] = {
+    **dict.fromkeys((*PICTURES, *ANIMATIONS), reproduce_picture),
+    ".json": reproduce_dataset,
+}

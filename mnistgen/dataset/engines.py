@@ -9,7 +9,7 @@ from typing import Protocol
 
 from mnistgen.dataset.plan import Task
 from mnistgen.dataset.work import Record
-from mnistgen.errors import InputError, OutputError
+from mnistgen.errors import OutputError
 
 RETRIES = 5  # of a task whose worker died
 AHEAD = 2  # tasks that a worker has before it, so that none waits for the next
@@ -29,8 +29,6 @@ class Engine(Protocol):
 
 def local(job: Work, tasks: Iterable[Task], *, workers: int | None, address: str | None) -> Iterator[Record]:
     """In this process where one worker is enough, as by default, else in as many fresh ones."""
-    if address is not None:
-        raise InputError(f"address: expected none for the engine local, got {address!r}; did you mean the engine ray?")
     if workers in (None, 1):
         yield from map(job, tasks)
         return

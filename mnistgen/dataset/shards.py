@@ -4,17 +4,19 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistgen.dataset.plan import Plan, Task
+from mnistgen.dataset.plan import SPLITS, Plan, Task
 from mnistgen.dataset.store import Store
+from mnistgen.drawings import Digit
 from mnistgen.errors import InputError
 from mnistgen.images import write_png
+from mnistgen.provenance import Provenance
 
 UInt8 = NDArray[np.uint8]
 Files = Iterator[tuple[str, bytes]]
@@ -54,9 +56,11 @@ class Png(Shards):
     summary = "one PNG a digit in one folder a class, as torchvision.datasets.ImageFolder reads them"
 
     def write(self, plan: Plan, store: Store, task: Task, images: UInt8, labels: UInt8) -> Files:
-        """SPLIT/CLASS/INDEX.png."""
+        """SPLIT/CLASS/INDEX.png, whose text fields say what draws it again."""
         for index, image, label in zip(range(task.first, task.first + task.count), images, labels, strict=True):
-            yield f"{task.split}/{label}/{index:012}.png", png(image)
+            drawing = Digit(seed=plan.seed, scale=1, start=SPLITS[task.split] + index, label=int(label))
+            made = Provenance(drawing=drawing, model=plan.model, sha256=plan.model_sha256, version=plan.version)
+            yield f"{task.split}/{label}/{index:012}.png", png(image, made.fields())
 
 
 class WebDataset(Shards):
@@ -138,10 +142,10 @@ the model `{plan.model}` of mnistgen {plan.version} drew them from seed {plan.se
 """
 
 
-def png(image: UInt8) -> bytes:
-    """A digit (28, 28) as a grey PNG."""
+def png(image: UInt8, text: Mapping[str, str] | None = None) -> bytes:
+    """A digit (28, 28) as a grey PNG, with text fields where there are any."""
     file = io.BytesIO()
-    write_png(file, image)
+    write_png(file, image, text)
     return file.getvalue()
 
 

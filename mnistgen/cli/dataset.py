@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnistgen.catalog import DEFAULT_MODEL
-from mnistgen.cli import Model, Seed, _number, _whole, app
+from mnistgen.cli.app import app
+from mnistgen.cli.options import Model, Seed, number, whole
 
 if TYPE_CHECKING:
     from mnistgen.dataset.build import Summary
@@ -24,7 +25,7 @@ def _classes(text: str) -> list[int]:
     digits: list[int] = []
     for part in text.split(","):
         low, _, high = part.partition("-")
-        several = range(_whole(low), _whole(high or low) + 1)
+        several = range(whole(low), whole(high or low) + 1)
         if not several:
             raise typer.BadParameter(f"expected digits such as 0-9 or 3,5, got {part!r}")
         digits += several
@@ -34,8 +35,8 @@ def _classes(text: str) -> list[int]:
 @app.command(epilog="Example: mnistgen dataset --out data --n 60000 --test 10000 --seed 1")
 def dataset(
     out: Annotated[str, typer.Option(help="A folder, new or empty, or a URL such as s3://bucket/folder.")],
-    n: Annotated[int, _number("n", "How many digits to train with.")] = 60_000,
-    test: Annotated[int, _number("test", "How many others to test with.")] = 10_000,
+    n: Annotated[int, number("n", "How many digits to train with.")] = 60_000,
+    test: Annotated[int, number("test", "How many others to test with.")] = 10_000,
     format: Annotated[  # noqa: A002 - what users call it
         str, typer.Option(help="idx (as MNIST itself), npz (as in Keras), png, parquet, webdataset or hf.")
     ] = "idx",
@@ -45,9 +46,9 @@ def dataset(
     balance: Annotated[str, typer.Option(help="uniform, or mnist: as often as in MNIST's training set.")] = "uniform",
     model: Model = DEFAULT_MODEL,
     seed: Seed = None,
-    start: Annotated[int, _number("start", "The first digit to train with: any slice can be made alone.")] = 0,
-    shard_size: Annotated[int | None, _number("shard-size", "Digits a file, for formats in shards.", "10000")] = None,
-    workers: Annotated[int | None, _number("workers", "Processes, a CPU each.", "all CPUs allowed")] = None,
+    start: Annotated[int, number("start", "The first digit to train with: any slice can be made alone.")] = 0,
+    shard_size: Annotated[int | None, number("shard-size", "Digits a file, for formats in shards.", "10000")] = None,
+    workers: Annotated[int | None, number("workers", "Processes, a CPU each.", "all CPUs allowed")] = None,
     engine: Annotated[str, typer.Option(help="local, or ray: on a cluster whose workers all reach OUT.")] = "local",
     address: Annotated[str | None, typer.Option(help="Of the Ray cluster.", show_default="one of this machine")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier call was killed.")] = False,

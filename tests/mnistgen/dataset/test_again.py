@@ -1,0 +1,109 @@
+"""mnistgen reproduce dataset.json: made again, and every byte compared."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mnistgen.dataset.build import write_dataset
+from tests.conftest import Outcome, write_model
+
+RunCli = Callable[..., Outcome]
+
+
+@pytest.fixture
+def made(conditional_model: Path, tmp_path: Path) -> Path:
+    """A data set's folder."""
+    out = tmp_path / "data"
+    write_dataset(out, n=130, test=20, start=40, digits=[3, 5], seed=5, model=conditional_model, shard_size=20)
+    return out
+
+
+def again(run_cli: RunCli, model: Path, *arguments: object) -> Outcome:
+    """The command, in one process."""
+    return run_cli("reproduce", *arguments, "--model", model, "--threads", 1)
+
+
+def test_every_byte_is_equal(run_cli: RunCli, conditional_model: Path, made: Path) -> None:
+    outcome = again(run_cli, conditional_model, made / "dataset.json")
+    expected = f"{made}/dataset.json: made again from small, seed 5: every byte of 4 files is equal\n"
+    assert (outcome.code, outcome.out) == (0, expected)
+    assert [path.name for path in made.parent.iterdir()] == ["data"]
+
+
+def test_what_is_made_again_can_be_kept(run_cli: RunCli, conditional_model: Path, made: Path) -> None:
+    out = made.with_name("copy")
+    outcome = again(run_cli, conditional_model, made / "dataset.json", "--out", out)
+    assert outcome.out.endswith(f"every byte of 4 files is equal; written to {out}\n")
+    for path in made.rglob("*"):
+        assert path.is_dir() or (out / path.relative_to(made)).read_bytes() == path.read_bytes()
+
+
+def test_a_changed_byte_and_a_lost_file(run_cli: RunCli, conditional_model: Path, made: Path) -> None:
+    (made / "MNIST/raw/t10k-labels-idx1-ubyte").unlink()
+    with (made / "MNIST/raw/train-images-idx3-ubyte").open("r+b") as file:
+        file.seek(1000)
+        file.write(bytes([file.read(1)[0] ^ 1]))
+    outcome = again(run_cli, conditional_model, made / "dataset.json")
+    assert outcome.code == 1
+    names = "MNIST/raw/train-images-idx3-ubyte, MNIST/raw/t10k-labels-idx1-ubyte"
+    assert outcome.err.endswith(f"2 of 4 files differ or are missing: {names}\n")
+
+
+def test_another_model_is_refused(run_cli: RunCli, made: Path, tmp_path: Path) -> None:
+    def change(model: Any) -> None:
+        model.doc_string = "another one"
+
+    other = write_model(tmp_path / "other", edit=change)
+    outcome = again(run_cli, other, made / "dataset.json")
+    assert outcome.code == 1
+    assert "drawn by a model with SHA-256" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[" * 100_000, "expected the JSON that describes a data set, got something else"),
+        ("[1]", "expected the description of a data set, got list"),
+        ("{}", "format: expected str, got None; is it a dataset.json?"),
+    ],
+)
+def test_other_files_are_refused(
+    run_cli: RunCli, conditional_model: Path, tmp_path: Path, content: str, message: str
+) -> None:
+    path = tmp_path / "some.json"
+    path.write_text(content)
+    outcome = again(run_cli, conditional_model, path)
+    assert outcome.code == 2
+    assert outcome.err == f"mnistgen: {path}: {message}\n"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("seed", -1, "seed: expected a whole number, 0 or more, got -1"),
+        ("n", True, "n: expected int, got True; is it a dataset.json?"),
+        ("format", "../x", "format: expected one of idx"),
+        ("digits", ["x"], "digit: expected a whole number, 0 to 9, got 'x'"),
+    ],
+)
+def test_nonsense_is_refused(
+    run_cli: RunCli, conditional_model: Path, made: Path, field: str, value: object, message: str
+) -> None:
+    path = made / "dataset.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {field: value}))
+    outcome = again(run_cli, conditional_model, path)
+    assert outcome.code == 2
+    assert message in outcome.err
+    assert [folder.name for folder in made.parent.iterdir()] == ["data"]
+
+
+def test_a_picture_of_a_data_set_is_drawn_again(run_cli: RunCli, conditional_model: Path, tmp_path: Path) -> None:
+    write_dataset(tmp_path / "data", n=20, test=5, format="png", seed=5, model=conditional_model)
+    pictures = sorted((tmp_path / "data").rglob("*.png"))
+    for picture in pictures[::7]:
+        outcome = again(run_cli, conditional_model, picture)
+        assert outcome.code == 0
+        assert "drawn again by dataset from small, seed 5, index " in outcome.out

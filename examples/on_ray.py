@@ -16,9 +16,10 @@ def ink(batch: dict[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]
     return {"label": batch["label"], "ink": batch["image"].mean(axis=(1, 2)) / 255}
 
 
-digits = mnistgen.ray.digits(20_000, seed=1)  # nothing is drawn yet
-for row in digits.map_batches(ink).groupby("label").mean("ink").sort("label").take_all():
-    print(f"{row['label']}: {row['mean(ink)']:.1%} ink")
+digits = mnistgen.ray.digits(20_000, seed=1)  # nothing is drawn before it is read
+table = digits.map_batches(ink).to_pandas()
+for label, mean in table.groupby("label")["ink"].mean().items():
+    print(f"{label}: {mean:.1%} ink")
 images = np.stack([row["image"] for row in digits.take(64)])
 Image.fromarray(grid(images, columns=16)).save("on_ray.png")
 print("on_ray.png: 64 of them")

@@ -249,7 +249,7 @@ class TestFiles:
             ("absent.png", None, "cannot be read (No such file or directory)"),
             ("text.png", b"text", "expected a PNG, GIF or WebP picture, got something else"),
             ("empty.gif", b"", "expected a PNG, GIF or WebP picture"),
-            ("grid.jpg", b"", "expected a name ending in .png, .gif, .apng, .webp, got '.jpg'"),
+            ("grid.jpg", b"", "expected a name ending in .png, .gif, .apng, .webp, .json, got '.jpg'"),
             ("grid", b"", "got 'no ending'"),
         ],
     )
@@ -308,4 +308,4 @@ def test_what_a_picture_says_is_what_was_asked(grid: Path) -> None:
 
 
 def test_every_picture_has_a_reproducer() -> None:
-    assert list(REPRODUCERS) == [".png", ".gif", ".apng", ".webp"]
+    assert list(REPRODUCERS) == [".png", ".gif", ".apng", ".webp", ".json"]

@@ -147,6 +147,11 @@ def assert_refused(outcome: Outcome, code: int, *words: str) -> None:
         assert word in outcome.err
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file's bytes by its name."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 @pytest.fixture
 def run_cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> RunCli:
     """Run the command line in this process."""

@@ -18,11 +18,7 @@ from mnistgen.dataset.plan import MNIST_COUNTS, Plan, Task, plan_of
 from mnistgen.dataset.store import LocalStore
 from mnistgen.dataset.work import Job, Record
 from mnistgen.latents import draw_labels
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """Every file's bytes by its name."""
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+from tests.conftest import contents
 
 
 @dataclass(frozen=True)

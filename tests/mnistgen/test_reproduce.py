@@ -18,9 +18,7 @@ from mnistgen.images import UInt8
 from mnistgen.picture_files import read_picture
 from mnistgen.provenance import Provenance, from_fields
 from mnistgen.reproduce import REPRODUCERS, difference, reproduce
-from tests.conftest import Outcome, write_model
-
-RunCli = Callable[..., Outcome]
+from tests.conftest import RunCli, assert_refused, write_model
 
 COMMANDS = {
     "a grid": ("sample", "--n", 7, "--columns", 3, "--digit", "2,0", "--truncation", 0.5, "--start", 5),
@@ -54,15 +52,6 @@ def repainted(path: Path, change: Callable[[UInt8], None], **changes: Any) -> No
 
 def nothing(picture: UInt8) -> None:
     """No pixel changes."""
-
-
-def assert_refused(outcome: Outcome, code: int, *words: str) -> None:
-    assert outcome.code == code, outcome
-    assert outcome.out == ""
-    assert outcome.err.startswith("mnistgen: ")
-    assert outcome.err.count("\n") == 1
-    for word in words:
-        assert word in outcome.err
 
 
 @pytest.mark.parametrize(("name", "ending"), CASES)

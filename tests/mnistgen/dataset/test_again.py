@@ -1,16 +1,13 @@
 """mnistgen reproduce dataset.json: made again, and every byte compared."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mnistgen.dataset.build import write_dataset
-from tests.conftest import Outcome, write_model
-
-RunCli = Callable[..., Outcome]
+from tests.conftest import Outcome, RunCli, write_model
 
 
 @pytest.fixture

@@ -12,13 +12,9 @@ import pytest
 import mnistgen
 from mnistgen.dataset.build import Summary, write_dataset
 from mnistgen.dataset.formats import FORMATS
+from tests.conftest import contents
 
 Files = dict[str, bytes]
-
-
-def contents(folder: Path) -> Files:
-    """Every file's bytes by its name."""
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 class Maker:

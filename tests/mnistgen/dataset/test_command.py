@@ -6,15 +6,13 @@ import pty
 import resource
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.conftest import Outcome
+from tests.conftest import RunCli, assert_refused
 
-RunCli = Callable[..., Outcome]
 SMALL = ("--n", 300, "--test", 40, "--seed", 1, "--workers", 1)
 
 
@@ -107,9 +105,7 @@ def test_refuses(
     run_cli: RunCli, conditional_model: Path, tmp_path: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     outcome = run_cli("dataset", "--model", conditional_model, "--out", tmp_path / "data", *SMALL, *arguments)
-    assert outcome.code == 2
-    assert message in outcome.err
-    assert outcome.err.count("\n") == 1
+    assert_refused(outcome, 2, message)
     assert not list(tmp_path.iterdir())
 
 

@@ -1,5 +1,6 @@
 """A data set from its plan to its place: begun, gone on with, finished."""
 
+import errno
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -11,9 +12,9 @@ from mnistgen.catalog import DEFAULT_MODEL, find, portable
 from mnistgen.checks import checked_seed, whole_number
 from mnistgen.dataset.engines import ENGINES
 from mnistgen.dataset.formats import format_named
-from mnistgen.dataset.plan import Plan, Task, plan_of
+from mnistgen.dataset.plan import Plan, plan_of
 from mnistgen.dataset.store import PROGRESS, Store, store_at
-from mnistgen.dataset.work import Job, Record
+from mnistgen.dataset.work import Job, Record, read_records, record_name
 from mnistgen.errors import InputError, OutputError
 
 PLAN = f"{PROGRESS}/plan.json"
@@ -101,9 +102,11 @@ def write_dataset(
             store.write(PLAN, json.dumps(plan.to_json()).encode())
         tally = _Tally(plan, report)
         job = Job(plan, store, portable(model))
-        for record in ENGINES[engine](job, _due(plan, store, tally), workers=hands, address=address):
-            store.write(_record_name(record.number), json.dumps(record._asdict()).encode())
+        done = _done(store, tally)
+        due = (task for task in plan.tasks() if task.number not in done)
+        for record in ENGINES[engine](job, due, workers=hands, address=address):
             tally.add(record)
+            tally.show()
         files = _Counted(_files(plan, store, writer.finish(plan, store)))
         store.publish(_manifest(plan.to_json() | {"counts": tally.counts}, files))
     return Summary(out=str(out), plan=plan, counts=tally.counts, files=files.count)
@@ -131,29 +134,34 @@ class _Tally:
         self._report = report
 
     def add(self, record: Record) -> None:
-        """Take in a record and report it."""
+        """Count a record in."""
         before = self.counts[record.split]
         self.counts[record.split] = [one + more for one, more in zip(before, record.counts, strict=True)]
+
+    def show(self) -> None:
+        """Report what is counted."""
         self._report(sum(map(sum, self.counts.values())), self._total)
 
 
-def _due(plan: Plan, store: Store, tally: _Tally) -> Iterator[Task]:
-    """The tasks that nobody has done; those done by earlier calls are counted on the way."""
-    for task in plan.tasks():
-        fields = _json(store.read(_record_name(task.number)))
-        if fields is None:
-            yield task
-        else:
-            tally.add(Record(**fields))
+def _done(store: Store, tally: _Tally) -> set[int]:
+    """The numbers of the tasks that earlier calls did, counted."""
+    numbers = sorted(int(stem) for name in store.names(PROGRESS) if (stem := name.removesuffix(".json")).isdecimal())
+    done = set()
+    for number, record in zip(numbers, read_records(store, numbers), strict=True):
+        if record is not None:
+            tally.add(record)
+            done.add(number)
+    if done:
+        tally.show()
+    return done
 
 
 def _files(plan: Plan, store: Store, finished: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     """Names and SHA-256 of all files, in the order of the tasks that they are of."""
-    for task in plan.tasks():
-        record = _json(store.read(_record_name(task.number)))
+    for number, record in enumerate(read_records(store, (task.number for task in plan.tasks()))):
         if record is None:
-            raise OutputError(f"{PROGRESS}: task {task.number} is done, but its record is gone; begin again")
-        yield from record["files"].items()
+            raise FileNotFoundError(errno.ENOENT, "it was taken away", record_name(number))
+        yield from record.files.items()
     yield from finished
 
 
@@ -167,10 +175,6 @@ def _manifest(fields: Fields, files: Iterator[tuple[str, str]]) -> Iterator[str]
         yield f"{separator}{json.dumps(name)}: {json.dumps(sha256)}"
         separator = ",\n    "
     yield "\n  }\n}\n"
-
-
-def _record_name(number: int) -> str:
-    return f"{PROGRESS}/{number:012}.json"
 
 
 def _json(content: bytes | None) -> Fields | None:
@@ -189,7 +193,7 @@ def _check_place(
     if resume and force:
         raise InputError("resume: expected without force, which begins again; leave one of them away")
     if resume:
-        for fields in filter(None, (earlier, finished)):
+        for fields in filter(None, (earlier or finished,)):
             other = [name for name, value in plan.to_json().items() if fields.get(name) != value]
             if other:
                 was = ", ".join(f"{name} {fields.get(name)!r}" for name in other)

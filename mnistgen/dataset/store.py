@@ -35,6 +35,10 @@ class Store(Protocol):
         """Write such a file; folders come by themselves."""
         ...
 
+    def names(self, folder: str) -> list[str]:
+        """The names of the files in a folder of the data set that is being made, in no order."""
+        ...
+
     def check(self) -> None:
         """Raise InputError where a data set could not stand, or where something else stands."""
         ...
@@ -76,6 +80,10 @@ class LocalStore:
                 raise
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
+
+    def names(self, folder: str) -> list[str]:
+        """As `Store` says."""
+        return [entry.name for entry in os.scandir(self.folder / folder)]
 
     def check(self) -> None:
         """As `Store` says."""
@@ -141,6 +149,10 @@ class RemoteStore:
         self._files.makedirs(f"{self._root}/{name}".rpartition("/")[0], exist_ok=True)
         self._files.pipe_file(f"{self._root}/{name}", content)
 
+    def names(self, folder: str) -> list[str]:
+        """As `Store` says."""
+        return [path.rpartition("/")[2] for path in self._list(folder)]
+
     def check(self) -> None:
         """As `Store` says."""
         other = [path for path in self._list() if path.rpartition("/")[2] != PROGRESS]
@@ -162,9 +174,9 @@ class RemoteStore:
             file.writelines(manifest)
         self._files.rm(f"{self._root}/{PROGRESS}", recursive=True)
 
-    def _list(self) -> list[str]:
+    def _list(self, folder: str = "") -> list[str]:
         try:
-            names: list[str] = self._files.ls(self._root, detail=False)
+            names: list[str] = self._files.ls(f"{self._root}/{folder}".rstrip("/"), detail=False, refresh=True)
         except FileNotFoundError:
             return []
         return names

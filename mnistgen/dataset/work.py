@@ -1,9 +1,13 @@
-"""One task: draw its digits, write them, and say what was done."""
+"""One task: draw its digits, write them, and leave a record of what was done."""
 
 import functools
 import hashlib
+import itertools
+import json
 import os
 import platform
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,21 +16,43 @@ from numpy.typing import NDArray
 
 from mnistgen.dataset.formats import FORMATS
 from mnistgen.dataset.plan import BLOCK, SPLITS, Plan, Task
-from mnistgen.dataset.store import Store
+from mnistgen.dataset.store import PROGRESS, Store
 from mnistgen.errors import ModelError
 from mnistgen.generator import Generator
 from mnistgen.latents import draw_labels
 
 UInt8 = NDArray[np.uint8]
+READERS = 32  # at once: object stores take their time, but serve many
+READ_AT_ONCE = 1000  # records that are in memory
 
 
 class Record(NamedTuple):
-    """What a task did."""
+    """What a task did, left by its worker beside the data: a task without one was not done."""
 
     number: int
     split: str
     counts: list[int]  # (10,): how many of each digit
     files: dict[str, str]  # the SHA-256 of those that are whole with it, by name
+
+
+def record_name(number: int) -> str:
+    """The file of a task's record."""
+    return f"{PROGRESS}/{number:012}.json"
+
+
+def read_records(store: Store, numbers: Iterable[int]) -> Iterator[Record | None]:
+    """Records in the order of the numbers; none where there is none, or where its writer was killed."""
+    waiting = iter(numbers)
+    with ThreadPoolExecutor(READERS) as pool:
+        while some := list(itertools.islice(waiting, READ_AT_ONCE)):
+            yield from pool.map(functools.partial(_read_record, store), some)
+
+
+def _read_record(store: Store, number: int) -> Record | None:
+    try:
+        return Record(**json.loads(store.read(record_name(number)) or b""))
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True)
@@ -44,7 +70,9 @@ class Job:
         for name, content in FORMATS[self.plan.format].write(self.plan, self.store, task, images, labels):
             self.store.write(name, content)
             files[name] = hashlib.sha256(content).hexdigest()
-        return Record(task.number, task.split, np.bincount(labels, minlength=10).tolist(), files)
+        record = Record(task.number, task.split, np.bincount(labels, minlength=10).tolist(), files)
+        self.store.write(record_name(task.number), json.dumps(record._asdict()).encode())
+        return record
 
 
 def draw_task(generator: Generator, plan: Plan, task: Task) -> tuple[UInt8, UInt8]:

@@ -17,6 +17,9 @@ from tests.conftest import contents
 Files = dict[str, bytes]
 
 
+SHARDED = [name for name in FORMATS if name not in ("idx", "npz")]
+
+
 class Maker:
     """Writes small data sets of one seed and format."""
 
@@ -69,9 +72,8 @@ class TestSameBytes:
         assert [count for count, _ in done] == sorted(count for count, _ in done)
         assert done[-1] == (150, 150)
 
+    @pytest.mark.parametrize("make", SHARDED, indirect=True)
     def test_shards_made_apart(self, make: Maker, tmp_path: Path) -> None:
-        if make.arguments["format"] in ("idx", "npz"):
-            pytest.skip("has no shards")
         make(tmp_path / "whole")
         apart: Files = {}
         for k, slice_ in enumerate(({"n": 60, "test": 0}, {"start": 60, "n": 70, "test": 0}, {"n": 0, "test": 20})):
@@ -134,6 +136,13 @@ write_dataset("data", n=130, test=20, seed=5, shard_size=20, model={str(conditio
         record = sorted((tmp_path / ".data.partial/.progress").glob("0*.json"))[1]
         record.write_bytes(record.read_bytes()[:-5])
         idx(tmp_path / "data", resume=True)
+        assert contents(tmp_path / "data") == contents(tmp_path / "whole")
+
+    def test_in_place_of_a_finished_one(self, idx: Maker, tmp_path: Path) -> None:
+        idx(tmp_path / "data")
+        idx.killed(tmp_path / "data", 70, seed=6, force=True)
+        idx(tmp_path / "data", seed=6, resume=True)
+        idx(tmp_path / "whole", seed=6)
         assert contents(tmp_path / "data") == contents(tmp_path / "whole")
 
     def test_the_seed_is_that_of_the_beginning(self, idx: Maker, tmp_path: Path) -> None:

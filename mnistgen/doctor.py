@@ -26,7 +26,7 @@ NOTE: Literal["note"] = "note"  # worth knowing; everything works
 WRONG: Literal["wrong"] = "wrong"
 
 INSTALL_AGAIN = "Install mnistgen again, from its folder: pip install --force-reinstall --no-deps ."
-PACKAGES = {"numpy": "numpy", "pillow": "PIL", "typer": "typer"}  # distribution -> module
+PACKAGES = {"numpy": "numpy", "pillow": "PIL", "rich": "rich", "typer": "typer"}  # distribution -> module
 TELEMETRY = "ORT_DISABLE_TELEMETRY"
 
 # What onnxruntime's CUDA provider loads: names for files, with the major versions of CUDA and cuDNN.

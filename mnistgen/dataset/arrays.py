@@ -3,6 +3,7 @@
 Sources: Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database" (IDX); NumPy Enhancement Proposal 1 (NPY).
 """
 
+import errno
 import hashlib
 import os
 import shutil
@@ -137,7 +138,10 @@ class Npz(Arrays):
 def _reserve(file: BinaryIO, size: int) -> None:
     """Take the disk space of a file's full size now, where the system can."""
     file.flush()
+    file.truncate(size)
     if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(file.fileno(), 0, size)
-    else:
-        file.truncate(size)
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # which file systems say that cannot
+                raise

@@ -85,6 +85,7 @@ def write_dataset(
     size = writer.task_size if shard_size is None else whole_number("shard_size", shard_size, 1, 10**6)
     store = store_at(out)
     with _failing_clearly(out):
+        store.settle()
         store.check()
         earlier = _json(store.read(PLAN))
         finished = _json(store.manifest())

@@ -5,7 +5,6 @@ step: there shards come one by one, each whole, and dataset.json is the last fil
 """
 
 import os
-import secrets
 import shutil
 from collections.abc import Iterable
 from contextlib import suppress
@@ -17,6 +16,7 @@ from mnistgen.errors import InputError, OutputError
 
 MANIFEST = "dataset.json"  # a place that holds it holds a finished data set
 PROGRESS = ".progress"  # the folder of what is known of an unfinished one
+DONE = ".done"  # what that folder is called once nothing is left to be done
 
 
 class Store(Protocol):
@@ -37,6 +37,10 @@ class Store(Protocol):
 
     def names(self, folder: str) -> list[str]:
         """The names of the files in a folder of the data set that is being made, in no order."""
+        ...
+
+    def settle(self) -> None:
+        """End what an earlier call was killed in the last steps of."""
         ...
 
     def check(self) -> None:
@@ -60,8 +64,11 @@ class LocalStore:
     """A folder of this machine."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path.absolute()
-        self.folder = self.path.with_name(f".{path.name}.partial")
+        self.path = Path(os.path.abspath(path))  # noqa: PTH100 - without "..", but links stay what they are
+        if not self.path.name:
+            raise InputError(f"{path}: expected a folder that can be made, got the root of all")
+        self.folder = self.path.with_name(f".{self.path.name}.partial")
+        self._old = self.path.with_name(f".{self.path.name}.mnistgen-old")
 
     def read(self, name: str) -> bytes | None:
         """As `Store` says."""
@@ -84,6 +91,12 @@ class LocalStore:
     def names(self, folder: str) -> list[str]:
         """As `Store` says."""
         return [entry.name for entry in os.scandir(self.folder / folder)]
+
+    def settle(self) -> None:
+        """As `Store` says."""
+        if (self.folder / MANIFEST).exists() and not (self.folder / PROGRESS).exists():
+            self._take_place()
+        shutil.rmtree(self._old, ignore_errors=True)
 
     def check(self) -> None:
         """As `Store` says."""
@@ -113,14 +126,17 @@ class LocalStore:
         """As `Store` says."""
         with (self.folder / MANIFEST).open("w", encoding="utf-8") as file:
             file.writelines(manifest)
-        shutil.rmtree(self.folder / PROGRESS)
         if hasattr(os, "sync"):
             os.sync()  # nothing is called finished before it is on the disk
-        old = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.old")
+        (self.folder / PROGRESS).replace(self.folder / DONE)  # in one step, from here on `settle` can end it
+        self._take_place()
+
+    def _take_place(self) -> None:
+        shutil.rmtree(self.folder / DONE, ignore_errors=True)
         if self.path.exists():
-            self.path.replace(old)
+            self.path.replace(self._old)
         self.folder.replace(self.path)
-        shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(self._old, ignore_errors=True)
 
 
 class RemoteStore:
@@ -152,6 +168,9 @@ class RemoteStore:
     def names(self, folder: str) -> list[str]:
         """As `Store` says."""
         return [path.rpartition("/")[2] for path in self._list(folder)]
+
+    def settle(self) -> None:
+        """Its last step is one step."""
 
     def check(self) -> None:
         """As `Store` says."""

@@ -130,6 +130,36 @@ write_dataset("data", n=130, test=20, seed=5, shard_size=20, model={str(conditio
         idx(tmp_path / "whole")
         assert contents(tmp_path / "data") == contents(tmp_path / "whole")
 
+    @pytest.mark.parametrize("step", ["replace", "rmtree"])
+    def test_in_its_last_steps(self, make: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+        """Each call of what moves and removes is the last thing that a process does, until none is left."""
+        make(tmp_path / "whole")
+        make(tmp_path / "data", seed=6)
+        make.killed(tmp_path / "data", 70, force=True)
+        home, real = (Path, Path.replace) if step == "replace" else (shutil, shutil.rmtree)
+        survived = 0
+        while survived < 9:
+            calls: list[object] = []
+
+            def die(*arguments: Any, **options: Any) -> Any:
+                if "data" in str(arguments[0]):
+                    calls.append(arguments)  # noqa: B023
+                    if len(calls) > survived:  # noqa: B023
+                        raise KeyboardInterrupt
+                return real(*arguments, **options)
+
+            with monkeypatch.context() as context:
+                context.setattr(home, step, die)
+                try:
+                    make(tmp_path / "data", resume=True)
+                except KeyboardInterrupt:
+                    survived += 1
+                    continue
+            break
+        assert survived > 1
+        assert contents(tmp_path / "data") == contents(tmp_path / "whole")
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "whole"]
+
     def test_torn_records_are_made_again(self, idx: Maker, tmp_path: Path) -> None:
         idx(tmp_path / "whole")
         idx.killed(tmp_path / "data", 70)

@@ -106,7 +106,7 @@ def content(**changes: Any) -> dict[str, Any]:
         ("[1]", "mnistgen: expected a JSON object"),
         ("{}", "mnistgen: expected text like"),
         (content(mnistgen="1\x1b[2J"), "mnistgen: expected text like"),
-        (content(command="rm"), "command: expected text like sample|write|interpolate|walk, got 'rm'"),
+        (content(command="rm"), "command: expected text like sample|dataset|write|interpolate|walk, got 'rm'"),
         (content(command=["sample"]), "command: expected text"),
         (content(model=""), "model: expected text"),
         (content(sha256="00"), "sha256: expected text"),

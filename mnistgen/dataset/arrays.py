@@ -29,7 +29,7 @@ IDX_LIMIT = 2**31 - 1  # images of an IDX file: its counts have 32 bits, and rea
 class Arrays:
     """Images and labels of each split as two files, a header and then raw bytes, in order."""
 
-    task_size = 5000
+    task_size = 2000
     summary: str
     names: ClassVar[Mapping[str, tuple[str, str]]]  # of each split's images and labels
 

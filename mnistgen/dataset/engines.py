@@ -28,17 +28,21 @@ class Engine(Protocol):
 
 
 def local(job: Work, tasks: Iterable[Task], *, workers: int | None, address: str | None) -> Iterator[Record]:
-    """In this process where one worker is enough, as by default, else in as many fresh ones."""
+    """In this process, which is the only worker by default, and in as many fresh ones as make up the number."""
     if workers in (None, 1):
         yield from map(job, tasks)
         return
     waiting = iter(tasks)
-    ahead = AHEAD * (workers or 1)
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    others = (workers or 1) - 1
+    with ProcessPoolExecutor(others, mp_context=get_context("spawn")) as pool:
         try:
-            pending: set[Future[Record]] = {pool.submit(job, task) for task in itertools.islice(waiting, ahead)}
+            pending: set[Future[Record]] = {
+                pool.submit(job, task) for task in itertools.islice(waiting, AHEAD * others)
+            }
             while pending:
-                done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                if (own := next(waiting, None)) is not None:
+                    yield job(own)
+                done, pending = wait(pending, timeout=None if own is None else 0, return_when=FIRST_COMPLETED)
                 for future in done:
                     yield future.result()
                 pending |= {pool.submit(job, task) for task in itertools.islice(waiting, len(done))}

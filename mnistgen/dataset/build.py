@@ -81,6 +81,10 @@ def write_dataset(
         raise InputError(f"engine: expected one of {', '.join(ENGINES)}, got {engine!r}")
     if address is not None and engine == "local":
         raise InputError(f"address: expected none for the engine local, got {address!r}; did you mean the engine ray?")
+    if engine == "ray":
+        from mnistgen.ray import import_ray
+
+        import_ray()  # which must not fail once a folder is made
     hands = None if workers is None else whole_number("workers", workers, 1, 100_000)
     size = writer.task_size if shard_size is None else whole_number("shard_size", shard_size, 1, 10**6)
     store = store_at(out)

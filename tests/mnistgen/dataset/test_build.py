@@ -246,3 +246,10 @@ def test_refuses(arguments: dict[str, Any], message: str, conditional_model: Pat
         write_dataset(**asked)
     assert str(error.value).startswith(message)
     assert not list(tmp_path.iterdir())
+
+
+def test_without_ray_nothing_is_begun(conditional_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(mnistgen.DeviceError, match=r'ray: is not installed; pip install "mnistgen\[ray\]"'):
+        write_dataset(tmp_path / "data", seed=1, model=conditional_model, engine="ray")
+    assert not list(tmp_path.iterdir())

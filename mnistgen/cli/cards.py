@@ -10,6 +10,8 @@ from mnistgen.catalog import DEFAULT_MODEL, find, models
 from mnistgen.cli.app import app
 from mnistgen.cli.options import NamedModel
 
+FIGURE = {"mean", "interval"}  # what a measured figure has, and no other part of a card
+
 
 @app.command("models", epilog="Example: mnistgen models --json")
 def list_models(as_json: Annotated[bool, typer.Option("--json", help="Print the cards as JSON.")] = False) -> None:
@@ -42,7 +44,7 @@ def _lines(fields: dict[str, Any], indent: str = "") -> Iterator[str]:
     """A card as aligned lines, what is nested below its name."""
     width = max(map(len, fields), default=0)
     for name, value in fields.items():
-        if isinstance(value, dict) and "mean" not in value:
+        if isinstance(value, dict) and not value.keys() >= FIGURE:
             yield f"{indent}{name}"
             yield from _lines(value, f"{indent}  ")
         else:

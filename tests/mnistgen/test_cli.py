@@ -267,6 +267,12 @@ class TestModelsAndInfo:
         assert [line.split()[0] for line in lines if not line.startswith(" ")] == list(card)
         assert "quality        not measured" in lines
 
+    @pytest.mark.parametrize("model", mnistgen.models())
+    def test_info_of_every_bundled_one(self, run_cli: RunCli, model: str) -> None:
+        outcome = run_cli("info", model)
+        assert (outcome.code, outcome.err) == (0, "")
+        assert f"summary        {mnistgen.models()[model].summary}" in outcome.out.splitlines()
+
     def test_info_shows_figures_beside_real_digits_and_float32(self, run_cli: RunCli, tmp_path: Path) -> None:
         ratio = {"mean": 1.234, "interval": 0.05, "real_digits": 1.0, "float32": 1.2}
         model = write_model(tmp_path / "measured", quality={"ratio": ratio})

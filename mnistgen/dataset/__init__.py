@@ -6,4 +6,5 @@ arrays.py   shards.py   formats.py     FORMATS: what it can be written as
 store.py    where it goes
 engines.py  ENGINES: who does the parts
 build.py    write_dataset: begun, gone on with, finished
+again.py    made again from dataset.json, and compared
 """

@@ -2,14 +2,15 @@
 
 import hashlib
 import json
-import shutil
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from mnistgen.dataset.build import write_dataset
 from mnistgen.dataset.store import MANIFEST
-from mnistgen.errors import InputError
+from mnistgen.errors import InputError, OutputError
 from mnistgen.generator import Generator
 
 # What a description must hold, by type; write_dataset checks the values.
@@ -30,22 +31,18 @@ def make_again(path: Path, out: Path | None, open_model: Callable[[str, str, str
     """
     described = read_description(path)
     generator = open_model(described["model"], described["model_sha256"], described["version"])
-    target = path.absolute().parent.with_name(f".{path.absolute().parent.name}.again") if out is None else out
     arguments: dict[str, Any] = {name: described[name] for name in ("n", "test", "start", "digits", "balance", "seed")}
-    try:
+    with ExitStack() as stack:
+        target = out or stack.enter_context(_folder_beside(path)) / "data"
         write_dataset(
             target,
             format=described["format"],
             model=generator.model,
             shard_size=described["task_size"],
             workers=generator.threads,
-            force=out is None,
             **arguments,
         )
         made = json.loads((target / MANIFEST).read_bytes())["files"]
-    finally:
-        if out is None:
-            shutil.rmtree(target, ignore_errors=True)
     other = [name for name, sha256 in made.items() if _sha256(path.parent / name) != sha256]
     written = "" if out is None else f"; written to {out}"
     origin = f"{path}: made again from {described['model']}, seed {described['seed']}"
@@ -70,6 +67,18 @@ def read_description(path: Path) -> dict[str, Any]:
         if not isinstance(value, kind) or isinstance(value, bool):
             raise InputError(f"{path}: {name}: expected {kind.__name__}, got {value!r:.100}; is it a dataset.json?")
     return content
+
+
+@contextmanager
+def _folder_beside(path: Path) -> Iterator[Path]:
+    """A fresh folder beside a data set, on its disk, that is taken away again."""
+    place = path.absolute().parent.parent
+    try:
+        folder = tempfile.TemporaryDirectory(prefix=".mnistgen-again-", dir=place, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise OutputError(f"{place}: cannot be written ({error.strerror}); say where with --out") from None
+    with folder as name:
+        yield Path(name)
 
 
 def _sha256(path: Path) -> str | None:

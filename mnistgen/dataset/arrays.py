@@ -21,7 +21,6 @@ from mnistgen.dataset.store import Store
 from mnistgen.errors import InputError
 
 UInt8 = NDArray[np.uint8]
-IMAGE = 28 * 28  # bytes
 COPY = 1 << 20  # bytes at once
 IDX_LIMIT = 2**31 - 1  # images of an IDX file: its counts have 32 bits, and readers take them for signed
 

@@ -30,6 +30,15 @@ def test_every_byte_is_equal(run_cli: RunCli, conditional_model: Path, made: Pat
     assert [path.name for path in made.parent.iterdir()] == ["data"]
 
 
+def test_nothing_of_the_neighbours_is_touched(run_cli: RunCli, conditional_model: Path, made: Path) -> None:
+    neighbour = made.with_name(f".{made.name}.again")
+    neighbour.mkdir()
+    (neighbour / "thesis.txt").write_text("mine")
+    assert again(run_cli, conditional_model, made / "dataset.json").code == 0
+    assert (neighbour / "thesis.txt").read_text() == "mine"
+    assert sorted(path.name for path in made.parent.iterdir()) == [neighbour.name, "data"]
+
+
 def test_what_is_made_again_can_be_kept(run_cli: RunCli, conditional_model: Path, made: Path) -> None:
     out = made.with_name("copy")
     outcome = again(run_cli, conditional_model, made / "dataset.json", "--out", out)

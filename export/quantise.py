@@ -18,13 +18,14 @@ from onnx import TensorProto
 from export.errors import ExportError
 from export.wrapper import ExportedGenerator
 from mnistgen.session import CLASSES, IMAGES, LATENTS
+from training.emulation import LOGITS, PERCENTILE, PIXELS
 
-PERCENTILE = 99.99  # of activations lie within their range; the few beyond would make every other one's steps coarser
 PRODUCTS = ("Gemm", "Conv")
 OPERATORS = (*PRODUCTS, "Relu", "LeakyRelu", "Add", "Sigmoid")
-# What a sigmoid bends to a grey level: beyond these, paper is 0 and ink 255. Steps move a pixel by 1.8 levels at most.
-LOGITS = {"scale": np.array(14 / 255, np.float32), "zero_point": np.array(128, np.uint8)}
-LEVELS = {"scale": np.array(1 / 255, np.float32), "zero_point": np.array(0, np.uint8)}
+# Scale and zero point of what goes into the last sigmoid, and of what comes out of it.
+LOGIT_LEVELS, PIXEL_LEVELS = (
+    {"scale": np.array(scale, np.float32), "zero_point": np.array(zero, np.uint8)} for scale, zero in (LOGITS, PIXELS)
+)
 
 
 def quantise(model: onnx.ModelProto, generator: ExportedGenerator, calibration: int) -> onnx.ModelProto:
@@ -32,7 +33,8 @@ def quantise(model: onnx.ModelProto, generator: ExportedGenerator, calibration: 
     digits take, images uint8 grey levels.
 
     Weights keep to 7 bits, without which processors that lack 8-bit dot products (AVX2 without VNNI) would overflow.
-    Raises ExportError for a generator whose last product does not go through a sigmoid.
+    Raises ExportError for a generator whose last product does not go through a sigmoid. `training.emulation` does the
+    same while a generator is refined.
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     from onnxruntime import quantization  # late: telemetry starts with its import
@@ -68,7 +70,7 @@ def quantise(model: onnx.ModelProto, generator: ExportedGenerator, calibration: 
             calibrate_method=quantization.CalibrationMethod.Percentile,
             extra_options={
                 "CalibPercentile": PERCENTILE,
-                "TensorQuantOverrides": {logits: [LOGITS], pixels: [LEVELS]},
+                "TensorQuantOverrides": {logits: [LOGIT_LEVELS], pixels: [PIXEL_LEVELS]},
             },
         )
         quantised = onnx.load(path)

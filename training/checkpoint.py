@@ -6,7 +6,8 @@ states, and in its header the preset and the step, from which the position in th
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,32 +61,56 @@ class Checkpoint:
 
 def capture(players: Players, header: Header) -> Checkpoint:
     """The whole state of a run."""
-    tensors: dict[str, Tensor] = {"random.cpu": torch.get_rng_state()}
-    if header.device == "cuda":
-        tensors["random.cuda"] = torch.cuda.get_rng_state()
+    tensors = random_state(header.device)
     for name, network in players.networks.items():
         tensors |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
     for name, optimizer in players.optimizers.items():
-        for index, state in optimizer.state_dict()["state"].items():
-            tensors |= {f"{name}_optimizer.{index}.{key}": value for key, value in state.items()}
+        tensors |= optimizer_tensors(f"{name}_optimizer", optimizer)
     return Checkpoint(header, {name: value.cpu().contiguous() for name, value in tensors.items()})
 
 
 def restore(checkpoint: Checkpoint, players: Players) -> None:
     """Put the whole state back, torch's random state too. Raises CheckpointError where something does not fit."""
-    try:
+    with fitting(checkpoint):
         for name, network in players.networks.items():
             network.load_state_dict(checkpoint.part(name))
         for name, optimizer in players.optimizers.items():
-            _restore_optimizer(optimizer, checkpoint.part(f"{name}_optimizer"))
-        torch.set_rng_state(checkpoint.tensors["random.cpu"])
-        if "random.cuda" in checkpoint.tensors and torch.cuda.is_available():
-            torch.cuda.set_rng_state(checkpoint.tensors["random.cuda"])
+            restore_optimizer(optimizer, checkpoint.part(f"{name}_optimizer"))
+        restore_random_state(checkpoint)
+
+
+@contextmanager
+def fitting(checkpoint: Checkpoint) -> Iterator[None]:
+    """Raises CheckpointError where what is put back within does not fit."""
+    try:
+        yield
     except (KeyError, RuntimeError) as error:
         raise CheckpointError(f"the checkpoint does not fit preset {checkpoint.header.preset.name}: {error}") from None
 
 
-def _restore_optimizer(optimizer: Adam, tensors: Mapping[str, Tensor]) -> None:
+def random_state(device: str) -> dict[str, Tensor]:
+    """Torch's global random state, of the CPU and of the kind of device."""
+    state = {"random.cpu": torch.get_rng_state()}
+    return state | ({"random.cuda": torch.cuda.get_rng_state()} if device == "cuda" else {})
+
+
+def restore_random_state(checkpoint: Checkpoint) -> None:
+    """Put it back, as far as the device is there."""
+    torch.set_rng_state(checkpoint.tensors["random.cpu"])
+    if "random.cuda" in checkpoint.tensors and torch.cuda.is_available():
+        torch.cuda.set_rng_state(checkpoint.tensors["random.cuda"])
+
+
+def optimizer_tensors(prefix: str, optimizer: Adam) -> dict[str, Tensor]:
+    """Steps and moments of every parameter: `PREFIX.3.exp_avg`."""
+    states = optimizer.state_dict()["state"].items()
+    return {f"{prefix}.{index}.{key}": value for index, state in states for key, value in state.items()}
+
+
+def restore_optimizer(optimizer: Adam, tensors: Mapping[str, Tensor]) -> None:
+    """Put them back, without the prefix. An optimiser that has not stepped yet has none."""
+    if not tensors:
+        return
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     for index, parameter in enumerate(parameters):
         # The fused step walks parameter and moments in memory order, so the moments take the parameter's strides.

@@ -51,6 +51,21 @@ class Quantisation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Refinement:
+    """After adversarial training, the moments of features are matched alone: `training.refinement`."""
+
+    steps: int
+    batch_size: int = 250  # generated digits, every class alike; a multiple of 10
+    learning_rate: Schedule = 3e-5  # Adam's
+    betas: tuple[float, float] = (0.0, 0.99)
+    memory: int = 40_000  # generated digits that the running moments reach back to
+    within: float = 0.3  # weight of the moments within classes beside those over all digits
+    half_life: float = 40_000  # generated digits; of the average of the generator's weights, given away in its place
+    epochs: int = 5  # of the networks whose features are compared
+    score_every: int = 250  # steps
+
+
+@dataclass(frozen=True, kw_only=True)
 class Preset:
     """One system: two networks, a loss, and how they are trained."""
 
@@ -69,6 +84,7 @@ class Preset:
     teacher: Teacher | None = None
     average: Averaging | None = None  # of the generator, given away in its place
     batch_norm_samples: int = 0  # latents on which the generator's batch norm is measured anew; 0: running statistics
+    refinement: Refinement | None = None  # after the epochs
     quantisation: Quantisation | None = None  # of the export
     score_every: int = 1  # epochs, between looks at the held-out digits; the best generator seen is given away
     patience: int = 0  # looks without a better one after which training stops early; 0: never
@@ -86,6 +102,8 @@ class Preset:
             check_schedule("penalties", self.penalties.weight)
         if self.teacher:
             check_schedule("teacher", self.teacher.weight)
+        if self.refinement:
+            check_schedule("refinement", self.refinement.learning_rate)
 
 
 _AVERAGE = Averaging(half_life=20_000)  # chosen: a third of an epoch
@@ -121,6 +139,10 @@ _PRESETS = [
         learning_rate={"kind": "cosine", "start": 3e-4, "end": 1.5e-5, "warm_up": 0.01},
         betas=(0.0, 0.99),
         average=Averaging(half_life=180_000),
+        refinement=Refinement(
+            steps=4_500,
+            learning_rate={"kind": "cosine", "start": 3e-5, "end": 1e-6, "warm_up": 0.08},
+        ),
         quantisation=Quantisation(),
         checkpoint_every=500,
     ),
@@ -274,6 +296,7 @@ _PARTS: dict[str, type] = {
     "penalties": Penalties,
     "teacher": Teacher,
     "average": Averaging,
+    "refinement": Refinement,
     "quantisation": Quantisation,
 }
 

@@ -26,6 +26,7 @@ from training.errors import TrainingError
 from training.evaluation.yardstick import yardstick
 from training.loop import GRID_SIZE, Progress, Scoring, train
 from training.presets import PRESETS, Preset, change, resolve, to_json
+from training.refinement import check_epochs, is_refined, refine
 from training.run_directory import RunDirectory
 from training.tensorboard import TensorBoard
 
@@ -70,22 +71,22 @@ def main(
                 held_out = yardstick(mnist, "quick")
             if start:
                 checkpoints.check_data(start, mnist.train.sha256)
-                checkpoints.check_epochs(start, chosen, len(mnist.fitting))
+                check_epochs(start, chosen, len(mnist.fitting))
             if world.is_first:
                 prepare(run, chosen, start)
                 print(describe(chosen, compute, world, run), flush=True)
             world.wait()
             with reporting(run, start.header.step if start else 0, world, tensorboard) as report:
-                best = train(
-                    chosen,
-                    mnist.fitting,
-                    run,
-                    compute,
-                    scoring=Scoring(held_out.ratio, torch.from_numpy(held_out.target.labels)),
-                    start=start,
-                    world=world,
-                    report=report,
-                )
+                scoring = Scoring(held_out.ratio, torch.from_numpy(held_out.target.labels))
+                if start is None or not is_refined(start):
+                    best = train(
+                        chosen, mnist.fitting, run, compute, scoring=scoring, start=start, world=world, report=report
+                    )
+                    start = None
+                if chosen.refinement:
+                    best = refine(
+                        chosen, mnist.fitting, run, compute, scoring=scoring, start=start, world=world, report=report
+                    )
             if world.is_first:
                 finish(run, chosen, best)
         if world.is_first and (chosen.name == FLAGSHIP if evaluate is None else evaluate):
@@ -169,6 +170,13 @@ def plan(
     return run, preset, start
 
 
+# What is shown of a line of metrics: of adversarial training, and of refinement.
+LINES = (
+    "loss D {discriminator_loss:.3f} G {generator_loss:.3f}, real {real_score:.2f} fake {fake_score:.2f}",
+    "refining, distance of moments {moments:.3f}",
+)
+
+
 class Reporter:
     """A progress bar with rate and remaining time on a terminal, plain lines otherwise."""
 
@@ -187,7 +195,7 @@ class Reporter:
             self.bar.close()
 
     def _show(self, step: int, steps: int, metrics: dict[str, float]) -> None:
-        line = "loss D {discriminator_loss:.3f} G {generator_loss:.3f}, real {real_score:.2f} fake {fake_score:.2f}"
+        line = LINES["moments" in metrics]
         if "ratio" in metrics:
             line += f", ratio {metrics['ratio']:.2f}"
         if self.bar is not None and not self.bar.disable:

@@ -42,6 +42,7 @@ _INTERVALS: dict[str, Any] = {
     "checkpoint_every": 3,
     "score_every": 1,
 }
+_REFINEMENT: dict[str, Any] = {"steps": 6, "batch_size": 40, "memory": 80, "epochs": 1, "score_every": 2}
 _CRITIC: dict[str, Any] = {"channels": (4, 8, 8), "hidden": 16}
 _NARROW: dict[str, dict[str, Any]] = {
     "conv": {"generator": {"layers": ((16, 7, 1, 0), (8, 4, 2, 1), (1, 4, 2, 1))}},
@@ -55,7 +56,8 @@ def _small(preset: Preset) -> Preset:
     networks: dict[str, Any] = {
         part: {**getattr(preset, part), **changes} for part, changes in _NARROW[preset.architecture].items()
     }
-    return dataclasses.replace(preset, **_INTERVALS, **networks)
+    refinement = preset.refinement and dataclasses.replace(preset.refinement, **_REFINEMENT)
+    return dataclasses.replace(preset, **_INTERVALS, **networks, refinement=refinement)
 
 
 SMALL = {name: _small(preset) for name, preset in presets.PRESETS.items()}

@@ -38,6 +38,7 @@ styled = matplotlib.rc_context(
 CURVES: Mapping[str, Mapping[str, str]] = {  # label of a panel -> label of a curve -> key in metrics.jsonl
     "loss": {"discriminator": "discriminator_loss", "generator": "generator_loss"},
     "score, 0 to 1": {"real digits": "real_score", "generated digits": "fake_score"},
+    "distance": {"moments, while refined": "moments"},
 }
 TRUNCATION: Mapping[str, Mapping[str, str]] = {  # label of a panel -> label of a curve -> key of FIGURES
     "Fréchet ratio": {"ratio": "frechet_ratio"},
@@ -117,15 +118,17 @@ def training_curves(metrics: Sequence[Mapping[str, Any]]) -> Figure:
     Metrics are the lines of a run's metrics.jsonl. Pale curves are what was logged, full ones a moving average.
     """
     measured = [line for line in metrics if "ratio" in line]
-    panels = len(CURVES) + bool(measured)
+    shown = {
+        label: curves for label, curves in CURVES.items() if any(set(curves.values()) & line.keys() for line in metrics)
+    }
+    panels = len(shown) + bool(measured)
     figure = Figure(figsize=(8, 0.6 + 2.2 * panels))
     panel = iter(figure.subplots(panels, 1, sharex=True))
     if measured:
         _draw_ratios(next(panel), measured)
-    steps = np.array([line["step"] for line in metrics])
-    for axes, (label, curves) in zip(panel, CURVES.items(), strict=True):
-        for (name, key), colour in zip(curves.items(), (BLUE, ORANGE), strict=True):
-            values = np.array([line[key] for line in metrics], float)
+    for axes, (label, curves) in zip(panel, shown.items(), strict=True):
+        for (name, key), colour in zip(curves.items(), (BLUE, ORANGE), strict=False):
+            steps, values = np.array([(line["step"], line[key]) for line in metrics if key in line], float).T
             axes.plot(steps, values, color=colour, alpha=0.25, linewidth=0.7)
             axes.plot(_smooth(steps), _smooth(values), color=colour, linewidth=1.3, label=name)
         axes.set_ylabel(label)

@@ -1,0 +1,75 @@
+"""A generator in emulated 8 bits against its export, which onnxruntime runs."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from export.build import build
+from mnistgen import Generator
+from tests.training.small import SMALL
+from training.checkpoint import Header, capture_generator
+from training.emulation import EmulatedGenerator
+from training.loop import view
+from training.models import build_generator
+from training.models.network import GeneratorNetwork
+from training.refinement import at_levels
+
+
+@pytest.fixture
+def network() -> GeneratorNetwork:
+    torch.manual_seed(5)
+    preset = SMALL["digits"]
+    network = build_generator(preset.architecture, preset.latent_dim, preset.generator).eval()
+    for parameter in network.parameters():
+        parameter.data.add_(0.05 * torch.randn_like(parameter))  # the ends of branches begin as zero
+    for parameter in network.layers[-1].parameters():
+        parameter.data.mul_(3)  # pixels of every grey
+    return network
+
+
+def test_it_loses_what_the_export_loses(network: GeneratorNetwork, tmp_path: Path) -> None:
+    header = Header(preset=SMALL["digits"], step=1, data_sha256="0" * 64, device="cpu", precision="float32", threads=1)
+    build(capture_generator(network, header), tmp_path / "model")
+    generator = Generator(tmp_path / "model", device="cpu")
+    emulated = EmulatedGenerator(build_generator("residual", network.latent_dim, SMALL["digits"].generator).eval())
+    emulated.network.load_state_dict(network.state_dict())
+    emulated.calibrate()
+
+    inputs = torch.randn(300, network.latent_dim), torch.eye(10).repeat(30, 1)
+    exported = generator.decode(inputs[0].numpy(), inputs[1].argmax(dim=1).numpy()).astype(int)
+    with torch.no_grad():
+        exact, eight_bits = (np.rint(255 * net(*inputs).squeeze(1).numpy()).astype(int) for net in (network, emulated))
+    # Whether a value is rounded up or down hangs on the last bit of a range; how much is lost does not.
+    lost, emulated_loss = (np.square(images - exact).mean() ** 0.5 for images in (exported, eight_bits))
+    assert lost > 0.5
+    assert emulated_loss == pytest.approx(lost, rel=0.35)
+
+
+def test_the_gradient_reaches_the_networks_own_weights(network: GeneratorNetwork) -> None:
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    emulated = EmulatedGenerator(network)
+    emulated.calibrate()
+    emulated(torch.randn(20, network.latent_dim), torch.eye(10).repeat(2, 1)).sum().backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        assert torch.equal(parameter, before[name]), name
+        assert parameter.grad.any(), name
+
+
+def test_it_can_be_looked_at_like_any_generator(network: GeneratorNetwork) -> None:
+    from training.inputs import every_digit, fixed_inputs
+
+    emulated = EmulatedGenerator(network)
+    emulated.calibrate()
+    assert view(emulated, fixed_inputs(emulated, 1, every_digit(10))).shape == (10, 28, 28)
+
+
+def test_levels_round_pixels_and_let_the_gradient_pass() -> None:
+    images = torch.tensor([-1.0, 0.001, 0.99]).requires_grad_()
+    pixels = at_levels(images, (-1.0, 1.0))
+    assert torch.equal((pixels * 255).round() / 255, pixels)
+    pixels.sum().backward()
+    assert images.grad is not None
+    assert images.grad.tolist() == [0.5, 0.5, 0.5]

@@ -1,0 +1,142 @@
+"""Small networks whose features describe digits: two classifiers that learn for a few epochs, and one that never does.
+
+`training.moments` compares the moments of their features. They are fitted to the digits that generators are trained
+on, and share neither layers nor weights with the classifier that models are evaluated by.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim.lr_scheduler import OneCycleLR
+
+from training.compute import Compute
+from training.data import Digits
+from training.models.activations import ACTIVATIONS
+from training.models.initialisation import LINEAR_MAPS
+from training.models.network import CLASSES
+
+BATCH_SIZE = 100
+WEIGHT_DECAY = 0.02
+MOVE = 1  # pixels at most that a digit is moved by, each way, while a network learns
+
+
+class Layer(NamedTuple):
+    """One convolution."""
+
+    channels: int
+    kernel: int
+    stride: int
+
+
+class Shape(NamedTuple):
+    """A network, how it learns, and which of its features are compared."""
+
+    layers: Sequence[Layer]
+    normalised: bool  # batch norm after every convolution, and the last one's means as the final features
+    peak_learning_rate: float  # 0: never learns; its final features are left out, and those before are compared
+
+
+SHAPES = (
+    Shape((Layer(32, 5, 2), Layer(64, 3, 2), Layer(128, 3, 2)), normalised=False, peak_learning_rate=2e-3),
+    Shape(
+        (Layer(24, 3, 1), Layer(48, 3, 2), Layer(96, 3, 2), Layer(128, 3, 2)), normalised=True, peak_learning_rate=4e-3
+    ),
+    Shape((Layer(32, 5, 2), Layer(64, 3, 2), Layer(64, 3, 2)), normalised=False, peak_learning_rate=0.0),
+)
+
+
+class FeatureNetwork(nn.Module):
+    """Digits to features from every depth, and to one score a class."""
+
+    FINAL = 128
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.layers = nn.ModuleList()
+        inputs, width = 1, 28
+        for channels, kernel, stride in shape.layers:
+            convolution = nn.Conv2d(inputs, channels, kernel, stride, kernel // 2, bias=not shape.normalised)
+            norm = nn.BatchNorm2d(channels) if shape.normalised else nn.Identity()
+            self.layers.append(nn.Sequential(convolution, norm, ACTIVATIONS["leaky-relu"]()))
+            inputs, width = channels, (width + stride - 1) // stride
+        self.final = nn.Identity() if shape.normalised else nn.Linear(inputs * width * width, self.FINAL)
+        self.head = nn.Linear(inputs if shape.normalised else self.FINAL, CLASSES)
+        for layer in self.modules():
+            if isinstance(layer, LINEAR_MAPS):
+                nn.init.kaiming_normal_(layer.weight, a=0.2)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
+
+    def features(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Images float32 (N, 1, 28, 28), ink 1 -> means of the hidden maps (N, H), and final features (N, F)."""
+        maps = images.contiguous(memory_format=torch.channels_last)
+        means = []
+        for layer in self.layers:
+            maps = layer(maps)
+            means.append(maps.float().mean(dim=(2, 3)))
+        if self.shape.normalised:
+            *hidden, final = means
+        else:
+            hidden, final = means, F.leaky_relu(self.final(maps.flatten(1)), 0.2).float()
+        return torch.cat(hidden, dim=1), final
+
+    @property
+    def has_learned(self) -> bool:
+        """Whether it is one of those that learn."""
+        return self.shape.peak_learning_rate > 0
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many features there are in each group of `compared`."""
+        channels = [layer.channels for layer in self.shape.layers]
+        hidden = sum(channels[:-1] if self.shape.normalised else channels)
+        return [hidden, self.head.in_features] if self.has_learned else [hidden]
+
+    def compared(self, images: Tensor) -> list[Tensor]:
+        """The groups of features to compare: the hidden maps' means, and of networks that learn the final features."""
+        hidden, final = self.features(images)
+        return [hidden, final] if self.has_learned else [hidden]
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images float32 (N, 1, 28, 28) -> logits (N, 10)."""
+        logits: Tensor = self.head(self.features(images)[1])
+        return logits
+
+
+def fit_networks(digits: Digits, epochs: int, compute: Compute, seed: int) -> list[FeatureNetwork]:
+    """The networks of SHAPES after so many epochs, for reading alone. Leaves torch's global random state changed."""
+    networks = []
+    for index, shape in enumerate(SHAPES):
+        torch.manual_seed(seed + index)
+        network = compute.place(FeatureNetwork(shape))
+        if network.has_learned:
+            _fit(network, digits, epochs, compute)
+        networks.append(network.eval().requires_grad_(False))
+    return networks
+
+
+def _fit(network: FeatureNetwork, digits: Digits, epochs: int, compute: Compute) -> None:
+    size = min(BATCH_SIZE, len(digits))
+    batches = len(digits) // size
+    optimizer = torch.optim.AdamW(network.parameters(), weight_decay=WEIGHT_DECAY, fused=True)
+    schedule = OneCycleLR(optimizer, network.shape.peak_learning_rate, total_steps=epochs * batches)
+    for _ in range(epochs):
+        for indices in torch.randperm(len(digits)).to(digits.images.device).split(size)[:batches]:
+            images = _moved(digits.batch(indices, (0.0, 1.0)))
+            with compute.autocast():
+                logits = network(images)
+            loss: Any = F.cross_entropy(logits.float(), digits.labels[indices])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+
+
+def _moved(images: Tensor) -> Tensor:
+    """Images (N, 1, 28, 28), all moved by one draw of whole pixels."""
+    down, right = torch.randint(-MOVE, MOVE + 1, (2,)).tolist()
+    return torch.roll(images, (down, right), dims=(2, 3))

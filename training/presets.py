@@ -59,7 +59,7 @@ class Refinement:
     learning_rate: Schedule = 3e-5  # Adam's
     betas: tuple[float, float] = (0.0, 0.99)
     memory: int = 40_000  # generated digits that the running moments reach back to
-    within: float = 0.3  # weight of the moments within classes beside those over all digits
+    within: float = 3.0  # weight of the moments within classes beside those over all digits
     half_life: float = 40_000  # generated digits; of the average of the generator's weights, given away in its place
     epochs: int = 5  # of the networks whose features are compared
     score_every: int = 250  # steps

@@ -129,10 +129,11 @@ def refine(
     world: World | None = None,
     report: Progress = lambda step, steps, metrics: None,
 ) -> Checkpoint:
-    """Refine the run's best generator, or go on from `start`, and return the best refined one.
+    """Refine the run's best generator, or go on from `start`, and return the last one, the run's best from then on.
 
-    Steps count on from those of adversarial training. All processes of a world call this alike. Changes torch's global
-    random state, from which everything is drawn.
+    The last one, for looks differ by chance more than by what is gained between them. Steps count on from those of
+    adversarial training. All processes of a world call this alike. Changes torch's global random state, from which
+    everything is drawn.
 
     Raises DivergedError when the moments are not finite, CheckpointError for a start that does not fit, and
     TrainingError for a batch that the processes cannot share.
@@ -161,11 +162,10 @@ def refine(
     if start:
         restore(start, generator, average, optimizer, comparison)
         step = start.header.step - before
-    elif world.is_first:  # at once: from its first look on, the run's best generator is another
+    elif world.is_first:  # at once, so that from here on the run is being refined
         run.save_checkpoint(capture(header(), generator, average, optimizer, comparison))
     drawn, given_away = (seen(network, preset) for network in (generator, average))
     asked = world.take(one_hot(comparison.labels, CLASSES).float())
-    scores = [line["ratio"] for line in run.read_metrics() if {"ratio", "moments"} <= line.keys()]
     window_start, window = time.perf_counter(), 0
 
     while step < how.steps:
@@ -198,7 +198,7 @@ def refine(
         if step % preset.log_every == 0 or looking:
             distance = float(comparison.distance())
             if not math.isfinite(distance):
-                raise DivergedError(f"the moments stopped being finite by step {before + step}; best is {run.best}")
+                raise DivergedError(f"moments stopped being finite by step {before + step}; unrefined is {run.best}")
             now = time.perf_counter()
             metrics = {"step": before + step, "epoch": preset.epochs, "moments": distance}
             metrics["images_per_second"] = window * how.batch_size / (now - window_start)
@@ -206,11 +206,7 @@ def refine(
         if looking and metrics is not None:
             if isinstance(given_away, EmulatedGenerator):
                 given_away.calibrate()
-            ratio = world.tell(lambda: scoring.score(draw(given_away, preset.seed, scoring.labels)))
-            if world.is_first and ratio < min(scores, default=math.inf):
-                run.save_best(checkpoints.capture_generator(average, header()))
-            scores.append(ratio)
-            metrics["ratio"] = ratio
+            metrics["ratio"] = world.tell(lambda: scoring.score(draw(given_away, preset.seed, scoring.labels)))
         if metrics is not None and world.is_first:
             run.append_metrics(metrics)
         if looking and world.is_first:
@@ -219,6 +215,8 @@ def refine(
             window_start = time.perf_counter()
         report(before + step, before + how.steps, metrics)
 
+    if world.is_first:
+        run.save_best(checkpoints.capture_generator(average, header()))
     world.wait()
     return checkpoints.read(run.best)
 

@@ -117,7 +117,8 @@ def finish(run: RunDirectory, preset: Preset, best: checkpoints.Checkpoint) -> N
     run.draw_strip()
     build(best, run.export)
     run.save_final(Generator(run.export, device="cpu").sample(GRID_SIZE, seed=preset.seed))
-    print(f"Exported the generator of step {best.header.step}, which came closest to the held-out digits.")
+    why = "refined" if preset.refinement else "which came closest to the held-out digits"
+    print(f"Exported the generator of step {best.header.step}, {why}.")
     print(f"Sample from it: mnistgen sample --model {run.export} --out grid.png")
 
 

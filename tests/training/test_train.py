@@ -9,13 +9,16 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 import mnistgen
 from tests.training.small import DATA, ROOT, SMALL
 from training import checkpoint as checkpoints
+from training.refinement import is_refined
 from training.run_directory import RunDirectory
 
+KILLED_IN_REFINEMENT = "12"  # files written
 METRICS = ("step", "epoch", "discriminator_loss", "generator_loss", "real_score", "fake_score", "images_per_second")
 
 
@@ -157,6 +160,26 @@ def test_without_a_preset_digits_are_trained_and_measured(tmp_path: Path) -> Non
     assert all("float32" in figure for figure in card.quality["figures"].values())  # what quantisation cost
     assert "large_accuracy_score" in card.quality["figures"]
     assert "asked for 7" in (tmp_path / "run" / "report" / "report.md").read_text()
+
+
+def test_refinement_killed_and_resumed_ends_with_the_same_bits(tmp_path: Path) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    shown = train("--epochs", 1, "--no-evaluate", "--out", whole)
+    assert shown.returncode == 0, shown.stderr
+    assert "refining, distance of moments " in shown.stdout
+    assert train("--epochs", 1, "--no-evaluate", "--out", killed, KILL_AT_SYNC=KILLED_IN_REFINEMENT).returncode < 0
+    assert is_refined(checkpoints.read(RunDirectory(killed).last_checkpoint()))
+    refused_epochs = refused("--resume", killed, "--epochs", 2)
+    assert "epochs: all 1 are done and the generator is being refined, got 2" in refused_epochs
+    resumed = train_in_two("--resume", killed, "--no-evaluate")
+    assert resumed.returncode == 0, resumed.stderr  # with two processes: the same within rounding
+    shutil.rmtree(killed)
+    assert train("--epochs", 1, "--no-evaluate", "--out", killed, KILL_AT_SYNC=KILLED_IN_REFINEMENT).returncode < 0
+    assert train("--resume", killed, "--no-evaluate").returncode == 0
+    ends = [checkpoints.read(RunDirectory(run).last_checkpoint()) for run in (whole, killed)]
+    for name, value in ends[0].tensors.items():
+        assert torch.equal(value, ends[1].tensors[name]), name
+    assert (whole / "export" / "model.onnx").read_bytes() == (killed / "export" / "model.onnx").read_bytes()
 
 
 def test_dry_run_prints_the_preset_and_writes_nothing(tmp_path: Path) -> None:

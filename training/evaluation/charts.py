@@ -35,11 +35,11 @@ styled = matplotlib.rc_context(
         "legend.frameon": False,
     }
 )
-CURVES: Mapping[str, Mapping[str, str]] = {  # label of a panel -> label of a curve -> key in metrics.jsonl
+CURVES: dict[str, Mapping[str, str]] = {  # label of a panel -> label of a curve -> key in metrics.jsonl
     "loss": {"discriminator": "discriminator_loss", "generator": "generator_loss"},
     "score, 0 to 1": {"real digits": "real_score", "generated digits": "fake_score"},
-    "distance": {"moments, while refined": "moments"},
 }
+REFINEMENT: dict[str, Mapping[str, str]] = {"distance": {"moments of features": "moments"}}
 TRUNCATION: Mapping[str, Mapping[str, str]] = {  # label of a panel -> label of a curve -> key of FIGURES
     "Fréchet ratio": {"ratio": "frechet_ratio"},
     "share": {"precision": "precision", "recall": "recall"},
@@ -118,9 +118,7 @@ def training_curves(metrics: Sequence[Mapping[str, Any]]) -> Figure:
     Metrics are the lines of a run's metrics.jsonl. Pale curves are what was logged, full ones a moving average.
     """
     measured = [line for line in metrics if "ratio" in line]
-    shown = {
-        label: curves for label, curves in CURVES.items() if any(set(curves.values()) & line.keys() for line in metrics)
-    }
+    shown = CURVES | (REFINEMENT if any("moments" in line for line in metrics) else {})
     panels = len(shown) + bool(measured)
     figure = Figure(figsize=(8, 0.6 + 2.2 * panels))
     panel = iter(figure.subplots(panels, 1, sharex=True))
@@ -128,7 +126,8 @@ def training_curves(metrics: Sequence[Mapping[str, Any]]) -> Figure:
         _draw_ratios(next(panel), measured)
     for axes, (label, curves) in zip(panel, shown.items(), strict=True):
         for (name, key), colour in zip(curves.items(), (BLUE, ORANGE), strict=False):
-            steps, values = np.array([(line["step"], line[key]) for line in metrics if key in line], float).T
+            logged = [line for line in metrics if key in line]
+            steps, values = (np.array([line[column] for line in logged], float) for column in ("step", key))
             axes.plot(steps, values, color=colour, alpha=0.25, linewidth=0.7)
             axes.plot(_smooth(steps), _smooth(values), color=colour, linewidth=1.3, label=name)
         axes.set_ylabel(label)

@@ -118,6 +118,15 @@ class TestCurves:
         assert figure.axes[0].get_yscale() == "log"
         assert np.shape(figure.axes[0].lines[0].get_xdata()) == (-(-len(LINES) // every),)
 
+    def test_of_a_refined_run(self) -> None:
+        last = LINES[-1]["step"]
+        refining = [{"step": last + step, "moments": 1 / step, "ratio": 1.5} for step in range(1, 20)]
+        figure = charts.training_curves([*LINES, *refining])
+        drawn(figure)
+        assert [axes.get_ylabel() for axes in figure.axes][-1] == "distance"
+        assert len(figure.axes) == 4
+        assert figure.axes[-1].lines[0].get_xdata()[0] == last + 1  # type: ignore[index]
+
 
 class TestModels:
     def test_are_sorted(self) -> None:

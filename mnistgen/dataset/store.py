@@ -6,6 +6,7 @@ step: there shards come one by one, each whole, and dataset.json is the last fil
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from importlib import import_module
@@ -146,7 +147,8 @@ class RemoteStore:
 
     def __init__(self, url: str) -> None:
         try:
-            self._files, self._root = import_module("fsspec").core.url_to_fs(url)
+            # Without a cache of listings, which knows nothing of what other processes write.
+            self._files, self._root = import_module("fsspec").core.url_to_fs(url, use_listings_cache=False)
         except ImportError as error:
             raise InputError(f"{url}: needs a package that is not installed ({error}); pip install it") from None
         except ValueError as error:
@@ -173,7 +175,10 @@ class RemoteStore:
         """Its last step is one step."""
 
     def check(self) -> None:
-        """As `Store` says."""
+        """As `Store` says; object stores would make a bucket that is not there, perhaps of a name misspelt."""
+        bucket = self._root.partition("/")[0]  # nothing where paths begin with a slash
+        if bucket and not self._files.exists(bucket):
+            raise InputError(f"{self._root}: there is no bucket {bucket}; create it, or name another")
         other = [path for path in self._list() if path.rpartition("/")[2] != PROGRESS]
         if other and self.manifest() is None and self.read(f"{PROGRESS}/plan.json") is None:
             raise InputError(f"{self._root}: holds other files than a data set; name a new or an empty folder")
@@ -189,8 +194,11 @@ class RemoteStore:
 
     def publish(self, manifest: Iterable[str]) -> None:
         """As `Store` says."""
-        with self._files.open(f"{self._root}/{MANIFEST}", "w", encoding="utf-8") as file:
-            file.writelines(manifest)
+        with tempfile.TemporaryDirectory(prefix="mnistgen-") as folder:  # a file left open halfway would become one
+            whole = Path(folder) / MANIFEST
+            with whole.open("w", encoding="utf-8") as file:
+                file.writelines(manifest)
+            self._files.put_file(str(whole), f"{self._root}/{MANIFEST}")
         self._files.rm(f"{self._root}/{PROGRESS}", recursive=True)
 
     def _list(self, folder: str = "") -> list[str]:

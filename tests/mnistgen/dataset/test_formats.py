@@ -4,7 +4,7 @@ import gc
 import hashlib
 import json
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ import mnistgen
 from mnistgen.dataset.build import write_dataset
 from mnistgen.dataset.formats import FORMATS
 from mnistgen.dataset.plan import TEST_START
+from mnistgen.dataset.store import store_at
 
 TRAIN, TEST = 2300, 40
 SIZE = 1000  # of shards
@@ -180,3 +181,33 @@ def test_an_idx_file_has_a_greatest_length(conditional_model: Path, tmp_path: Pa
     with pytest.raises(mnistgen.InputError, match=r"train: expected at most 2,147,483,647 images in an IDX file"):
         write_dataset(tmp_path / "data", n=2**31, seed=1, model=conditional_model)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_bucket_that_is_not_there_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    class Empty(MemoryFileSystem):  # type: ignore[misc]  # untyped
+        def exists(self, path: str, **options: object) -> bool:
+            return False
+
+        def makedirs(self, path: str, exist_ok: bool = False) -> None:
+            raise AssertionError(path)
+
+    monkeypatch.setattr("fsspec.core.url_to_fs", lambda url, **options: (Empty(), "nowhere/data"))
+    with pytest.raises(mnistgen.InputError, match="nowhere/data: there is no bucket nowhere; create it"):
+        write_dataset("object://nowhere/data", n=10, format="parquet", seed=1)
+
+
+def test_a_description_that_fails_halfway_is_not_there() -> None:
+    def halfway() -> Iterator[str]:
+        yield "{"
+        raise FileNotFoundError("a record is gone")
+
+    store = store_at("memory://halfway/data")
+    with pytest.raises(FileNotFoundError, match="a record is gone"):
+        store.publish(halfway())
+    assert store.manifest() is None
+    store.write(".progress/plan.json", b"{}")
+    store.publish(iter(["{", "}"]))
+    assert store.manifest() == b"{}"
+    assert store.names(".progress") == []

@@ -1,0 +1,95 @@
+"""Data sets on S3: a server that speaks its protocol on this machine, and the file system that users have for it."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import s3fs
+from moto.server import ThreadedMotoServer
+
+import mnistgen
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of the libraries of S3
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+BUCKET = "digits"
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """An empty bucket on a server of its own, for this process and those that it starts."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {
+            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+            "AWS_ACCESS_KEY_ID": "a",
+            "AWS_SECRET_ACCESS_KEY": "b",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "NO_PROXY": host,
+            "no_proxy": host,
+        }.items():
+            patch.setenv(name, value)
+        files = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True)
+        files.mkdir(BUCKET)
+        yield files
+    server.stop()
+
+
+def contents(files: Any, folder: str) -> dict[str, bytes]:
+    return {path.removeprefix(f"{folder}/"): files.cat_file(path) for path in files.find(folder)}
+
+
+def local(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def command(out: object, model: Path, *more: str) -> list[str]:
+    asked = ["--n", "4000", "--test", "10", "--format", "parquet", "--shard-size", "500", "--seed", "3"]
+    return [
+        sys.executable,
+        "-m",
+        "mnistgen",
+        "dataset",
+        "--out",
+        str(out),
+        "--model",
+        str(model),
+        "--workers",
+        "2",
+        *asked,
+        *more,
+    ]
+
+
+def test_the_same_bytes_as_in_a_folder(s3: Any, conditional_model: Path, tmp_path: Path) -> None:
+    subprocess.run(command(f"s3://{BUCKET}/whole", conditional_model), check=True, capture_output=True)
+    subprocess.run(command(tmp_path / "whole", conditional_model), check=True, capture_output=True)
+    assert contents(s3, f"{BUCKET}/whole") == local(tmp_path / "whole")
+
+
+def test_killed_and_gone_on_with(s3: Any, conditional_model: Path, tmp_path: Path) -> None:
+    child = subprocess.Popen(
+        command(f"s3://{BUCKET}/killed", conditional_model), start_new_session=True, stderr=subprocess.DEVNULL
+    )
+    while len(s3.find(f"{BUCKET}/killed")) < 4 and child.poll() is None:  # the plan, some shards and their records
+        pass
+    os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+    assert not s3.exists(f"{BUCKET}/killed/dataset.json")
+    subprocess.run(command(f"s3://{BUCKET}/killed", conditional_model, "--resume"), check=True, capture_output=True)
+    subprocess.run(command(tmp_path / "whole", conditional_model), check=True, capture_output=True)
+    assert contents(s3, f"{BUCKET}/killed") == local(tmp_path / "whole")
+
+
+def test_a_bucket_that_is_not_there_is_not_made(s3: Any, conditional_model: Path) -> None:
+    with pytest.raises(mnistgen.InputError, match="there is no bucket typo; create it, or name another"):
+        mnistgen.write_dataset("s3://typo/data", n=10, format="parquet", seed=1, model=conditional_model)
+    assert s3.ls("") == [BUCKET]

@@ -53,20 +53,8 @@ def local(folder: Path) -> dict[str, bytes]:
 
 def command(out: object, model: Path, *more: str) -> list[str]:
     asked = ["--n", "4000", "--test", "10", "--format", "parquet", "--shard-size", "500", "--seed", "3"]
-    return [
-        sys.executable,
-        "-m",
-        "mnistgen",
-        "dataset",
-        "--out",
-        str(out),
-        "--model",
-        str(model),
-        "--workers",
-        "2",
-        *asked,
-        *more,
-    ]
+    place = ["--out", str(out), "--model", str(model), "--workers", "2"]
+    return [sys.executable, "-m", "mnistgen", "dataset", *place, *asked, *more]
 
 
 def test_the_same_bytes_as_in_a_folder(s3: Any, conditional_model: Path, tmp_path: Path) -> None:

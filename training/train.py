@@ -139,7 +139,7 @@ def reporting(run: RunDirectory, step: int, world: World, tensorboard: bool) -> 
     with ExitStack() as stack:
         listeners: list[Progress] = []
         if world.is_first:
-            listeners.append(Reporter(step))
+            listeners.append(Reporter())
             if tensorboard:
                 listeners.append(stack.enter_context(TensorBoard(run, step)))
 
@@ -181,14 +181,13 @@ LINES = (
 class Reporter:
     """A progress bar with rate and remaining time on a terminal, plain lines otherwise."""
 
-    def __init__(self, done: int) -> None:
+    def __init__(self) -> None:
         self.bar: tqdm[NoReturn] | None = None
-        self.done = done
 
     def __call__(self, step: int, steps: int, metrics: dict[str, float] | None) -> None:
         """Show that a step is done, and its metrics where there are any."""
-        if self.bar is None:
-            self.bar = tqdm(total=steps, initial=self.done, unit="step", disable=not sys.stderr.isatty())
+        if self.bar is None or self.bar.total != steps:  # refinement counts on, to another end
+            self.bar = tqdm(total=steps, initial=step - 1, unit="step", disable=not sys.stderr.isatty())
         self.bar.update(1)
         if metrics is not None:
             self._show(step, steps, metrics)

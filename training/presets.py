@@ -95,7 +95,7 @@ class Preset:
     checkpoint_every: int = 1000  # steps
 
     def __post_init__(self) -> None:
-        """Raises PresetError for schedules that are none."""
+        """Raises PresetError for schedules that are none, and batches that classes cannot share."""
         check_schedule("learning_rate", self.learning_rate)
         check_schedule("betas", self.betas[1])
         if self.penalties:
@@ -104,6 +104,8 @@ class Preset:
             check_schedule("teacher", self.teacher.weight)
         if self.refinement:
             check_schedule("refinement", self.refinement.learning_rate)
+            if (size := self.refinement.batch_size) % 10:
+                raise PresetError(f"refinement: expected a batch_size that 10 divides, got {size}")
 
 
 _AVERAGE = Averaging(half_life=20_000)  # chosen: a third of an epoch

@@ -11,7 +11,7 @@ from tests.training.small import SMALL
 from training import checkpoint as checkpoints
 from training.compute import Compute
 from training.data import Mnist
-from training.errors import CheckpointError, DivergedError
+from training.errors import CheckpointError, DivergedError, PresetError
 from training.evaluation.yardstick import yardstick
 from training.feature_networks import SHAPES, fit_networks
 from training.loop import Scoring, train
@@ -117,6 +117,11 @@ def test_other_epochs_are_refused_once_it_has_begun() -> None:
 def test_presets_that_refine_survive_json() -> None:
     assert from_json(to_json(PRESET)) == PRESET
     assert isinstance(from_json(to_json(PRESET)).refinement, Refinement)
+
+
+def test_classes_share_a_batch_evenly() -> None:
+    with pytest.raises(PresetError, match="refinement: expected a batch_size that 10 divides, got 45"):
+        changed(batch_size=45)
 
 
 def test_networks_that_learn_read_digits(mnist: Mnist, compute: Compute) -> None:

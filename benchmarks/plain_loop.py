@@ -23,7 +23,8 @@ from torchvision.datasets import MNIST
 from benchmarks.training_rate import STEPS, WARM_UP, digits_of, rate
 from mnistgen.cpus import usable_cpus
 from training.models import build_discriminator, build_generator
-from training.presets import PRESETS, Preset
+from training.preset import Preset
+from training.presets import PRESETS
 
 ROUNDS = 3
 BAR = 3.0

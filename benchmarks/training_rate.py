@@ -10,7 +10,7 @@ from training.compute import choose, make_deterministic
 from training.data import Digits, load_mnist
 from training.distributed import World
 from training.loop import train
-from training.presets import Preset
+from training.preset import Preset
 from training.run_directory import RunDirectory
 
 STEPS = 12

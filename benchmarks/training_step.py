@@ -14,7 +14,8 @@ from mnistgen.cpus import usable_cpus
 from training.compute import Compute, Precision, choose
 from training.losses import LOSSES
 from training.players import build_players
-from training.presets import PRESETS, Preset
+from training.preset import Preset
+from training.presets import PRESETS
 
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 

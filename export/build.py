@@ -18,7 +18,7 @@ from export.wrapper import ExportedGenerator, count_multiply_adds
 from mnistgen.card import SCHEMA, ModelCard
 from training.checkpoint import Checkpoint, generator_of
 from training.errors import CheckpointError
-from training.presets import to_json
+from training.preset import to_json
 
 LIBRARIES = ("torch", "onnx", "onnxscript", "onnxruntime", "numpy")
 LICENCE = "MIT"

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from export.quantise import quantise
 from export.wrapper import ExportedGenerator
 from mnistgen.session import CLASSES, IMAGES, LATENTS
-from training.presets import Quantisation
+from training.preset import Quantisation
 
 OPSET = 18
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn, update_bn
 
 from training.models.network import GeneratorNetwork
-from training.presets import Averaging, Preset
+from training.preset import Averaging, Preset
 
 BATCH_SIZE = 500  # of the latents that batch norm is measured on
 

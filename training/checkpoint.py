@@ -23,7 +23,7 @@ from training.errors import CheckpointError, PresetError
 from training.models import build_generator
 from training.models.network import GeneratorNetwork
 from training.players import Players
-from training.presets import Preset, from_json, to_json
+from training.preset import Preset, from_json, to_json
 
 FORMAT = 1
 WEIGHTS = Path(__file__).with_name("weights")  # NAME.safetensors: the source of the bundled models

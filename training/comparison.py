@@ -10,7 +10,7 @@ from training.data import Digits
 from training.feature_networks import FeatureNetwork
 from training.models.network import CLASSES
 from training.moments import Moments
-from training.presets import Refinement
+from training.preset import Refinement
 
 CHUNK = 500  # real digits at once
 FAINT = 0.02  # of the mean deviation: features that vary less are standardised as if they varied so much

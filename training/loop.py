@@ -24,7 +24,7 @@ from training.models.network import GeneratorNetwork
 from training.penalties import PENALTIES
 from training.penalties import Score as ScoreImages
 from training.players import build_players
-from training.presets import Penalties, Preset
+from training.preset import Penalties, Preset
 from training.run_directory import RunDirectory
 from training.schedules import value_at
 

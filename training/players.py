@@ -12,7 +12,7 @@ from training.compute import Compute
 from training.distributed import World, synchronise
 from training.models import build_discriminator, build_generator
 from training.models.network import GeneratorNetwork
-from training.presets import Preset
+from training.preset import Preset
 from training.schedules import value_at
 
 

@@ -26,7 +26,7 @@ from training.errors import CheckpointError, DivergedError
 from training.feature_networks import fit_networks
 from training.loop import Progress, Scoring, draw
 from training.models.network import CLASSES, GeneratorNetwork
-from training.presets import Averaging, Preset
+from training.preset import Averaging, Preset
 from training.run_directory import RunDirectory
 from training.schedules import value_at
 

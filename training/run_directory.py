@@ -27,7 +27,7 @@ from mnistgen.images import CELL, UInt8, grid, write_png
 from training.checkpoint import Checkpoint, write
 from training.errors import CheckpointError, TrainingError
 from training.evaluation.charts import training_curves
-from training.presets import Preset, from_json, to_json
+from training.preset import Preset, from_json, to_json
 
 KEPT_CHECKPOINTS = 2
 GIF_FRAMES = 60  # at most

@@ -25,7 +25,8 @@ from training.distributed import World, joined
 from training.errors import TrainingError
 from training.evaluation.yardstick import yardstick
 from training.loop import GRID_SIZE, Progress, Scoring, train
-from training.presets import PRESETS, Preset, change, resolve, to_json
+from training.preset import Preset, change, to_json
+from training.presets import PRESETS, resolve
 from training.refinement import check_epochs, is_refined, refine
 from training.run_directory import RunDirectory
 from training.tensorboard import TensorBoard

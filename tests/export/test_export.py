@@ -30,7 +30,8 @@ from training import checkpoint as checkpoints
 from training.checkpoint import WEIGHTS, Checkpoint, Header
 from training.inputs import every_digit, fixed_inputs
 from training.models import build_generator
-from training.presets import PRESETS, Preset, Quantisation, from_json
+from training.preset import Preset, Quantisation, from_json
+from training.presets import PRESETS
 
 
 def untrained(preset: Preset) -> Checkpoint:

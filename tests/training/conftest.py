@@ -8,7 +8,7 @@ import torch
 from tests.training.small import DATA, FILES, SMALL
 from training.compute import Compute, choose, make_deterministic
 from training.data import Digits, Mnist, load_mnist
-from training.presets import Preset
+from training.preset import Preset
 
 
 @pytest.fixture(scope="session")

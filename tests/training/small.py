@@ -16,7 +16,7 @@ from mnistgen import cpus
 from training import compute, data, presets
 from training.compute import Compute
 from training.data import IdxFile
-from training.presets import Preset
+from training.preset import Preset
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests" / "data"

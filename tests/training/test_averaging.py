@@ -13,7 +13,7 @@ from training.compute import Compute
 from training.models import build_generator
 from training.models.network import GeneratorNetwork
 from training.players import build_players
-from training.presets import Averaging
+from training.preset import Averaging
 
 
 def small_generator(name: str = "conv") -> GeneratorNetwork:

@@ -15,7 +15,7 @@ from training.data import Digits
 from training.errors import CheckpointError, DivergedError, TrainingError
 from training.loop import Scoring, draw, epoch_order, train
 from training.players import build_players
-from training.presets import Penalties, Preset, Teacher, from_json, to_json
+from training.preset import Penalties, Preset, Teacher, from_json, to_json
 from training.run_directory import RunDirectory
 
 

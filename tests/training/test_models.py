@@ -11,7 +11,8 @@ from training.errors import PresetError, TrainingError
 from training.inputs import every_digit, fixed_inputs
 from training.losses import LOSSES, BinaryCrossEntropy
 from training.models import build_discriminator, build_generator
-from training.presets import PRESETS, Preset, from_json, resolve, to_json
+from training.preset import Preset, from_json, to_json
+from training.presets import PRESETS, resolve
 
 presets = pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
 UNCONDITIONAL = {name: preset for name, preset in PRESETS.items() if preset.architecture in ("conv", "mlp")}

@@ -15,7 +15,7 @@ from training.errors import CheckpointError, DivergedError, PresetError
 from training.evaluation.yardstick import yardstick
 from training.feature_networks import SHAPES, fit_networks
 from training.loop import Scoring, train
-from training.presets import Preset, Refinement, from_json, to_json
+from training.preset import Preset, Refinement, from_json, to_json
 from training.refinement import adversarial_steps, check_epochs, is_refined, refine
 from training.run_directory import RunDirectory
 

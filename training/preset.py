@@ -1,0 +1,152 @@
+"""Preset: everything that settles how one system is trained, as data; to JSON and back."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from training.errors import PresetError
+from training.schedules import Schedule
+from training.schedules import check as check_schedule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Averaging:
+    """An exponential moving average of the generator's weights."""
+
+    half_life: float  # real images after which a weight counts half
+    ramp: float = 0.05  # the half-life is at most this share of the images seen so far
+
+
+@dataclass(frozen=True, kw_only=True)
+class Penalties:
+    """What the discriminator pays beside its loss."""
+
+    kinds: tuple[str, ...]  # rows of PENALTIES
+    weight: Schedule
+    every: int = 1  # steps; the weight is multiplied by it, so that it weighs as much as at every step
+    mixed: bool = False  # in the precision of the rest of the step rather than in float32: in half the time on CPUs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Teacher:
+    """A bundled generator whose images for the same inputs the generator also learns from (distillation).
+
+    Source: A. Aguinaldo et al., "Compressing GANs using Knowledge Distillation", 2019 (arXiv:1902.00159), section 3.
+    """
+
+    name: str  # in training/weights
+    weight: Schedule  # of the mean squared error between both images, in the generator's range, beside its loss
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantisation:
+    """Export with 8-bit weights, activations and pixels, for generators whose last product goes through a sigmoid."""
+
+    calibration: int = 4_000  # generated digits that settle the ranges of activations
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refinement:
+    """After adversarial training, the moments of features are matched alone: `training.refinement`."""
+
+    steps: int
+    batch_size: int = 250  # generated digits, every class alike; a multiple of 10
+    learning_rate: Schedule = 3e-5  # Adam's
+    betas: tuple[float, float] = (0.0, 0.99)
+    memory: int = 40_000  # generated digits that the running moments reach back to
+    within: float = 3.0  # weight of the moments within classes beside those over all digits
+    half_life: float = 40_000  # generated digits; of the average of the generator's weights, given away in its place
+    epochs: int = 5  # of the networks whose features are compared
+    score_every: int = 250  # steps
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """One system: two networks, a loss, and how they are trained."""
+
+    name: str
+    summary: str  # one line for cards and listings
+    architecture: str  # a row of ARCHITECTURES
+    generator: Mapping[str, Any]  # the networks' own options
+    discriminator: Mapping[str, Any]
+    loss: str  # a row of LOSSES
+    latent_dim: int = 100
+    epochs: int
+    batch_size: int = 128
+    learning_rate: Schedule = 2e-4  # Adam's, for both networks
+    betas: tuple[float, Schedule] = (0.5, 0.999)
+    penalties: Penalties | None = None
+    teacher: Teacher | None = None
+    average: Averaging | None = None  # of the generator, given away in its place
+    batch_norm_samples: int = 0  # latents on which the generator's batch norm is measured anew; 0: running statistics
+    refinement: Refinement | None = None  # after the epochs
+    quantisation: Quantisation | None = None  # of the export
+    score_every: int = 1  # epochs, between looks at the held-out digits; the best generator seen is given away
+    patience: int = 0  # looks without a better one after which training stops early; 0: never
+    seed: int = 1  # of the bundled model
+    log_every: int = 100  # steps
+    sample_every: int = 1  # sample_unit
+    sample_unit: Literal["step", "epoch"] = "epoch"
+    checkpoint_every: int = 1000  # steps
+
+    def __post_init__(self) -> None:
+        """Raises PresetError for schedules that are none, and batches that classes cannot share."""
+        check_schedule("learning_rate", self.learning_rate)
+        check_schedule("betas", self.betas[1])
+        if self.penalties:
+            check_schedule("penalties", self.penalties.weight)
+        if self.teacher:
+            check_schedule("teacher", self.teacher.weight)
+        if self.refinement:
+            check_schedule("refinement", self.refinement.learning_rate)
+            if (size := self.refinement.batch_size) % 10:
+                raise PresetError(f"refinement: expected a batch_size that 10 divides, got {size}")
+
+
+def change(preset: Preset, **changes: int | None) -> Preset:
+    """The preset with the changes that are not None. Raises PresetError for epochs below 1 and seeds past 64 bits."""
+    wanted: dict[str, Any] = {key: value for key, value in changes.items() if value is not None}
+    changed = replace(preset, **wanted)
+    if changed.epochs < 1:
+        raise PresetError(f"epochs: expected 1 or more, got {changed.epochs}")
+    if not 0 <= changed.seed < 2**63:
+        raise PresetError(f"seed: expected 0 to 2**63 - 1, got {changed.seed}")
+    return changed
+
+
+def to_json(preset: Preset) -> dict[str, Any]:
+    """The preset as JSON types: what run directories, checkpoints and cards hold."""
+    fields: dict[str, Any] = _plain(asdict(preset))
+    return fields
+
+
+def from_json(fields: Mapping[str, Any]) -> Preset:
+    """The preset that `to_json` described. Raises PresetError where the fields are not those of a preset."""
+    values = {key: _frozen(value) for key, value in fields.items()}
+    try:
+        values |= {name: kind(**values[name]) for name, kind in _PARTS.items() if values.get(name) is not None}
+        return Preset(**values)
+    except TypeError as error:
+        raise PresetError(f"not a preset of this version of mnistgen: {error}") from None
+
+
+# Fields of a preset that hold more fields.
+_PARTS: dict[str, type] = {
+    "penalties": Penalties,
+    "teacher": Teacher,
+    "average": Averaging,
+    "refinement": Refinement,
+    "quantisation": Quantisation,
+}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _frozen(item) for key, item in value.items()}
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value

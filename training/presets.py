@@ -1,7 +1,7 @@
 """PRESETS: every system that this project trains, with every hyperparameter in sight.
 
-`digits` is the project's own. The six others follow published student projects; what their documents
-leave open is chosen here and marked "chosen".
+`digits` is the project's own. The six others follow published student projects; what their documents leave open is
+chosen here and marked "chosen".
 """
 
 import difflib
@@ -25,12 +25,6 @@ _MLP_DISCRIMINATOR: dict[str, Any] = {
     "init": "dcgan",  # chosen
 }
 
-_RESIDUAL_DISCRIMINATOR: dict[str, Any] = {"channels": (32, 64, 128), "hidden": 256}
-_PENALTIES = Penalties(
-    kinds=("r1", "r2"), weight={"kind": "exponential", "start": 1.0, "end": 0.1}, every=4, mixed=True
-)
-_REFINEMENT = Refinement(steps=4_500, learning_rate={"kind": "cosine", "start": 3e-5, "end": 1e-6, "warm_up": 0.08})
-
 _PRESETS = [
     Preset(
         name="digits",
@@ -38,16 +32,21 @@ _PRESETS = [
         architecture="residual",
         latent_dim=64,
         generator={"hidden": (512,), "channels": 64, "blocks": 1, "final": "sigmoid"},
-        discriminator=_RESIDUAL_DISCRIMINATOR,
+        discriminator={"channels": (32, 64, 128), "hidden": 256},
         loss="relativistic",
-        penalties=_PENALTIES,
+        penalties=Penalties(
+            kinds=("r1", "r2"), weight={"kind": "exponential", "start": 1.0, "end": 0.1}, every=4, mixed=True
+        ),
         epochs=54,
         score_every=3,
         sample_every=5,
         learning_rate={"kind": "cosine", "start": 3e-4, "end": 1.5e-5, "warm_up": 0.01},
         betas=(0.0, 0.99),
         average=Averaging(half_life=180_000),
-        refinement=_REFINEMENT,
+        refinement=Refinement(
+            steps=4_500,
+            learning_rate={"kind": "cosine", "start": 3e-5, "end": 1e-6, "warm_up": 0.08},
+        ),
         quantisation=Quantisation(),
         checkpoint_every=500,
     ),

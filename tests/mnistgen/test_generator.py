@@ -1,15 +1,7 @@
-"""Generator: what it draws, what it refuses, and that it survives threads, forks and pickles."""
+"""Generator: what it draws, and what it refuses."""
 
 import dataclasses
-import multiprocessing
-import os
-import pickle
-import subprocess
-import sys
 import tracemalloc
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,25 +14,10 @@ from numpy.typing import NDArray
 import mnistgen
 from mnistgen.generator import chunk_size
 from mnistgen.latents import draw
+from tests.mnistgen.conftest import near
 
 Float32 = NDArray[np.float32]
 CHUNK = 64  # of the small models
-
-
-def near(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> bool:
-    """Equal within one grey level."""
-    return first.shape == second.shape and bool((np.abs(first.astype(int) - second) <= 1).all())
-
-
-@pytest.fixture(scope="module")
-def generators(conditional_model: Path) -> dict[int, mnistgen.Generator]:
-    """One generator a thread count."""
-    return {threads: mnistgen.Generator(conditional_model, threads=threads) for threads in (1, 2, 3)}
-
-
-@pytest.fixture(scope="module")
-def generator(generators: dict[int, mnistgen.Generator]) -> mnistgen.Generator:
-    return generators[1]
 
 
 class TestSample:
@@ -221,82 +198,6 @@ class TestStream:
         assert [batch.labels.tolist() for batch in batches] == [[5, 6, 7], [8]]
 
 
-class TestWrite:
-    def test_one_hand_writes_all_digits(self, generator: mnistgen.Generator) -> None:
-        number = generator.write("20 26", seed=3)
-        assert number.shape == (28, 5 * 28)
-        assert number.dtype == np.uint8
-        hand, _ = draw(3, 0, 1, generator.card.latent_dim)
-        digits = generator.decode(np.repeat(hand, 4, axis=0), [2, 0, 2, 6])
-        parts = np.split(number, 5, axis=1)
-        assert near(np.stack([parts[place] for place in (0, 1, 3, 4)]), digits)
-        assert not parts[2].any()
-
-    def test_truncation_and_the_shortcut(self, generator: mnistgen.Generator, conditional_model: Path) -> None:
-        number = mnistgen.write("7", seed=3, truncation=0.5, model=conditional_model)
-        assert near(number[None], generator.sample(digit=7, seed=3, truncation=0.5))
-
-    def test_a_fresh_seed_is_logged(self, generator: mnistgen.Generator, caplog: pytest.LogCaptureFixture) -> None:
-        with caplog.at_level("INFO", logger="mnistgen"):
-            number = generator.write("12")
-        assert near(number, generator.write("12", seed=int(caplog.messages[0].removeprefix("seed "))))
-
-    @pytest.mark.parametrize(
-        ("text", "came"), [("20x6", "'x' in '20x6'"), ("", "''"), (" ", "' '"), ("-1", "'-' in '-1'")]
-    )
-    def test_refuses(self, generator: mnistgen.Generator, text: str, came: str) -> None:
-        with pytest.raises(mnistgen.InputError, match=r"^text: expected .*digit") as error:
-            generator.write(text)
-        assert str(error.value).endswith(f"got {came}")
-
-    def test_unconditional_models_cannot(self, unconditional_model: Path) -> None:
-        with pytest.raises(mnistgen.InputError, match="text '7': model small is unconditional"):
-            mnistgen.Generator(unconditional_model).write("7")
-
-
-class TestInterpolate:
-    def test_ends_are_the_digits_of_the_seed(self, generator: mnistgen.Generator) -> None:
-        frames = generator.interpolate(3, 8, frames=7, seed=2)
-        assert frames.shape == (7, 28, 28)
-        assert frames.dtype == np.uint8
-        assert near(frames[[0, -1]], generator.sample(labels=[3, 8], seed=2))
-        assert all(not near(one, other) for one, other in pairwise(frames))
-
-    def test_a_walk_has_its_corners(self, generator: mnistgen.Generator) -> None:
-        images = generator.walk((0, 1, 2, 3), rows=3, columns=4, seed=2)
-        assert images.shape == (12, 28, 28)
-        assert near(images[[0, 3, 8, 11]], generator.sample(labels=[0, 1, 2, 3], seed=2))
-
-    def test_unconditional_models_walk_without_digits(self, unconditional_model: Path) -> None:
-        generator = mnistgen.Generator(unconditional_model)
-        assert near(generator.interpolate(frames=5, seed=2)[[0, -1]], generator.sample(2, seed=2))
-        assert near(generator.walk(rows=2, columns=2, seed=2), generator.sample(4, seed=2))
-        with pytest.raises(mnistgen.InputError, match="digits 3, 8: model small is unconditional"):
-            generator.interpolate(3, 8)
-        with pytest.raises(mnistgen.InputError, match="digits 1, 2, 3, 4: model small is unconditional"):
-            generator.walk((1, 2, 3, 4))
-
-    @pytest.mark.parametrize(
-        ("call", "message"),
-        [
-            (
-                lambda generator: generator.interpolate(3, 8, frames=1),
-                "frames: expected a whole number, 2 or more, got 1",
-            ),
-            (lambda generator: generator.interpolate(3, 10), "last: expected a whole number, 0 to 9, got 10"),
-            (lambda generator: generator.interpolate(3), "last: expected a whole number, 0 to 9, got None"),
-            (lambda generator: generator.interpolate(), "first: expected a whole number, 0 to 9, got None"),
-            (lambda generator: generator.walk((1, 2, 3)), "corners: expected 4 digits, got 3"),
-            (lambda generator: generator.walk((1, 2, 3, 11)), "bottom right: expected a whole number, 0 to 9, got 11"),
-            (lambda generator: generator.walk((1, 2, 3, 4), rows=1), "rows: expected a whole number, 2 or more, got 1"),
-        ],
-    )
-    def test_refuses(self, generator: mnistgen.Generator, call: Callable[..., object], message: str) -> None:
-        with pytest.raises(mnistgen.InputError) as error:
-            call(generator)
-        assert str(error.value) == message
-
-
 class TestDecode:
     def test_classes_may_be_mixtures(self, generator: mnistgen.Generator) -> None:
         latents, _ = draw(1, 0, 4, generator.card.latent_dim)
@@ -353,44 +254,6 @@ class TestDecode:
         assert generator.decode(np.zeros((2, 10), np.float32)).shape == (2, 28, 28)
         with pytest.raises(mnistgen.InputError, match="unconditional and takes none"):
             generator.decode(np.zeros((2, 10), np.float32), [1, 2])
-
-
-class TestProcesses:
-    def test_many_threads_share_one_generator(self, generator: mnistgen.Generator) -> None:
-        expected = generator.sample(800, seed=2)
-        with ThreadPoolExecutor(8) as pool:
-            parts = list(pool.map(lambda start: generator.sample(50, seed=2, start=start), range(0, 800, 50)))
-        assert near(np.concatenate(parts), expected)
-
-    def test_pickle_opens_it_again(self, conditional_model: Path) -> None:
-        generator = mnistgen.Generator(conditional_model, device="cpu", threads=2)
-        copy = pickle.loads(pickle.dumps(generator))  # noqa: S301 - our own bytes
-        assert (copy.device, copy.threads, copy.card) == ("cpu", 2, generator.card)
-        assert near(copy.sample(9, seed=1), generator.sample(9, seed=1))
-
-    def test_spawned_processes_make_what_one_makes(self, conditional_model: Path) -> None:
-        generator = mnistgen.Generator(conditional_model, threads=1)
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            images = pool.apply(generator.sample, (20,), {"seed": 3})
-        assert near(images, generator.sample(20, seed=3))
-
-    @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-    def test_forked_children_sample_and_end(self, conditional_model: Path) -> None:
-        """Both a child that samples and one that only inherits end as they should, without hanging on lost threads."""
-        script = f"""
-import os, sys, mnistgen
-generator = mnistgen.Generator({str(conditional_model)!r}, threads=3)
-expected = generator.sample(300, seed=1)
-for child_samples in (True, False):
-    child = os.fork()
-    if child == 0:
-        if child_samples:
-            images = generator.sample(300, seed=1)
-            assert (abs(images.astype(int) - expected) <= 1).all()
-        sys.exit(7)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
-"""
-        subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
 
 
 def test_heavy_models_run_in_small_chunks(conditional_model: Path) -> None:

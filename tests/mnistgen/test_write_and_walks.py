@@ -1,0 +1,88 @@
+"""Generator.write, interpolate and walk: numbers in one hand, and what lies between digits."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mnistgen
+from mnistgen.latents import draw
+from tests.mnistgen.conftest import near
+
+
+class TestWrite:
+    def test_one_hand_writes_all_digits(self, generator: mnistgen.Generator) -> None:
+        number = generator.write("20 26", seed=3)
+        assert number.shape == (28, 5 * 28)
+        assert number.dtype == np.uint8
+        hand, _ = draw(3, 0, 1, generator.card.latent_dim)
+        digits = generator.decode(np.repeat(hand, 4, axis=0), [2, 0, 2, 6])
+        parts = np.split(number, 5, axis=1)
+        assert near(np.stack([parts[place] for place in (0, 1, 3, 4)]), digits)
+        assert not parts[2].any()
+
+    def test_truncation_and_the_shortcut(self, generator: mnistgen.Generator, conditional_model: Path) -> None:
+        number = mnistgen.write("7", seed=3, truncation=0.5, model=conditional_model)
+        assert near(number[None], generator.sample(digit=7, seed=3, truncation=0.5))
+
+    def test_a_fresh_seed_is_logged(self, generator: mnistgen.Generator, caplog: pytest.LogCaptureFixture) -> None:
+        with caplog.at_level("INFO", logger="mnistgen"):
+            number = generator.write("12")
+        assert near(number, generator.write("12", seed=int(caplog.messages[0].removeprefix("seed "))))
+
+    @pytest.mark.parametrize(
+        ("text", "came"), [("20x6", "'x' in '20x6'"), ("", "''"), (" ", "' '"), ("-1", "'-' in '-1'")]
+    )
+    def test_refuses(self, generator: mnistgen.Generator, text: str, came: str) -> None:
+        with pytest.raises(mnistgen.InputError, match=r"^text: expected .*digit") as error:
+            generator.write(text)
+        assert str(error.value).endswith(f"got {came}")
+
+    def test_unconditional_models_cannot(self, unconditional_model: Path) -> None:
+        with pytest.raises(mnistgen.InputError, match="text '7': model small is unconditional"):
+            mnistgen.Generator(unconditional_model).write("7")
+
+
+class TestInterpolate:
+    def test_ends_are_the_digits_of_the_seed(self, generator: mnistgen.Generator) -> None:
+        frames = generator.interpolate(3, 8, frames=7, seed=2)
+        assert frames.shape == (7, 28, 28)
+        assert frames.dtype == np.uint8
+        assert near(frames[[0, -1]], generator.sample(labels=[3, 8], seed=2))
+        assert all(not near(one, other) for one, other in pairwise(frames))
+
+    def test_a_walk_has_its_corners(self, generator: mnistgen.Generator) -> None:
+        images = generator.walk((0, 1, 2, 3), rows=3, columns=4, seed=2)
+        assert images.shape == (12, 28, 28)
+        assert near(images[[0, 3, 8, 11]], generator.sample(labels=[0, 1, 2, 3], seed=2))
+
+    def test_unconditional_models_walk_without_digits(self, unconditional_model: Path) -> None:
+        generator = mnistgen.Generator(unconditional_model)
+        assert near(generator.interpolate(frames=5, seed=2)[[0, -1]], generator.sample(2, seed=2))
+        assert near(generator.walk(rows=2, columns=2, seed=2), generator.sample(4, seed=2))
+        with pytest.raises(mnistgen.InputError, match="digits 3, 8: model small is unconditional"):
+            generator.interpolate(3, 8)
+        with pytest.raises(mnistgen.InputError, match="digits 1, 2, 3, 4: model small is unconditional"):
+            generator.walk((1, 2, 3, 4))
+
+    @pytest.mark.parametrize(
+        ("call", "message"),
+        [
+            (
+                lambda generator: generator.interpolate(3, 8, frames=1),
+                "frames: expected a whole number, 2 or more, got 1",
+            ),
+            (lambda generator: generator.interpolate(3, 10), "last: expected a whole number, 0 to 9, got 10"),
+            (lambda generator: generator.interpolate(3), "last: expected a whole number, 0 to 9, got None"),
+            (lambda generator: generator.interpolate(), "first: expected a whole number, 0 to 9, got None"),
+            (lambda generator: generator.walk((1, 2, 3)), "corners: expected 4 digits, got 3"),
+            (lambda generator: generator.walk((1, 2, 3, 11)), "bottom right: expected a whole number, 0 to 9, got 11"),
+            (lambda generator: generator.walk((1, 2, 3, 4), rows=1), "rows: expected a whole number, 2 or more, got 1"),
+        ],
+    )
+    def test_refuses(self, generator: mnistgen.Generator, call: Callable[..., object], message: str) -> None:
+        with pytest.raises(mnistgen.InputError) as error:
+            call(generator)
+        assert str(error.value) == message

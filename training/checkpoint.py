@@ -148,18 +148,18 @@ def generator_of(checkpoint: Checkpoint) -> GeneratorNetwork:
 
 
 def teacher_of(preset: Preset) -> GeneratorNetwork | None:
-    """The frozen generator that a preset learns from, in evaluation mode, on the CPU; none where it names none.
+    """The frozen bundled generator that a preset learns from, in evaluation mode, on the CPU; none where it names none.
 
     Raises CheckpointError where its weights are missing, or it takes other inputs or gives another range of pixels.
     """
     if preset.teacher is None:
         return None
-    teacher = generator_of(read(WEIGHTS / f"{preset.teacher.name}.safetensors")).requires_grad_(False)
-    pupil = build_generator(preset.architecture, preset.latent_dim, preset.generator)
-    ours, theirs = ((net.latent_dim, net.conditional, net.image_range) for net in (pupil, teacher))
+    teacher = generator_of(read(WEIGHTS / f"{preset.teacher}.safetensors")).requires_grad_(False)
+    student = build_generator(preset.architecture, preset.latent_dim, preset.generator)
+    ours, theirs = ((net.latent_dim, net.conditional, net.image_range) for net in (student, teacher))
     if ours != theirs:
         raise CheckpointError(
-            f"teacher {preset.teacher.name}: expected latents, classes and pixels as preset {preset.name} has them, "
+            f"teacher {preset.teacher}: expected latents, classes and pixels as preset {preset.name} has them, "
             f"{ours}, got {theirs}"
         )
     return teacher

@@ -47,7 +47,6 @@ class Compute:
 THREADS: dict[str, Callable[[], int]] = {
     "conv": usable_cpus,
     "residual": usable_cpus,
-    "residual-mlp": usable_cpus,
     "mlp": lambda: 1,
 }
 

@@ -71,9 +71,6 @@ def train(
     loss = LOSSES[preset.loss]()
     world = world or World()
 
-    teacher = checkpoints.teacher_of(preset)
-    if teacher is not None:
-        teacher = compute.place(teacher)
     torch.manual_seed(preset.seed)
     players = build_players(preset, compute, world)
     step = 0
@@ -124,11 +121,6 @@ def train(
             scored = world.gather(discriminator(fake, *asked))
             against = world.gather(discriminator(real, *asked)) if loss.paired else None
         generator_loss = loss.generator(scored, against)
-        if teacher is not None and preset.teacher is not None:
-            with torch.no_grad(), compute.autocast():
-                lesson = teacher(latents, *asked)  # (N, 1, 28, 28)
-            error = world.mean((fake - lesson).square().mean())
-            generator_loss = generator_loss + value_at(preset.teacher.weight, step / steps) * error
         players.generator_optimizer.zero_grad()
         generator_loss.backward()
         world.sum_gradients(generator)

@@ -1,7 +1,7 @@
 """Preset: everything that settles how one system is trained, as data; to JSON and back."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from training.errors import PresetError
@@ -28,14 +28,14 @@ class Penalties:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Teacher:
-    """A bundled generator whose images for the same inputs the generator also learns from (distillation).
+class Distillation:
+    """In place of adversarial training, the teacher is imitated: `training.distillation`."""
 
-    Source: A. Aguinaldo et al., "Compressing GANs using Knowledge Distillation", 2019 (arXiv:1902.00159), section 3.
-    """
-
-    name: str  # in training/weights
-    weight: Schedule  # of the mean squared error between both images, in the generator's range, beside its loss
+    steps: int
+    batch_size: int = 250  # latents, every class alike; a multiple of 10
+    learning_rate: Schedule = 2e-3  # Adam's
+    betas: tuple[float, float] = (0.9, 0.99)
+    score_every: int = 2_500  # steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ class Quantisation:
 
 @dataclass(frozen=True, kw_only=True)
 class Refinement:
-    """After adversarial training, the moments of features are matched alone: `training.refinement`."""
+    """Afterwards, the moments of features are matched, without a discriminator: `training.refinement`."""
 
     steps: int
     batch_size: int = 250  # generated digits, every class alike; a multiple of 10
@@ -56,6 +56,8 @@ class Refinement:
     memory: int = 40_000  # generated digits that the running moments reach back to
     within: float = 3.0  # weight of the moments within classes beside those over all digits
     half_life: float = 40_000  # generated digits; of the average of the generator's weights, given away in its place
+    feature_error: float = 0.0  # weight of the mean squared error to the teacher's features, after distillation
+    pixel_error: float = 0.0  # the same of its pixels, 0 to 1
     epochs: int = 5  # of the networks whose features are compared
     score_every: int = 250  # steps
 
@@ -67,19 +69,20 @@ class Preset:
     name: str
     summary: str  # one line for cards and listings
     architecture: str  # a row of ARCHITECTURES
-    generator: Mapping[str, Any]  # the networks' own options
-    discriminator: Mapping[str, Any]
-    loss: str  # a row of LOSSES
+    generator: Mapping[str, Any]  # the network's own options
+    discriminator: Mapping[str, Any] = field(default_factory=dict)  # the same; neither it nor what follows ...
+    loss: str = ""  # a row of LOSSES
     latent_dim: int = 100
-    epochs: int
+    epochs: int = 0
     batch_size: int = 128
     learning_rate: Schedule = 2e-4  # Adam's, for both networks
     betas: tuple[float, Schedule] = (0.5, 0.999)
     penalties: Penalties | None = None
-    teacher: Teacher | None = None
     average: Averaging | None = None  # of the generator, given away in its place
     batch_norm_samples: int = 0  # latents on which the generator's batch norm is measured anew; 0: running statistics
-    refinement: Refinement | None = None  # after the epochs
+    teacher: str | None = None  # what is imitated: a preset with weights in training/weights
+    distillation: Distillation | None = None  # of the teacher, in place of epochs
+    refinement: Refinement | None = None  # after epochs or distillation
     quantisation: Quantisation | None = None  # of the export
     score_every: int = 1  # epochs, between looks at the held-out digits; the best generator seen is given away
     patience: int = 0  # looks without a better one after which training stops early; 0: never
@@ -90,24 +93,29 @@ class Preset:
     checkpoint_every: int = 1000  # steps
 
     def __post_init__(self) -> None:
-        """Raises PresetError for schedules that are none, and batches that classes cannot share."""
+        """Raises PresetError for schedules that are none, batches that classes cannot share, and stages at odds."""
         check_schedule("learning_rate", self.learning_rate)
         check_schedule("betas", self.betas[1])
         if self.penalties:
             check_schedule("penalties", self.penalties.weight)
-        if self.teacher:
-            check_schedule("teacher", self.teacher.weight)
-        if self.refinement:
-            check_schedule("refinement", self.refinement.learning_rate)
-            if (size := self.refinement.batch_size) % 10:
-                raise PresetError(f"refinement: expected a batch_size that 10 divides, got {size}")
+        for name in ("distillation", "refinement"):
+            if stage := getattr(self, name):
+                check_schedule(name, stage.learning_rate)
+                if stage.batch_size % 10:
+                    raise PresetError(f"{name}: expected a batch_size that 10 divides, got {stage.batch_size}")
+        if bool(self.distillation) != bool(self.teacher):
+            raise PresetError(f"teacher: expected one for distillation, and none without, got {self.teacher}")
+        if self.distillation and self.epochs:
+            raise PresetError(
+                f"epochs: {self.name} is distilled, in steps and without epochs, got {self.epochs}; leave them away"
+            )
 
 
 def change(preset: Preset, **changes: int | None) -> Preset:
     """The preset with the changes that are not None. Raises PresetError for epochs below 1 and seeds past 64 bits."""
     wanted: dict[str, Any] = {key: value for key, value in changes.items() if value is not None}
     changed = replace(preset, **wanted)
-    if changed.epochs < 1:
+    if changed.epochs < 1 and not changed.distillation:
         raise PresetError(f"epochs: expected 1 or more, got {changed.epochs}")
     if not 0 <= changed.seed < 2**63:
         raise PresetError(f"seed: expected 0 to 2**63 - 1, got {changed.seed}")
@@ -133,7 +141,7 @@ def from_json(fields: Mapping[str, Any]) -> Preset:
 # Fields of a preset that hold more fields.
 _PARTS: dict[str, type] = {
     "penalties": Penalties,
-    "teacher": Teacher,
+    "distillation": Distillation,
     "average": Averaging,
     "refinement": Refinement,
     "quantisation": Quantisation,

@@ -2,7 +2,7 @@
 
 Where the discriminator no longer shows the generator what is left to mend, means and covariances of many features, as
 a whole and within each class, still tell it. As no discriminator has to keep up, the generator can learn in the 8 bits
-that it will be exported in.
+that it will be exported in. After distillation, the teacher's picture for every latent goes on holding it.
 """
 
 import math
@@ -44,8 +44,8 @@ def refine(
 ) -> Checkpoint:
     """Refine the run's best generator, or go on from `start`, and return the last one, the run's best from then on.
 
-    The last one, for looks differ by chance more than by what is gained between them. Steps count on from those of
-    adversarial training. All processes of a world call this alike. Changes torch's global random state, from which
+    The last one, for looks differ by chance more than by what is gained between them. Steps count on from those
+    before. All processes of a world call this alike. Changes torch's global random state, from which
     everything is drawn.
 
     Raises DivergedError when the moments are not finite, CheckpointError for a start that does not fit, and
@@ -54,7 +54,10 @@ def refine(
     if preset.refinement is None:
         raise TypeError(f"preset {preset.name} has no refinement")
     how, world = preset.refinement, world or World()
-    before = adversarial_steps(preset, digits)
+    before = first_steps(preset, digits)
+    teacher = checkpoints.teacher_of(preset)
+    if teacher is not None:
+        teacher = compute.place(teacher)
     comparison = Comparison(fit_networks(digits, how.epochs, compute, preset.seed), digits, how, compute)
     torch.manual_seed(preset.seed)
     generator = compute.place(checkpoints.generator_of(checkpoints.read(run.best))).train()
@@ -93,12 +96,23 @@ def refine(
         with nullcontext() if learning else torch.no_grad():
             with compute.autocast():
                 images = drawn(latents, asked)  # (N, 1, 28, 28)
-            features = world.gather(comparison.features(at_levels(images, generator.image_range)))
+            own = at_levels(images, generator.image_range)
+            own_features = comparison.features(own)
+            features = world.gather(own_features)
 
         # --- generator, average, moments
         if learning:
             optimizer.zero_grad()
-            comparison.loss(features).backward()
+            loss = comparison.loss(features)
+            if teacher is not None:
+                with torch.no_grad():
+                    with compute.autocast():
+                        lesson = teacher(latents, asked)
+                    taught = at_levels(lesson, teacher.image_range)
+                    taught_features = comparison.features(taught)
+                loss = loss + how.feature_error * world.mean((own_features - taught_features).square().mean())
+                loss = loss + how.pixel_error * world.mean((own - taught).square().mean())
+            loss.backward()
             world.sum_gradients(generator)
             optimizer.step()
             update_average(average, generator, averaging, step * how.batch_size - how.memory, how.batch_size)
@@ -113,7 +127,7 @@ def refine(
             if not math.isfinite(distance):
                 raise DivergedError(f"moments stopped being finite by step {before + step}; unrefined is {run.best}")
             now = time.perf_counter()
-            metrics = {"step": before + step, "epoch": preset.epochs, "moments": distance}
+            metrics = {"step": before + step, "moments": distance}
             metrics["images_per_second"] = window * how.batch_size / (now - window_start)
             window = 0
         if looking and metrics is not None:
@@ -134,8 +148,10 @@ def refine(
     return checkpoints.read(run.best)
 
 
-def adversarial_steps(preset: Preset, digits: Digits) -> int:
+def first_steps(preset: Preset, digits: Digits) -> int:
     """The steps before refinement."""
+    if preset.distillation:
+        return preset.distillation.steps
     return preset.epochs * (len(digits) // preset.batch_size)
 
 
@@ -152,7 +168,7 @@ def at_levels(images: Tensor, image_range: tuple[float, float]) -> Tensor:
 
 
 def is_refined(checkpoint: Checkpoint) -> bool:
-    """Whether a checkpoint is of refinement, and not of adversarial training."""
+    """Whether a checkpoint is of refinement, and not of what comes before."""
     return any(name.startswith("moments.") for name in checkpoint.tensors)
 
 
@@ -161,6 +177,8 @@ def check_epochs(start: Checkpoint, preset: Preset, digits: int) -> None:
 
     Raises CheckpointError.
     """
+    if preset.distillation:
+        return  # it has none
     if not is_refined(start):
         checkpoints.check_epochs(start, preset, digits)
     elif preset.epochs != start.header.preset.epochs:

@@ -21,6 +21,7 @@ from mnistgen.cpus import usable_cpus
 from training import checkpoint as checkpoints
 from training.compute import Compute, choose, make_deterministic
 from training.data import load_mnist
+from training.distillation import distil
 from training.distributed import World, joined
 from training.errors import TrainingError
 from training.evaluation.yardstick import yardstick
@@ -66,7 +67,9 @@ def main(
             compute = choose(device, chosen.architecture, **checkpoints.compute_of(start.header, compute.device))
         make_deterministic(compute)
         with joined(compute.device) as world:
-            world.share(chosen.batch_size)
+            for stage in (chosen.distillation or chosen, chosen.refinement):
+                if stage:
+                    world.share(stage.batch_size)
             with world.first_ahead():
                 mnist = load_mnist(data, compute.device)
                 held_out = yardstick(mnist, "quick")
@@ -80,7 +83,8 @@ def main(
             with reporting(run, start.header.step if start else 0, world, tensorboard) as report:
                 scoring = Scoring(held_out.ratio, torch.from_numpy(held_out.target.labels))
                 if start is None or not is_refined(start):
-                    best = train(
+                    begin = distil if chosen.distillation else train
+                    best = begin(
                         chosen, mnist.fitting, run, compute, scoring=scoring, start=start, world=world, report=report
                     )
                     start = None
@@ -108,7 +112,9 @@ def prepare(run: RunDirectory, preset: Preset, start: checkpoints.Checkpoint | N
 def describe(preset: Preset, compute: Compute, world: World, run: RunDirectory) -> str:
     """The first line of the log."""
     processes = f" in {world.size} processes" if world.size > 1 else ""
-    return f"{preset.name}: {preset.epochs} epochs, seed {preset.seed}, on {compute}{processes}; writing {run.path}"
+    how = preset.distillation
+    course = f"distilled from {preset.teacher} in {how.steps:,} steps" if how else f"{preset.epochs} epochs"
+    return f"{preset.name}: {course}, seed {preset.seed}, on {compute}{processes}; writing {run.path}"
 
 
 def finish(run: RunDirectory, preset: Preset, best: checkpoints.Checkpoint) -> None:
@@ -172,11 +178,14 @@ def plan(
     return run, preset, start
 
 
-# What is shown of a line of metrics: of adversarial training, and of refinement.
-LINES = (
-    "loss D {discriminator_loss:.3f} G {generator_loss:.3f}, real {real_score:.2f} fake {fake_score:.2f}",
-    "refining, distance of moments {moments:.3f}",
-)
+# What is shown of a line of metrics that has this key: of adversarial training, distillation and refinement.
+LINES = {
+    "generator_loss": (
+        "loss D {discriminator_loss:.3f} G {generator_loss:.3f}, real {real_score:.2f} fake {fake_score:.2f}"
+    ),
+    "teacher_error": "distilling, squared error {teacher_error:.5f}",
+    "moments": "refining, distance of moments {moments:.3f}",
+}
 
 
 class Reporter:
@@ -196,14 +205,15 @@ class Reporter:
             self.bar.close()
 
     def _show(self, step: int, steps: int, metrics: dict[str, float]) -> None:
-        line = LINES["moments" in metrics]
+        line = next(text for key, text in LINES.items() if key in metrics)
         if "ratio" in metrics:
             line += f", ratio {metrics['ratio']:.2f}"
         if self.bar is not None and not self.bar.disable:
             self.bar.set_postfix_str(line.format(**metrics))
         else:
             rate = f"{metrics['images_per_second']:,.0f} images/s"
-            print(f"step {step}/{steps} epoch {metrics['epoch'] + 1}: {line.format(**metrics)}, {rate}", flush=True)
+            epoch = f" epoch {metrics['epoch'] + 1}" if "epoch" in metrics else ""
+            print(f"step {step}/{steps}{epoch}: {line.format(**metrics)}, {rate}", flush=True)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ import torch
 from tests.training.small import DATA, FILES, SMALL
 from training.compute import Compute, choose, make_deterministic
 from training.data import Digits, Mnist, load_mnist
+from training.evaluation.yardstick import yardstick
+from training.loop import Scoring
 from training.preset import Preset
 
 
@@ -34,6 +36,12 @@ def mnist() -> Mnist:
 @pytest.fixture(scope="session")
 def digits(mnist: Mnist) -> Digits:
     return mnist.train
+
+
+@pytest.fixture(scope="session")
+def scoring(mnist: Mnist) -> Scoring:
+    held_out = yardstick(mnist, "quick")
+    return Scoring(held_out.ratio, torch.from_numpy(held_out.target.labels))
 
 
 @pytest.fixture(params=["conv", "mlp-dropout", "mlp"])

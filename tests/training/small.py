@@ -42,13 +42,15 @@ _INTERVALS: dict[str, Any] = {
     "checkpoint_every": 3,
     "score_every": 1,
 }
-_REFINEMENT: dict[str, Any] = {"steps": 6, "batch_size": 40, "memory": 80, "epochs": 1, "score_every": 2}
+_STAGES: dict[str, dict[str, Any]] = {
+    "distillation": {"steps": 8, "batch_size": 40, "score_every": 4},
+    "refinement": {"steps": 6, "batch_size": 40, "memory": 80, "epochs": 1, "score_every": 2},
+}
 _CRITIC: dict[str, Any] = {"channels": (4, 8, 8), "hidden": 16}
 _NARROW: dict[str, dict[str, Any]] = {
     "conv": {"generator": {"layers": ((16, 7, 1, 0), (8, 4, 2, 1), (1, 4, 2, 1))}},
     "mlp": {"generator": {"widths": (16, 32)}},
     "residual": {"generator": {"hidden": (32,), "channels": 8}, "discriminator": _CRITIC},
-    "residual-mlp": {"generator": {"widths": (16, 32)}, "discriminator": _CRITIC},
 }
 
 
@@ -56,8 +58,12 @@ def _small(preset: Preset) -> Preset:
     networks: dict[str, Any] = {
         part: {**getattr(preset, part), **changes} for part, changes in _NARROW[preset.architecture].items()
     }
-    refinement = preset.refinement and dataclasses.replace(preset.refinement, **_REFINEMENT)
-    return dataclasses.replace(preset, **_INTERVALS, **networks, refinement=refinement)
+    stages: dict[str, Any] = {
+        name: getattr(preset, name) and dataclasses.replace(getattr(preset, name), **changes)
+        for name, changes in _STAGES.items()
+    }
+    intervals = _INTERVALS | ({"epochs": 0} if preset.distillation else {})
+    return dataclasses.replace(preset, **intervals, **networks, **stages)
 
 
 SMALL = {name: _small(preset) for name, preset in presets.PRESETS.items()}

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -13,9 +12,9 @@ from training import checkpoint as checkpoints
 from training.compute import Compute
 from training.data import Digits
 from training.errors import CheckpointError, DivergedError, TrainingError
-from training.loop import Scoring, draw, epoch_order, train
+from training.loop import Scoring, epoch_order, train
 from training.players import build_players
-from training.preset import Penalties, Preset, Teacher, from_json, to_json
+from training.preset import Penalties, Preset, from_json, to_json
 from training.run_directory import RunDirectory
 
 
@@ -148,59 +147,6 @@ def test_everything_that_a_preset_can_ask_for(
     unpenalised = checkpoints.read(other.last_checkpoint())
     name = next(key for key in whole.tensors if key.startswith("discriminator."))
     assert not torch.equal(whole.tensors[name], unpenalised.tensors[name])
-
-
-class TestTeacher:
-    PUPIL = dataclasses.replace(
-        SMALL["digits"],
-        architecture="residual-mlp",
-        generator={"widths": (16, 32), "activation": "relu", "final": "sigmoid", "init": "he", "conditional": True},
-        teacher=Teacher(name="master", weight=1000.0),
-        learning_rate=0.01,
-        average=None,
-        batch_size=64,
-    )
-
-    @pytest.fixture
-    def master(self, compute: Compute, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Preset:
-        """A generator in training/weights whose pixels are all nearly black."""
-        preset = dataclasses.replace(SMALL["digits"], name="master")
-        generator = build_players(preset, compute).generator
-        torch.nn.init.constant_(generator.layers[-1].bias, 9.0)  # type: ignore[arg-type]
-        header = checkpoints.Header(preset=preset, step=1, data_sha256="", device="cpu", precision="float32", threads=1)
-        monkeypatch.setattr(checkpoints, "WEIGHTS", tmp_path / "weights")
-        checkpoints.write(tmp_path / "weights" / "master.safetensors", checkpoints.capture_generator(generator, header))
-        return preset
-
-    def test_a_pupil_grows_like_its_teacher(
-        self, master: Preset, digits: Digits, compute: Compute, tmp_path: Path
-    ) -> None:
-        alone = dataclasses.replace(self.PUPIL, teacher=None)
-        ink = []
-        for name, preset in (("taught", self.PUPIL), ("alone", alone)):
-            best = checkpoints.generator_of(train(preset, digits, new_run(tmp_path / name, preset), compute))
-            ink.append(draw(best, 5, torch.arange(30) % 10).mean())
-        assert ink[0] > ink[1] + 20  # grey levels, towards the teacher's
-
-    @pytest.mark.parametrize(
-        ("changes", "message"),
-        [
-            (
-                {"latent_dim": 7},
-                r"teacher master: expected latents, classes and pixels as preset digits has them, \(7, ",
-            ),
-            ({"teacher": Teacher(name="nobody", weight=1.0)}, "nobody.safetensors: no such checkpoint"),
-        ],
-    )
-    def test_a_teacher_must_be_there_and_take_the_same(
-        self, master: Preset, digits: Digits, compute: Compute, tmp_path: Path, changes: dict[str, Any], message: str
-    ) -> None:
-        preset = dataclasses.replace(self.PUPIL, **changes)
-        with pytest.raises(CheckpointError, match=message):
-            train(preset, digits, new_run(tmp_path / "run", preset), compute)
-
-    def test_json_keeps_it(self) -> None:
-        assert from_json(json.loads(json.dumps(to_json(self.PUPIL)))) == self.PUPIL
 
 
 class TestCheckpoint:

@@ -12,20 +12,13 @@ from training import checkpoint as checkpoints
 from training.compute import Compute
 from training.data import Mnist
 from training.errors import CheckpointError, DivergedError, PresetError
-from training.evaluation.yardstick import yardstick
 from training.feature_networks import SHAPES, fit_networks
 from training.loop import Scoring, train
 from training.preset import Preset, Refinement, from_json, to_json
-from training.refinement import adversarial_steps, check_epochs, is_refined, refine
+from training.refinement import check_epochs, first_steps, is_refined, refine
 from training.run_directory import RunDirectory
 
 PRESET = dataclasses.replace(SMALL["digits"], epochs=1)
-
-
-@pytest.fixture(scope="module")
-def scoring(mnist: Mnist) -> Scoring:
-    held_out = yardstick(mnist, "quick")
-    return Scoring(held_out.ratio, torch.from_numpy(held_out.target.labels))
 
 
 def changed(**changes: Any) -> Preset:
@@ -46,7 +39,7 @@ def test_moments_come_nearer(mnist: Mnist, compute: Compute, scoring: Scoring, t
     best = refine(preset, mnist.fitting, run, compute, scoring=scoring)
     lines = [line for line in run.read_metrics() if "moments" in line]
     assert lines[-1]["moments"] < 0.5 * lines[0]["moments"]
-    assert best.header.step == lines[-1]["step"] == adversarial_steps(preset, mnist.fitting) + 80
+    assert best.header.step == lines[-1]["step"] == first_steps(preset, mnist.fitting) + 80
     assert best.header.preset == preset
     assert not best.part("moments")
 

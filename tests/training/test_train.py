@@ -182,6 +182,35 @@ def test_refinement_killed_and_resumed_ends_with_the_same_bits(tmp_path: Path) -
     assert (whole / "export" / "model.onnx").read_bytes() == (killed / "export" / "model.onnx").read_bytes()
 
 
+def test_distillation_killed_and_resumed_ends_with_the_same_bits(tmp_path: Path) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    shown = train("--preset", "digits-fast", "--out", whole)
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.startswith("digits-fast: distilled from digits in 8 steps, seed 1, ")
+    for stage in ("distilling, squared error ", "refining, distance of moments "):
+        assert stage in shown.stdout
+    assert train("--preset", "digits-fast", "--out", killed, KILL_AT_STEP="13").returncode == -signal.SIGKILL
+    assert not is_refined(checkpoints.read(RunDirectory(killed).last_checkpoint()))
+    assert "epochs: digits-fast is distilled, in steps and without epochs" in refused("--resume", killed, "--epochs", 2)
+    assert train("--resume", killed).returncode == 0
+    ends = [checkpoints.read(RunDirectory(run).last_checkpoint()) for run in (whole, killed)]
+    for name, value in ends[0].tensors.items():
+        assert torch.equal(value, ends[1].tensors[name]), name
+    assert (whole / "export" / "model.onnx").read_bytes() == (killed / "export" / "model.onnx").read_bytes()
+
+
+def test_distillation_in_two_processes(tmp_path: Path) -> None:
+    runs = [RunDirectory(tmp_path / name) for name in ("one", "two")]
+    for start, run in zip((train, train_in_two), runs, strict=True):
+        result = start("--preset", "digits-fast", "--out", run.path)
+        assert result.returncode == 0, result.stderr
+    for ours, theirs in zip(*(run.read_metrics() for run in runs), strict=True):
+        if "teacher_error" in ours:
+            assert ours["teacher_error"] == pytest.approx(theirs["teacher_error"], rel=2e-3), ours["step"]
+    result = train_in_two("--preset", "digits", "--out", tmp_path / "three", processes=3)
+    assert "batch_size: expected a multiple of the 3 processes, got 64" in result.stderr
+
+
 def test_dry_run_prints_the_preset_and_writes_nothing(tmp_path: Path) -> None:
     result = train("--preset", "mlp", "--epochs", 7, "--seed", 0, "--dry-run", "--out", tmp_path / "run")
     printed = json.loads(result.stdout)
@@ -228,4 +257,4 @@ class TestRefusals:
 
 
 def test_small_presets_are_the_real_ones_but_for_size() -> None:
-    assert set(SMALL) == {"digits", "dcgan", "mlp", "mlp-relu", "mlp-dropout", "conv", "mlp-bn"}
+    assert set(SMALL) == {"digits", "digits-fast", "dcgan", "mlp", "mlp-relu", "mlp-dropout", "conv", "mlp-bn"}

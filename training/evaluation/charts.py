@@ -38,8 +38,9 @@ styled = matplotlib.rc_context(
 CURVES: dict[str, Mapping[str, str]] = {  # label of a panel -> label of a curve -> key in metrics.jsonl
     "loss": {"discriminator": "discriminator_loss", "generator": "generator_loss"},
     "score, 0 to 1": {"real digits": "real_score", "generated digits": "fake_score"},
+    "squared error": {"pixels, to the teacher's": "teacher_error"},
+    "distance": {"moments of features": "moments"},
 }
-REFINEMENT: dict[str, Mapping[str, str]] = {"distance": {"moments of features": "moments"}}
 TRUNCATION: Mapping[str, Mapping[str, str]] = {  # label of a panel -> label of a curve -> key of FIGURES
     "Fréchet ratio": {"ratio": "frechet_ratio"},
     "share": {"precision": "precision", "recall": "recall"},
@@ -113,12 +114,15 @@ def confusion(counts: Sequence[Sequence[int]]) -> Figure:
 
 @styled
 def training_curves(metrics: Sequence[Mapping[str, Any]]) -> Figure:
-    """Losses, scores and, as far as it was measured, the held-out Fréchet ratio, over the steps.
+    """What the run's stages logged of CURVES and, as far as it was measured, the held-out ratio, over the steps.
 
     Metrics are the lines of a run's metrics.jsonl. Pale curves are what was logged, full ones a moving average.
     """
     measured = [line for line in metrics if "ratio" in line]
-    shown = CURVES | (REFINEMENT if any("moments" in line for line in metrics) else {})
+    logged_keys = {key for line in metrics for key in line}
+    shown = {
+        label: curves for label, curves in CURVES.items() if not metrics or logged_keys.intersection(curves.values())
+    }
     panels = len(shown) + bool(measured)
     figure = Figure(figsize=(8, 0.6 + 2.2 * panels))
     panel = iter(figure.subplots(panels, 1, sharex=True))

@@ -28,7 +28,6 @@ ARCHITECTURES: dict[str, Architecture] = {
     "mlp": Architecture(MLPGenerator, MLPDiscriminator),
     "conv": Architecture(ConvGenerator, ConvDiscriminator),
     "residual": Architecture(ResidualGenerator, ResidualDiscriminator),
-    "residual-mlp": Architecture(MLPGenerator, ResidualDiscriminator),  # a fast generator, a discerning critic
 }
 
 

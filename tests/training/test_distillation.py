@@ -140,7 +140,7 @@ class TestPresets:
             changed(**{stage: {"batch_size": 45}})
 
     @pytest.mark.parametrize("changes", [{"teacher": None}, {"distillation": None}])
-    def test_teacher_and_distillation_go_together(self, changes: dict[str, None]) -> None:
+    def test_teacher_and_distillation_go_together(self, changes: dict[str, Any]) -> None:
         with pytest.raises(PresetError, match="teacher: expected one for distillation, and none without"):
             dataclasses.replace(PRESET, **changes)
 

@@ -56,8 +56,8 @@ class Refinement:
     memory: int = 40_000  # generated digits that the running moments reach back to
     within: float = 3.0  # weight of the moments within classes beside those over all digits
     half_life: float = 40_000  # generated digits; of the average of the generator's weights, given away in its place
-    feature_error: float = 0.0  # weight of the mean squared error to the teacher's features, after distillation
-    pixel_error: float = 0.0  # the same of its pixels, 0 to 1
+    feature_error: Schedule = 0.0  # weight of the mean squared error to the teacher's features, after distillation
+    pixel_error: Schedule = 0.0  # the same of its pixels, 0 to 1
     epochs: int = 5  # of the networks whose features are compared
     score_every: int = 250  # steps
 
@@ -103,6 +103,9 @@ class Preset:
                 check_schedule(name, stage.learning_rate)
                 if stage.batch_size % 10:
                     raise PresetError(f"{name}: expected a batch_size that 10 divides, got {stage.batch_size}")
+        if self.refinement:
+            check_schedule("refinement", self.refinement.feature_error)
+            check_schedule("refinement", self.refinement.pixel_error)
         if bool(self.distillation) != bool(self.teacher):
             raise PresetError(f"teacher: expected one for distillation, and none without, got {self.teacher}")
         if self.distillation and self.epochs:

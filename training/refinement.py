@@ -110,8 +110,11 @@ def refine(
                         lesson = teacher(latents, asked)
                     taught = at_levels(lesson, teacher.image_range)
                     taught_features = comparison.features(taught)
-                loss = loss + how.feature_error * world.mean((own_features - taught_features).square().mean())
-                loss = loss + how.pixel_error * world.mean((own - taught).square().mean())
+                for weight, ours, theirs in (
+                    (how.feature_error, own_features, taught_features),
+                    (how.pixel_error, own, taught),
+                ):
+                    loss = loss + value_at(weight, step / how.steps) * world.mean((ours - theirs).square().mean())
             loss.backward()
             world.sum_gradients(generator)
             optimizer.step()

@@ -204,8 +204,8 @@ class TestBundled:
         preset = PRESETS[name]
         trained = dataclasses.replace(weights.header.preset, score_every=preset.score_every)  # when to look is free
         assert trained == preset
-        refined = preset.refinement.steps if preset.refinement else 0
-        assert 0 < weights.header.step <= preset.epochs * (60_000 // preset.batch_size) + refined
+        stages = [stage.steps for stage in (preset.distillation, preset.refinement) if stage]
+        assert 0 < weights.header.step <= preset.epochs * (60_000 // preset.batch_size) + sum(stages)
         card = build(weights, tmp_path)
         bundled = mnistgen.models()[name]
         # Other versions of the libraries may write other bytes.

@@ -139,6 +139,12 @@ class TestPresets:
         with pytest.raises(PresetError, match=f"{stage}: expected a batch_size that 10 divides, got 45"):
             changed(**{stage: {"batch_size": 45}})
 
+    @pytest.mark.parametrize("weight", ["feature_error", "pixel_error"])
+    def test_weights_are_schedules(self, weight: str) -> None:
+        changed(refinement={weight: {"kind": "exponential", "start": 100.0, "end": 1.0}})
+        with pytest.raises(PresetError, match="refinement: expected a kind of constant, "):
+            changed(refinement={weight: {"kind": "wavy"}})
+
     @pytest.mark.parametrize("changes", [{"teacher": None}, {"distillation": None}])
     def test_teacher_and_distillation_go_together(self, changes: dict[str, Any]) -> None:
         with pytest.raises(PresetError, match="teacher: expected one for distillation, and none without"):

@@ -64,16 +64,16 @@ class Refinement:
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
-    """One system: two networks, a loss, and how they are trained."""
+    """One system: its networks, and the stages that train them: epochs or distillation, then refinement."""
 
     name: str
     summary: str  # one line for cards and listings
     architecture: str  # a row of ARCHITECTURES
     generator: Mapping[str, Any]  # the network's own options
-    discriminator: Mapping[str, Any] = field(default_factory=dict)  # the same; neither it nor what follows ...
+    discriminator: Mapping[str, Any] = field(default_factory=dict)  # the same; like a loss, where there are epochs
     loss: str = ""  # a row of LOSSES
     latent_dim: int = 100
-    epochs: int = 0
+    epochs: int = 0  # of adversarial training
     batch_size: int = 128
     learning_rate: Schedule = 2e-4  # Adam's, for both networks
     betas: tuple[float, Schedule] = (0.5, 0.999)

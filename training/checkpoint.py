@@ -18,7 +18,8 @@ from torch.optim import Adam
 
 from training import sealed
 from training.averaging import measure_batch_norm
-from training.compute import Precision
+from training.compute import Compute, Precision
+from training.data import Digits
 from training.errors import CheckpointError, PresetError
 from training.models import build_generator
 from training.models.network import GeneratorNetwork
@@ -39,6 +40,18 @@ class Header:
     device: str  # the kind of device it was trained on
     precision: Precision
     threads: int
+
+    @classmethod
+    def of(cls, preset: Preset, step: int, digits: Digits, compute: Compute) -> "Header":
+        """The header of a run's checkpoint after this step."""
+        return cls(
+            preset=preset,
+            step=step,
+            data_sha256=digits.sha256,
+            device=compute.device.type,
+            precision=compute.precision,
+            threads=compute.threads,
+        )
 
     def to_json(self) -> str:
         """The header as text, with the format's number and PyTorch's version."""

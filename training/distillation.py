@@ -59,14 +59,7 @@ def distil(
         step = start.header.step
 
     def header() -> checkpoints.Header:
-        return checkpoints.Header(
-            preset=preset,
-            step=step,
-            data_sha256=digits.sha256,
-            device=compute.device.type,
-            precision=compute.precision,
-            threads=compute.threads,
-        )
+        return checkpoints.Header.of(preset, step, digits, compute)
 
     labels = torch.arange(CLASSES, device=compute.device).repeat_interleave(how.batch_size // CLASSES)
     asked = classes_of(generator, world.take(labels))

@@ -156,14 +156,7 @@ def train(
             window = []
 
         # --- look: how far from real digits is what would be given away?
-        header = checkpoints.Header(
-            preset=preset,
-            step=step,
-            data_sha256=digits.sha256,
-            device=compute.device.type,
-            precision=compute.precision,
-            threads=compute.threads,
-        )
+        header = checkpoints.Header.of(preset, step, digits, compute)
         if looking and scoring is not None and metrics is not None:
             with players.given_away(preset) as network:
                 ratio = world.tell(lambda: scoring.score(draw(network, preset.seed, scoring.labels)))

@@ -65,14 +65,7 @@ def refine(
     optimizer = Adam(generator.parameters(), betas=how.betas, fused=True)
 
     def header() -> checkpoints.Header:
-        return checkpoints.Header(
-            preset=preset,
-            step=before + step,
-            data_sha256=digits.sha256,
-            device=compute.device.type,
-            precision=compute.precision,
-            threads=compute.threads,
-        )
+        return checkpoints.Header.of(preset, before + step, digits, compute)
 
     step = 0
     if start:

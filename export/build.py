@@ -54,6 +54,7 @@ def build(checkpoint: Checkpoint, out: Path) -> ModelCard:
         "summary": preset.summary,
         "conditional": generator.conditional,
         "latent_dim": preset.latent_dim,
+        "members": generator.members,
         "prior": "N(0, 1)",
         "preset": to_json(preset),
         "data": {"name": "MNIST training images", "sha256": header.data_sha256},

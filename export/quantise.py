@@ -7,6 +7,7 @@ Source: B. Jacob et al., "Quantization and Training of Neural Networks for Effic
 import io
 import os
 import tempfile
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -50,11 +51,14 @@ def quantise(model: onnx.ModelProto, generator: ExportedGenerator, calibration: 
         def get_next(self) -> dict[str, Any] | None:
             return next(self._batches, None)
 
-    logits = [node for node in model.graph.node if node.op_type in PRODUCTS][-1].output[0]
-    (sigmoid,) = _users(model.graph, logits)
-    if sigmoid.op_type != "Sigmoid":
-        raise ExportError(f"quantisation: expected a sigmoid after the last product, got {sigmoid.op_type}")
-    pixels = sigmoid.output[0]
+    levels: dict[str, Any] = {}
+    pixels = []
+    for logits in _last_products(model.graph):
+        (sigmoid,) = _users(model.graph, logits)
+        if sigmoid.op_type != "Sigmoid":
+            raise ExportError(f"quantisation: expected a sigmoid after the last product, got {sigmoid.op_type}")
+        pixels.append(sigmoid.output[0])
+        levels |= {logits: [LOGIT_LEVELS], sigmoid.output[0]: [PIXEL_LEVELS]}
     add_pre_process_metadata(model)  # which would optimise a graph and infer shapes, as the exporter has done already
     with tempfile.TemporaryDirectory(prefix="mnistgen-quantise-") as folder, redirect_stdout(io.StringIO()):
         path = Path(folder) / "quantised.onnx"
@@ -70,7 +74,7 @@ def quantise(model: onnx.ModelProto, generator: ExportedGenerator, calibration: 
             calibrate_method=quantization.CalibrationMethod.Percentile,
             extra_options={
                 "CalibPercentile": PERCENTILE,
-                "TensorQuantOverrides": {logits: [LOGIT_LEVELS], pixels: [PIXEL_LEVELS]},
+                "TensorQuantOverrides": levels,
             },
         )
         quantised = onnx.load(path)
@@ -80,20 +84,34 @@ def quantise(model: onnx.ModelProto, generator: ExportedGenerator, calibration: 
     return quantised
 
 
+def _last_products(graph: onnx.GraphProto) -> list[str]:
+    """What comes out of the products that no other one follows on the way to the images: one, or one a member."""
+    makers = {name: node for node in graph.node for name in node.output}
+    ahead, last = [IMAGES], dict[str, None]()  # in order, each once
+    while ahead:
+        node = makers.get(name := ahead.pop())
+        if node and node.op_type in PRODUCTS:
+            last[name] = None
+        elif node:
+            ahead += node.input
+    return list(last)
+
+
 def _users(graph: onnx.GraphProto, name: str) -> list[onnx.NodeProto]:
     return [node for node in graph.node if name in node.input]
 
 
-def _give_levels(graph: onnx.GraphProto, pixels: str) -> None:
+def _give_levels(graph: onnx.GraphProto, pixels: Sequence[str]) -> None:
     """Give the pixels away as the grey levels that they are rounded to, uint8, and not as their values from 0 to 1."""
-    (rounded,) = _users(graph, pixels)
-    (restored,) = _users(graph, rounded.output[0])
+    for values in pixels:
+        (rounded,) = _users(graph, values)
+        (restored,) = _users(graph, rounded.output[0])
+        for node in _users(graph, restored.output[0]):
+            node.input[:] = [rounded.output[0] if name == restored.output[0] else name for name in node.input]
+        graph.node.remove(restored)
     (clip,) = [node for node in graph.node if IMAGES in node.output]
-    for node in _users(graph, restored.output[0]):
-        node.input[:] = [rounded.output[0] if name == restored.output[0] else name for name in node.input]
     for node in graph.node:
         node.output[:] = [IMAGES if name == clip.input[0] else name for name in node.output]
-    graph.node.remove(restored)
     graph.node.remove(clip)
     for bound in [weight for weight in graph.initializer if weight.name in clip.input[1:]]:
         if not _users(graph, bound.name):

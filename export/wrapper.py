@@ -19,7 +19,8 @@ class ExportedGenerator(nn.Module):
         self.low, self.high = generator.image_range
         self.trained_parameters = sum(parameter.numel() for parameter in generator.parameters())
         self.network = generator.eval()
-        self.network.layers = fold_batch_norm(generator.layers)
+        for drawer in self.network.drawers():
+            drawer.layers = fold_batch_norm(drawer.layers)
         for parameter in self.network.parameters():
             parameter.requires_grad_(False).copy_(parameter.half().float())
         self.eval()
@@ -28,6 +29,11 @@ class ExportedGenerator(nn.Module):
     def latent_dim(self) -> int:
         """D."""
         return self.network.latent_dim
+
+    @property
+    def members(self) -> int:
+        """How many generators take turns in it."""
+        return len(self.network.drawers())
 
     @property
     def conditional(self) -> bool:

@@ -21,6 +21,7 @@ class ModelCard:
     summary: str
     conditional: bool  # takes classes beside latents
     latent_dim: int
+    members: int = 1  # generators in one, of which as many last latents choose: the largest names the one that draws
     prior: str  # of the latents
     preset: dict[str, Any]  # every hyperparameter
     data: dict[str, Any]  # training data and its checksum
@@ -68,8 +69,9 @@ def _check_fields(path: Path, content: dict[str, Any]) -> None:
         raise ModelError(f"{path}: lacks {', '.join(sorted(missing))}; export the model again")
     if unknown := content.keys() - expected:
         raise ModelError(f"{path}: has unknown fields: {', '.join(sorted(unknown))}; export the model again")
+    defaults = {item.name: item.default for item in fields(ModelCard)}
     for name, types in _TYPES.items():
-        value = content.get(name)
+        value = content.get(name, defaults.get(name))
         if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
             raise ModelError(f"{path}: {name}: expected {types[0].__name__}, got {value!r}")
 
@@ -77,7 +79,7 @@ def _check_fields(path: Path, content: dict[str, Any]) -> None:
 # isinstance wants classes, where the annotations above also speak of what is inside.
 _TYPES: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("name", "summary", "prior", "licence", "sha256"), (str,)),
-    **dict.fromkeys(("latent_dim", "steps", "seed", "parameters", "multiply_adds"), (int,)),
+    **dict.fromkeys(("latent_dim", "members", "steps", "seed", "parameters", "multiply_adds"), (int,)),
     **dict.fromkeys(("preset", "data", "versions"), (dict,)),
     "conditional": (bool,),
     **dict.fromkeys(("parity", "quality"), (dict, type(None))),

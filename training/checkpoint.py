@@ -160,24 +160,6 @@ def generator_of(checkpoint: Checkpoint) -> GeneratorNetwork:
     return generator
 
 
-def teacher_of(preset: Preset) -> GeneratorNetwork | None:
-    """The frozen bundled generator that a preset learns from, in evaluation mode, on the CPU; none where it names none.
-
-    Raises CheckpointError where its weights are missing, or it takes other inputs or gives another range of pixels.
-    """
-    if preset.teacher is None:
-        return None
-    teacher = generator_of(read(WEIGHTS / f"{preset.teacher}.safetensors")).requires_grad_(False)
-    student = build_generator(preset.architecture, preset.latent_dim, preset.generator)
-    ours, theirs = ((net.latent_dim, net.conditional, net.image_range) for net in (student, teacher))
-    if ours != theirs:
-        raise CheckpointError(
-            f"teacher {preset.teacher}: expected latents, classes and pixels as preset {preset.name} has them, "
-            f"{ours}, got {theirs}"
-        )
-    return teacher
-
-
 def write(path: Path, checkpoint: Checkpoint) -> None:
     """Write the file whole, making its folder where needed."""
     sealed.write(path, checkpoint.tensors, checkpoint.header.to_json())

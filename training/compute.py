@@ -47,6 +47,8 @@ class Compute:
 THREADS: dict[str, Callable[[], int]] = {
     "conv": usable_cpus,
     "residual": usable_cpus,
+    "upsampling": usable_cpus,
+    "mixture": usable_cpus,
     "mlp": lambda: 1,
 }
 

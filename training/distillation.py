@@ -1,4 +1,4 @@
-"""A run's first stretch without an adversary: a small generator learns to draw what a bundled one draws.
+"""A run's first stretch without an adversary: a small generator learns to draw what a larger one draws.
 
 Where a discriminator would outpace so small a generator, the teacher shows it the picture for every latent, and as many
 of them as it wants: no other network has to run, so that it learns from twenty times as many digits in the same time.
@@ -33,20 +33,21 @@ def distil(
     compute: Compute,
     *,
     scoring: Scoring,
+    teacher: GeneratorNetwork,
     start: Checkpoint | None = None,
     world: World | None = None,
     report: Progress = lambda step, steps, metrics: None,
 ) -> Checkpoint:
-    """Distil a preset's teacher from the beginning, or from `start`, and return the last generator, the run's best.
+    """Distil a teacher from the beginning, or from `start`, and return the last generator, the run's best.
 
     The digits are not looked at, but what the teacher learned from. All processes of a world call this alike. Changes
     torch's global random state, from which everything is drawn.
 
-    Raises CheckpointError for a teacher that is missing or takes other inputs and for a start that does not fit,
-    DivergedError when the error is not finite, and TrainingError for a batch that the processes cannot share.
+    Raises CheckpointError for a start that does not fit, DivergedError when the error is not finite, and TrainingError
+    for a batch that the processes cannot share.
     """
-    how, world, teacher = preset.distillation, world or World(), checkpoints.teacher_of(preset)
-    if how is None or teacher is None:
+    how, world = preset.distillation, world or World()
+    if how is None:
         raise TypeError(f"preset {preset.name} has no distillation")
     teacher = compute.place(teacher)
     torch.manual_seed(preset.seed)

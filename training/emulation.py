@@ -22,6 +22,7 @@ Levels = tuple[float, int]  # of uint8: scale, zero point
 # What a sigmoid bends to a grey level: beyond these, paper is 0 and ink 255. Steps move a pixel by 1.8 levels at most.
 LOGITS: Levels = (14 / 255, 128)
 PIXELS: Levels = (1 / 255, 0)
+PRODUCTS = (nn.Linear, nn.Conv2d)
 CALIBRATION = 1_000  # digits that settle the ranges here
 
 
@@ -34,17 +35,17 @@ class EmulatedGenerator(GeneratorNetwork):
     def __init__(self, network: GeneratorNetwork) -> None:
         super().__init__()
         self.network = network
-        self.layers, self.final = network.layers, network.final
         self.image_range = network.image_range
         self.latent_dim, self.conditional = network.latent_dim, network.conditional
-        products = {name: layer for name, layer in network.named_modules() if isinstance(layer, (nn.Linear, nn.Conv2d))}
+        products = {name: layer for name, layer in network.named_modules() if isinstance(layer, PRODUCTS)}
         self._weights = {f"{name}.weight" for name in products}
         self._levels: dict[str, Levels] = {}  # of each product's input and output; none while they are observed
         self._observed: dict[str, Tensor] | None = None
         for name, layer in products.items():
             layer.register_forward_pre_hook(partial(self._before, f"{name}.input"))
             layer.register_forward_hook(partial(self._after, f"{name}.output"))
-        self._last = f"{name}.output"
+        last = {_last_product(drawer) for drawer in network.drawers()}
+        self._logits = {f"{name}.output" for name, layer in products.items() if layer in last}
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """As the network's own: latents (N, D), and classes (N, 10) -> images (N, 1, 28, 28)."""
@@ -64,7 +65,8 @@ class EmulatedGenerator(GeneratorNetwork):
         inputs = fixed_inputs(self, 0, every_digit(CALIBRATION)).to(next(self.parameters()).device)
         self._observed = {}
         self.network(*inputs)
-        self._levels = {name: _levels(values) for name, values in self._observed.items()} | {self._last: LOGITS}
+        ranges = {name: _levels(values) for name, values in self._observed.items() if name not in self._logits}
+        self._levels = ranges | dict.fromkeys(self._logits, LOGITS)
         self._observed = None
 
     def _before(self, name: str, layer: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
@@ -78,6 +80,10 @@ class EmulatedGenerator(GeneratorNetwork):
             self._observed[name] = values
             return values
         return torch.fake_quantize_per_tensor_affine(values.float(), *self._levels[name], 0, 255)
+
+
+def _last_product(network: GeneratorNetwork) -> nn.Module:
+    return [layer for layer in network.layers.modules() if isinstance(layer, PRODUCTS)][-1]
 
 
 def _levels(values: Tensor) -> Levels:

@@ -80,7 +80,7 @@ class Preset:
     penalties: Penalties | None = None
     average: Averaging | None = None  # of the generator, given away in its place
     batch_norm_samples: int = 0  # latents on which the generator's batch norm is measured anew; 0: running statistics
-    teacher: str | None = None  # what is imitated: a preset with weights in training/weights
+    teacher: tuple[str, ...] | None = None  # presets whose generators are imitated, several as a mixture
     distillation: Distillation | None = None  # of the teacher, in place of epochs
     refinement: Refinement | None = None  # after epochs or distillation
     quantisation: Quantisation | None = None  # of the export

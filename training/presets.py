@@ -1,10 +1,11 @@
 """PRESETS: every system that this project trains, with every hyperparameter in sight.
 
-`digits` and `digits-fast` are the project's own. The six others follow published student projects; what their documents
-leave open is chosen here and marked "chosen".
+`digits` and `digits-fast` are the project's own, and so are the teachers that they imitate. The six others follow
+published student projects; what their documents leave open is chosen here and marked "chosen".
 """
 
 import difflib
+from dataclasses import replace
 from typing import Any
 
 from training.errors import PresetError
@@ -25,53 +26,80 @@ _MLP_DISCRIMINATOR: dict[str, Any] = {
     "init": "dcgan",  # chosen
 }
 
+_RESIDUAL = Preset(
+    name="residual",
+    summary="class-conditional residual GAN, a teacher of digits",
+    architecture="residual",
+    latent_dim=64,
+    generator={"hidden": (512,), "channels": 64, "blocks": 1, "final": "sigmoid"},
+    discriminator={"channels": (32, 64, 128), "hidden": 256},
+    loss="relativistic",
+    penalties=Penalties(
+        kinds=("r1", "r2"), weight={"kind": "exponential", "start": 1.0, "end": 0.1}, every=4, mixed=True
+    ),
+    epochs=54,
+    score_every=3,
+    sample_every=5,
+    learning_rate={"kind": "cosine", "start": 3e-4, "end": 1.5e-5, "warm_up": 0.01},
+    betas=(0.0, 0.99),
+    average=Averaging(half_life=180_000),
+    refinement=Refinement(
+        steps=4_500,
+        learning_rate={"kind": "cosine", "start": 3e-5, "end": 1e-6, "warm_up": 0.08},
+    ),
+    quantisation=Quantisation(),
+    checkpoint_every=500,
+)
+
+_STUDENT: dict[str, Any] = {"activation": "leaky-relu", "final": "sigmoid", "init": "he", "conditional": True}
+_STUDENT_REFINEMENT = Refinement(
+    steps=6_000,
+    learning_rate={"kind": "cosine", "start": 1.5e-4, "end": 1e-6, "warm_up": 0.03},
+    feature_error={"kind": "exponential", "start": 100.0, "end": 10.0},
+    pixel_error={"kind": "exponential", "start": 1_500.0, "end": 150.0},
+)
+
 _PRESETS = [
     Preset(
         name="digits",
-        summary="class-conditional residual GAN: whatever digit is asked for, in any hand",
-        architecture="residual",
-        latent_dim=64,
-        generator={"hidden": (512,), "channels": 64, "blocks": 1, "final": "sigmoid"},
-        discriminator={"channels": (32, 64, 128), "hidden": 256},
-        loss="relativistic",
-        penalties=Penalties(
-            kinds=("r1", "r2"), weight={"kind": "exponential", "start": 1.0, "end": 0.1}, every=4, mixed=True
+        summary="class-conditional mixture of three multilayer perceptrons: whatever digit is asked for, in any hand",
+        architecture="mixture",
+        latent_dim=67,  # 64 of a member, and three that say which
+        generator=_STUDENT | {"members": 3, "architecture": "mlp", "widths": (640, 640, 640, 640)},
+        teacher=("residual", "residual-2", "upsampling"),
+        distillation=Distillation(
+            steps=40_000,
+            batch_size=500,
+            learning_rate={"kind": "linear", "start": 2e-3, "end": 1e-5},
+            score_every=1_000,
         ),
-        epochs=54,
-        score_every=3,
-        sample_every=5,
-        learning_rate={"kind": "cosine", "start": 3e-4, "end": 1.5e-5, "warm_up": 0.01},
-        betas=(0.0, 0.99),
-        average=Averaging(half_life=180_000),
-        refinement=Refinement(
-            steps=4_500,
-            learning_rate={"kind": "cosine", "start": 3e-5, "end": 1e-6, "warm_up": 0.08},
-        ),
+        refinement=_STUDENT_REFINEMENT,
         quantisation=Quantisation(),
-        checkpoint_every=500,
+        log_every=250,
     ),
     Preset(
         name="digits-fast",
-        summary="class-conditional multilayer perceptron that draws what digits draws, several times as fast",
+        summary="class-conditional multilayer perceptron: whatever digit is asked for, faster",
         architecture="mlp",
         latent_dim=64,
-        generator={
-            "widths": (512, 512, 512, 512),
-            "activation": "leaky-relu",
-            "final": "sigmoid",
-            "init": "he",
-            "conditional": True,
-        },
-        teacher="digits",
+        generator=_STUDENT | {"widths": (448, 448, 448, 448)},
+        teacher=("residual",),
         distillation=Distillation(steps=45_000, learning_rate={"kind": "linear", "start": 2e-3, "end": 1e-5}),
-        refinement=Refinement(
-            steps=6_000,
-            learning_rate={"kind": "cosine", "start": 1.5e-4, "end": 1e-6, "warm_up": 0.03},
-            feature_error={"kind": "exponential", "start": 100.0, "end": 10.0},
-            pixel_error={"kind": "exponential", "start": 1_500.0, "end": 150.0},
-        ),
+        refinement=_STUDENT_REFINEMENT,
         quantisation=Quantisation(),
         log_every=250,
+    ),
+    _RESIDUAL,
+    replace(_RESIDUAL, name="residual-2", seed=2),
+    replace(
+        _RESIDUAL,
+        name="upsampling",
+        summary="class-conditional convolutional GAN with transposed convolutions, a teacher of digits",
+        architecture="upsampling",
+        generator={"hidden": (256,), "channels": (128, 64, 32), "final": "sigmoid"},
+        epochs=31,
+        refinement=None,
+        quantisation=None,
     ),
     Preset(
         name="dcgan",
@@ -180,6 +208,7 @@ _PRESETS = [
 ]
 
 PRESETS: dict[str, Preset] = {preset.name: preset for preset in _PRESETS}
+TEACHERS = {name for preset in PRESETS.values() for name in preset.teacher or ()}  # which are not bundled
 
 
 def resolve(name: str, **changes: int | None) -> Preset:

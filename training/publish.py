@@ -1,7 +1,7 @@
 """Make a checkpoint the bundled model of its preset: python training/publish.py CHECKPOINT.
 
 The generator alone, its matrices rounded to float16, becomes training/weights/NAME.safetensors, and the export of that
-file becomes mnistgen/models/NAME.
+file becomes mnistgen/models/NAME. A teacher's becomes training/weights/teachers/NAME.safetensors, and is not bundled.
 """
 
 import sys
@@ -18,13 +18,18 @@ from export.build import build
 from export.errors import ExportError
 from training import checkpoint as checkpoints
 from training.errors import TrainingError
+from training.presets import TEACHERS
 
 
 def main(checkpoint: Annotated[Path, typer.Argument(help="A checkpoint of a finished run.")]) -> None:
-    """Make a checkpoint the bundled model of its preset."""
+    """Make a checkpoint the bundled model of its preset, or keep it as a teacher."""
     try:
         slim = slimmed(checkpoints.read(checkpoint))
         name = slim.header.preset.name
+        if name in TEACHERS:
+            checkpoints.write(path := checkpoints.WEIGHTS / "teachers" / f"{name}.safetensors", slim)
+            print(f"{path}: a teacher, which is not bundled")
+            return
         with tempfile.TemporaryDirectory(dir=ROOT / "mnistgen" / "models", prefix=".publish-") as folder:
             card = build(slim, Path(folder))
             bundled = ROOT / "mnistgen" / "models" / name

@@ -38,6 +38,7 @@ def refine(
     compute: Compute,
     *,
     scoring: Scoring,
+    teacher: GeneratorNetwork | None = None,
     start: Checkpoint | None = None,
     world: World | None = None,
     report: Progress = lambda step, steps, metrics: None,
@@ -48,6 +49,8 @@ def refine(
     before. All processes of a world call this alike. Changes torch's global random state, from which
     everything is drawn.
 
+    A `teacher` goes on holding its student, as the preset's refinement weighs its errors.
+
     Raises DivergedError when the moments are not finite, CheckpointError for a start that does not fit, and
     TrainingError for a batch that the processes cannot share.
     """
@@ -55,7 +58,6 @@ def refine(
         raise TypeError(f"preset {preset.name} has no refinement")
     how, world = preset.refinement, world or World()
     before = first_steps(preset, digits)
-    teacher = checkpoints.teacher_of(preset)
     if teacher is not None:
         teacher = compute.place(teacher)
     comparison = Comparison(fit_networks(digits, how.epochs, compute, preset.seed), digits, how, compute)

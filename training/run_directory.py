@@ -11,6 +11,7 @@ RUN/
 ├── checkpoints/     STEP.safetensors, the last two
 ├── best.safetensors the best generator so far, by the held-out digits
 ├── export/          model.onnx, model.torchscript.pt, card.json
+├── teachers/        NAME.safetensors, what a preset learned from, and NAME/, the runs that trained it, where they were
 ├── export-float32/  the same without quantisation, where both are measured
 └── report/          the evaluation of the export, where it was asked for
 """
@@ -46,6 +47,7 @@ class RunDirectory:
         self.export = path / "export"
         self.export_float32 = path / "export-float32"
         self.report = path / "report"
+        self.teachers = path / "teachers"
 
     def create(self, preset: Preset) -> None:
         """Start a new run. Raises TrainingError where the folder already holds something."""
@@ -69,6 +71,10 @@ class RunDirectory:
         except (ValueError, AttributeError) as error:
             raise TrainingError(f"{path}: not a preset ({error})") from None
 
+    def exists(self) -> bool:
+        """Whether a run was started here."""
+        return (self.path / "preset.json").exists()
+
     # --- checkpoints -------------------------------------------------------------------------------------------------
 
     def checkpoint_path(self, step: int) -> Path:
@@ -84,6 +90,10 @@ class RunDirectory:
     def save_best(self, checkpoint: Checkpoint) -> None:
         """Write best.safetensors, in place of the one before."""
         write(self.best, checkpoint)
+
+    def has_checkpoint(self) -> bool:
+        """Whether there is something to go on from."""
+        return bool(self._checkpoint_paths())
 
     def last_checkpoint(self) -> Path:
         """The newest checkpoint. Raises CheckpointError where there is none."""

@@ -2,16 +2,15 @@
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # the repository, whatever folder this is called from
 
 import torch
 import typer
-from tqdm import tqdm
 
 from export.build import build, in_float32
 from export.errors import ExportError
@@ -25,12 +24,13 @@ from training.distillation import distil
 from training.distributed import World, joined
 from training.errors import TrainingError
 from training.evaluation.yardstick import yardstick
-from training.loop import GRID_SIZE, Progress, Scoring, train
+from training.loop import GRID_SIZE, Scoring, train
 from training.preset import Preset, change, to_json
 from training.presets import PRESETS, resolve
 from training.refinement import check_epochs, is_refined, refine
+from training.reporting import reporting
 from training.run_directory import RunDirectory
-from training.tensorboard import TensorBoard
+from training.teachers import collect, given_teachers, teacher_of
 
 FLAGSHIP = "digits"  # what is trained, and measured, where no preset is named
 
@@ -50,6 +50,13 @@ def main(
         bool | None,
         typer.Option(help="Measure the result as evaluate.py does.", show_default=f"for {FLAGSHIP} alone"),
     ] = None,
+    teachers: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with NAME.safetensors of the preset's teachers, as training/weights/teachers.",
+            show_default="trained first, in RUN/teachers",
+        ),
+    ] = None,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Log to RUN/tensorboard too.")] = False,
     dry_run: Annotated[bool, typer.Option(help="Print the resolved preset and stop.")] = False,
 ) -> None:
@@ -62,58 +69,90 @@ def main(
         if dry_run:
             print(json.dumps(to_json(chosen), indent=2))
             return
-        compute = choose(device, chosen.architecture)
-        if start:
-            compute = choose(device, chosen.architecture, **checkpoints.compute_of(start.header, compute.device))
-        make_deterministic(compute)
-        with joined(compute.device) as world:
-            for stage in (chosen.distillation or chosen, chosen.refinement):
-                if stage:
-                    world.share(stage.batch_size)
-            with world.first_ahead():
-                mnist = load_mnist(data, compute.device)
-                held_out = yardstick(mnist, "quick")
-            if start:
-                checkpoints.check_data(start, mnist.train.sha256)
-                check_epochs(start, chosen, len(mnist.fitting))
-            if world.is_first:
-                prepare(run, chosen, start)
-                print(describe(chosen, compute, world, run), flush=True)
-            world.wait()
-            with reporting(run, start.header.step if start else 0, world, tensorboard) as report:
-                scoring = Scoring(held_out.ratio, torch.from_numpy(held_out.target.labels))
-                if start is None or not is_refined(start):
-                    begin = distil if chosen.distillation else train
-                    best = begin(
-                        chosen, mnist.fitting, run, compute, scoring=scoring, start=start, world=world, report=report
-                    )
-                    start = None
-                if chosen.refinement:
-                    best = refine(
-                        chosen, mnist.fitting, run, compute, scoring=scoring, start=start, world=world, report=report
-                    )
-            if world.is_first:
-                finish(run, chosen, best)
+        with joined(choose(device, chosen.architecture).device) as world:
+            around = Surroundings(device, data, teachers, tensorboard, world)
+            best = carry_out(run, chosen, start, around, begun=resume is not None)
         if world.is_first and (chosen.name == FLAGSHIP if evaluate is None else evaluate):
             measure(run, chosen, best, data)
     except (TrainingError, ExportError, MnistgenError, OSError) as error:
         sys.exit(f"train.py: {error}")
 
 
-def prepare(run: RunDirectory, preset: Preset, start: checkpoints.Checkpoint | None) -> None:
-    """Make the run directory, or take it back to the checkpoint that the run goes on from."""
-    if start is None:
-        run.create(preset)
-    else:
+@dataclass(frozen=True)
+class Surroundings:
+    """What a run and its teachers' runs share."""
+
+    device: str
+    data: Path
+    teachers: Path | None  # where their weights are
+    tensorboard: bool
+    world: World
+
+
+def carry_out(
+    run: RunDirectory, preset: Preset, start: checkpoints.Checkpoint | None, around: Surroundings, *, begun: bool
+) -> checkpoints.Checkpoint:
+    """A whole run, or the rest of it from `start`: its teachers, where they are not given, its stages and its export.
+
+    All processes call this alike, and get the generator that was exported.
+    """
+    world = around.world
+    compute = choose(around.device, preset.architecture)
+    if start:
+        compute = choose(around.device, preset.architecture, **checkpoints.compute_of(start.header, compute.device))
+    for stage in (preset.distillation or preset, preset.refinement):
+        if stage:
+            world.share(stage.batch_size)
+    with world.first_ahead():
+        mnist = load_mnist(around.data, compute.device)
+        held_out = yardstick(mnist, "quick")
+    if start:
+        checkpoints.check_data(start, mnist.train.sha256)
+        check_epochs(start, preset, len(mnist.fitting))
+    given = given_teachers(preset, around.teachers)
+    if world.is_first:
+        prepare(run, preset, start, begun)
+        print(describe(preset, compute, world, run), flush=True)
+    world.wait()
+    taught = collect(preset, run, given, world, partial(carry_on, around=replace(around, teachers=None)))
+    teacher = compute.place(teacher_of(preset, taught)) if taught else None
+    make_deterministic(compute)
+    scoring = Scoring(held_out.ratio, torch.from_numpy(held_out.target.labels))
+    with reporting(run, start.header.step if start else 0, world, around.tensorboard) as report:
+        shared: dict[str, Any] = {"scoring": scoring, "world": world, "report": report}
+        if start is None or not is_refined(start):
+            begin = train if teacher is None else partial(distil, teacher=teacher)
+            best = begin(preset, mnist.fitting, run, compute, start=start, **shared)
+            start = None
+        if preset.refinement:
+            best = refine(preset, mnist.fitting, run, compute, teacher=teacher, start=start, **shared)
+    if world.is_first:
+        finish(run, preset, best)
+    world.wait()
+    return best
+
+
+def carry_on(run: RunDirectory, preset: Preset, around: Surroundings) -> checkpoints.Checkpoint:
+    """A teacher's run from wherever it is, its beginning included."""
+    start = checkpoints.read(run.last_checkpoint()) if run.has_checkpoint() else None
+    return carry_out(run, preset, start, around, begun=run.exists())
+
+
+def prepare(run: RunDirectory, preset: Preset, start: checkpoints.Checkpoint | None, begun: bool) -> None:
+    """Make the run directory, or take it back to the checkpoint that the run goes on from, or to its beginning."""
+    if begun:
         run.save_preset(preset)
-        run.rewind(start.header.step)
+        run.rewind(start.header.step if start else 0)
+    else:
+        run.create(preset)
 
 
 def describe(preset: Preset, compute: Compute, world: World, run: RunDirectory) -> str:
     """The first line of the log."""
     processes = f" in {world.size} processes" if world.size > 1 else ""
     how = preset.distillation
-    course = f"distilled from {preset.teacher} in {how.steps:,} steps" if how else f"{preset.epochs} epochs"
+    teachers = " and ".join(preset.teacher or ())
+    course = f"distilled from {teachers} in {how.steps:,} steps" if how else f"{preset.epochs} epochs"
     return f"{preset.name}: {course}, seed {preset.seed}, on {compute}{processes}; writing {run.path}"
 
 
@@ -140,23 +179,6 @@ def measure(run: RunDirectory, preset: Preset, best: checkpoints.Checkpoint, dat
     assess([find(form) for form in forms], run.report, write_card=True, data=data, workers=usable_cpus())
 
 
-@contextmanager
-def reporting(run: RunDirectory, step: int, world: World, tensorboard: bool) -> Iterator[Progress]:
-    """Whom the loop reports to, from this step on: the terminal and, where asked for, TensorBoard; one process does."""
-    with ExitStack() as stack:
-        listeners: list[Progress] = []
-        if world.is_first:
-            listeners.append(Reporter())
-            if tensorboard:
-                listeners.append(stack.enter_context(TensorBoard(run, step)))
-
-        def report(step: int, steps: int, metrics: dict[str, float] | None) -> None:
-            for listener in listeners:
-                listener(step, steps, metrics)
-
-        yield report
-
-
 def plan(
     name: str | None, epochs: int | None, seed: int | None, out: Path | None, resume: Path | None
 ) -> tuple[RunDirectory, Preset, checkpoints.Checkpoint | None]:
@@ -173,47 +195,11 @@ def plan(
     if seed is not None and seed != recorded.seed:
         raise TrainingError(f"{resume} has seed {recorded.seed}, not {seed}; leave --seed away")
     preset = change(recorded, epochs=epochs)
+    if preset.teacher and not run.has_checkpoint():
+        return run, preset, None  # its teachers were being trained
     start = checkpoints.read(run.last_checkpoint())
     checkpoints.check_preset(start, preset)
     return run, preset, start
-
-
-# What is shown of a line of metrics that has this key: of adversarial training, distillation and refinement.
-LINES = {
-    "generator_loss": (
-        "loss D {discriminator_loss:.3f} G {generator_loss:.3f}, real {real_score:.2f} fake {fake_score:.2f}"
-    ),
-    "teacher_error": "distilling, squared error {teacher_error:.5f}",
-    "moments": "refining, distance of moments {moments:.3f}",
-}
-
-
-class Reporter:
-    """A progress bar with rate and remaining time on a terminal, plain lines otherwise."""
-
-    def __init__(self) -> None:
-        self.bar: tqdm[NoReturn] | None = None
-
-    def __call__(self, step: int, steps: int, metrics: dict[str, float] | None) -> None:
-        """Show that a step is done, and its metrics where there are any."""
-        if self.bar is None or self.bar.total != steps:  # refinement counts on, to another end
-            self.bar = tqdm(total=steps, initial=step - 1, unit="step", disable=not sys.stderr.isatty())
-        self.bar.update(1)
-        if metrics is not None:
-            self._show(step, steps, metrics)
-        if step == steps:
-            self.bar.close()
-
-    def _show(self, step: int, steps: int, metrics: dict[str, float]) -> None:
-        line = next(text for key, text in LINES.items() if key in metrics)
-        if "ratio" in metrics:
-            line += f", ratio {metrics['ratio']:.2f}"
-        if self.bar is not None and not self.bar.disable:
-            self.bar.set_postfix_str(line.format(**metrics))
-        else:
-            rate = f"{metrics['images_per_second']:,.0f} images/s"
-            epoch = f" epoch {metrics['epoch'] + 1}" if "epoch" in metrics else ""
-            print(f"step {step}/{steps}{epoch}: {line.format(**metrics)}, {rate}", flush=True)
 
 
 if __name__ == "__main__":

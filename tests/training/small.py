@@ -51,6 +51,8 @@ _NARROW: dict[str, dict[str, Any]] = {
     "conv": {"generator": {"layers": ((16, 7, 1, 0), (8, 4, 2, 1), (1, 4, 2, 1))}},
     "mlp": {"generator": {"widths": (16, 32)}},
     "residual": {"generator": {"hidden": (32,), "channels": 8}, "discriminator": _CRITIC},
+    "upsampling": {"generator": {"hidden": (32,), "channels": (8, 4, 4)}, "discriminator": _CRITIC},
+    "mixture": {"generator": {"widths": (16, 32)}},
 }
 
 

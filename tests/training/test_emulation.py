@@ -14,26 +14,32 @@ from training.emulation import EmulatedGenerator
 from training.loop import view
 from training.models import build_generator
 from training.models.network import GeneratorNetwork
+from training.preset import Preset
 from training.refinement import at_levels
 
 
+@pytest.fixture(params=["residual", "digits"])
+def preset(request: pytest.FixtureRequest) -> Preset:
+    return SMALL[request.param]
+
+
 @pytest.fixture
-def network() -> GeneratorNetwork:
+def network(preset: Preset) -> GeneratorNetwork:
     torch.manual_seed(5)
-    preset = SMALL["digits"]
     network = build_generator(preset.architecture, preset.latent_dim, preset.generator).eval()
     for parameter in network.parameters():
         parameter.data.add_(0.05 * torch.randn_like(parameter))  # the ends of branches begin as zero
-    for parameter in network.layers[-1].parameters():
-        parameter.data.mul_(3)  # pixels of every grey
+    for drawer in network.drawers():
+        for parameter in drawer.layers[-1].parameters():
+            parameter.data.mul_(3)  # pixels of every grey
     return network
 
 
-def test_it_loses_what_the_export_loses(network: GeneratorNetwork, tmp_path: Path) -> None:
-    header = Header(preset=SMALL["digits"], step=1, data_sha256="0" * 64, device="cpu", precision="float32", threads=1)
+def test_it_loses_what_the_export_loses(preset: Preset, network: GeneratorNetwork, tmp_path: Path) -> None:
+    header = Header(preset=preset, step=1, data_sha256="0" * 64, device="cpu", precision="float32", threads=1)
     build(capture_generator(network, header), tmp_path / "model")
     generator = Generator(tmp_path / "model", device="cpu")
-    emulated = EmulatedGenerator(build_generator("residual", network.latent_dim, SMALL["digits"].generator).eval())
+    emulated = EmulatedGenerator(build_generator(preset.architecture, preset.latent_dim, preset.generator).eval())
     emulated.network.load_state_dict(network.state_dict())
     emulated.calibrate()
 

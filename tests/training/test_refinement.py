@@ -18,7 +18,7 @@ from training.preset import Preset, Refinement, from_json, to_json
 from training.refinement import check_epochs, first_steps, is_refined, refine
 from training.run_directory import RunDirectory
 
-PRESET = dataclasses.replace(SMALL["digits"], epochs=1)
+PRESET = dataclasses.replace(SMALL["residual"], epochs=1)
 
 
 def changed(**changes: Any) -> Preset:

@@ -19,6 +19,8 @@ from training.refinement import is_refined
 from training.run_directory import RunDirectory
 
 KILLED_IN_REFINEMENT = "12"  # files written
+TEACHERS = ROOT / "training" / "weights" / "teachers"
+FAST = ("--preset", "digits-fast", "--teachers", TEACHERS)
 METRICS = ("step", "epoch", "discriminator_loss", "generator_loss", "real_score", "fake_score", "images_per_second")
 
 
@@ -150,32 +152,51 @@ def test_processes_that_cannot_share_a_batch(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-def test_without_a_preset_digits_are_trained_and_measured(tmp_path: Path) -> None:
-    result = train("--epochs", 1, "--out", tmp_path / "run")
+def test_without_a_preset_digits_are_trained_with_their_teachers_and_measured(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    # Killed in the second teacher, before it has any checkpoint and once it has one.
+    assert train("--out", run, KILL_AT_STEP="55").returncode == -signal.SIGKILL
+    assert train("--resume", run, KILL_AT_STEP="20").returncode == -signal.SIGKILL
+    assert RunDirectory(run / "teachers" / "residual-2").has_checkpoint()
+    assert sorted(path.name for path in (run / "teachers").iterdir()) == [
+        "residual",
+        "residual-2",
+        "residual.safetensors",
+    ]
+    result = train("--resume", run)
     assert result.returncode == 0, result.stderr
-    assert result.stdout.startswith("digits: 1 epochs, seed 1, ")
-    card = mnistgen.Generator(tmp_path / "run" / "export").card
-    assert (card.name, card.conditional) == ("digits", True)
-    assert card.quality is not None
-    assert all("float32" in figure for figure in card.quality["figures"].values())  # what quantisation cost
-    assert "large_accuracy_score" in card.quality["figures"]
-    assert "asked for 7" in (tmp_path / "run" / "report" / "report.md").read_text()
+    assert result.stdout.startswith(
+        "digits: distilled from residual and residual-2 and upsampling in 8 steps, seed 1, "
+    )
+    assert "residual-2: 2 epochs, seed 2, " in result.stdout
+    assert "residual: 2 epochs" not in result.stdout  # done before
+    generator = mnistgen.Generator(run / "export")
+    assert (generator.card.name, generator.card.conditional, generator.card.members) == ("digits", True, 3)
+    quality = generator.card.quality
+    assert quality is not None
+    assert all("float32" in figure for figure in quality["figures"].values())  # what quantisation cost
+    assert "large_accuracy_score" in quality["figures"]
+    assert "asked for 7" in (run / "report" / "report.md").read_text()
 
 
 def test_refinement_killed_and_resumed_ends_with_the_same_bits(tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    shown = train("--epochs", 1, "--no-evaluate", "--out", whole)
+    shown = train("--preset", "residual", "--epochs", 1, "--out", whole)
     assert shown.returncode == 0, shown.stderr
     assert "refining, distance of moments " in shown.stdout
-    assert train("--epochs", 1, "--no-evaluate", "--out", killed, KILL_AT_SYNC=KILLED_IN_REFINEMENT).returncode < 0
+    assert (
+        train("--preset", "residual", "--epochs", 1, "--out", killed, KILL_AT_SYNC=KILLED_IN_REFINEMENT).returncode < 0
+    )
     assert is_refined(checkpoints.read(RunDirectory(killed).last_checkpoint()))
     refused_epochs = refused("--resume", killed, "--epochs", 2)
     assert "epochs: all 1 are done and the generator is being refined, got 2" in refused_epochs
-    resumed = train_in_two("--resume", killed, "--no-evaluate")
+    resumed = train_in_two("--resume", killed)
     assert resumed.returncode == 0, resumed.stderr  # with two processes: the same within rounding
     shutil.rmtree(killed)
-    assert train("--epochs", 1, "--no-evaluate", "--out", killed, KILL_AT_SYNC=KILLED_IN_REFINEMENT).returncode < 0
-    assert train("--resume", killed, "--no-evaluate").returncode == 0
+    assert (
+        train("--preset", "residual", "--epochs", 1, "--out", killed, KILL_AT_SYNC=KILLED_IN_REFINEMENT).returncode < 0
+    )
+    assert train("--resume", killed).returncode == 0
     ends = [checkpoints.read(RunDirectory(run).last_checkpoint()) for run in (whole, killed)]
     for name, value in ends[0].tensors.items():
         assert torch.equal(value, ends[1].tensors[name]), name
@@ -184,12 +205,12 @@ def test_refinement_killed_and_resumed_ends_with_the_same_bits(tmp_path: Path) -
 
 def test_distillation_killed_and_resumed_ends_with_the_same_bits(tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    shown = train("--preset", "digits-fast", "--out", whole)
+    shown = train(*FAST, "--out", whole)
     assert shown.returncode == 0, shown.stderr
-    assert shown.stdout.startswith("digits-fast: distilled from digits in 8 steps, seed 1, ")
+    assert shown.stdout.startswith("digits-fast: distilled from residual in 8 steps, seed 1, ")
     for stage in ("distilling, squared error ", "refining, distance of moments "):
         assert stage in shown.stdout
-    assert train("--preset", "digits-fast", "--out", killed, KILL_AT_STEP="13").returncode == -signal.SIGKILL
+    assert train(*FAST, "--out", killed, KILL_AT_STEP="13").returncode == -signal.SIGKILL
     assert not is_refined(checkpoints.read(RunDirectory(killed).last_checkpoint()))
     assert "epochs: digits-fast is distilled, in steps and without epochs" in refused("--resume", killed, "--epochs", 2)
     assert train("--resume", killed).returncode == 0
@@ -202,12 +223,12 @@ def test_distillation_killed_and_resumed_ends_with_the_same_bits(tmp_path: Path)
 def test_distillation_and_what_follows_in_two_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PRECISION", "float32")
     runs = [RunDirectory(tmp_path / name) for name in ("one", "two")]
-    assert train("--preset", "digits-fast", "--out", runs[0].path).returncode == 0
-    assert train_in_two("--preset", "digits-fast", "--out", runs[1].path).returncode == 0
+    assert train(*FAST, "--out", runs[0].path).returncode == 0
+    assert train_in_two(*FAST, "--out", runs[1].path).returncode == 0
     for ours, theirs in zip(*(run.read_metrics() for run in runs), strict=True):
         name = "teacher_error" if "teacher_error" in ours else "moments"
         assert ours[name] == pytest.approx(theirs[name], rel=1e-3), ours["step"]
-    refused_three = train_in_two("--preset", "digits-fast", "--out", tmp_path / "three", processes=3).stderr
+    refused_three = train_in_two(*FAST, "--out", tmp_path / "three", processes=3).stderr
     assert "batch_size: expected a multiple of the 3 processes, got 40" in refused_three
 
 
@@ -222,6 +243,10 @@ class TestRefusals:
     def test_presets(self) -> None:
         assert "no preset 'dcgn': did you mean dcgan?" in refused("--preset", "dcgn")
         assert "epochs: expected 1 or more, got 0" in refused("--preset", "mlp", "--epochs", 0)
+        assert "preset mlp has no teachers, got here; leave --teachers away" in refused(
+            "--preset", "mlp", "--teachers", "here"
+        )
+        assert "nowhere/residual.safetensors: no such checkpoint" in refused("--teachers", "nowhere")
         assert "device: expected one of auto, cpu, cuda, got 'tpu'" in refused("--preset", "mlp", "--device", "tpu")
 
     def test_an_existing_run_is_not_overwritten(self, finished: Path) -> None:
@@ -257,4 +282,5 @@ class TestRefusals:
 
 
 def test_small_presets_are_the_real_ones_but_for_size() -> None:
-    assert set(SMALL) == {"digits", "digits-fast", "dcgan", "mlp", "mlp-relu", "mlp-dropout", "conv", "mlp-bn"}
+    ours = {"digits", "digits-fast", "residual", "residual-2", "upsampling"}
+    assert set(SMALL) == ours | {"dcgan", "mlp", "mlp-relu", "mlp-dropout", "conv", "mlp-bn"}

@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 from torch import nn
 
 from training.models.conv import ConvDiscriminator, ConvGenerator
+from training.models.mixture import MixtureGenerator
 from training.models.mlp import MLPDiscriminator, MLPGenerator
 from training.models.network import GeneratorNetwork
 from training.models.residual import ResidualDiscriminator, ResidualGenerator
+from training.models.upsampling import UpsamplingGenerator
 
 
 class Architecture(NamedTuple):
@@ -24,10 +26,17 @@ class Architecture(NamedTuple):
     discriminator: Callable[..., nn.Module]
 
 
+def _mixture(*, latent_dim: int, members: int, architecture: str, **options: Any) -> MixtureGenerator:
+    """So many of an architecture's generators, with these options, in one."""
+    return MixtureGenerator([build_generator(architecture, latent_dim - members, options) for _ in range(members)])
+
+
 ARCHITECTURES: dict[str, Architecture] = {
     "mlp": Architecture(MLPGenerator, MLPDiscriminator),
     "conv": Architecture(ConvGenerator, ConvDiscriminator),
     "residual": Architecture(ResidualGenerator, ResidualDiscriminator),
+    "upsampling": Architecture(UpsamplingGenerator, ResidualDiscriminator),
+    "mixture": Architecture(_mixture, ResidualDiscriminator),
 }
 
 

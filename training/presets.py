@@ -73,7 +73,11 @@ _PRESETS = [
             learning_rate={"kind": "linear", "start": 2e-3, "end": 1e-5},
             score_every=1_000,
         ),
-        refinement=_STUDENT_REFINEMENT,
+        refinement=replace(
+            _STUDENT_REFINEMENT,
+            feature_error={"kind": "exponential", "start": 100.0, "end": 3.0},
+            pixel_error={"kind": "exponential", "start": 1_500.0, "end": 45.0},
+        ),
         quantisation=Quantisation(),
         log_every=250,
     ),

@@ -29,8 +29,8 @@ def read(path: Path) -> tuple[dict[str, Tensor], str]:
     try:
         content = path.read_bytes()  # at once and not mapped, so that what is checked is what is used
         tensors = load(content)
-    except FileNotFoundError:
-        raise
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FileNotFoundError(*error.args) from None
     except (SafetensorError, OSError) as error:
         raise SealError(f"not a whole safetensors file ({error})") from None
     metadata = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")]).get("__metadata__", {})

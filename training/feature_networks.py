@@ -1,10 +1,12 @@
-"""Small networks whose features describe digits: two classifiers that learn for a few epochs, and one that never does.
+"""Small networks whose features describe digits: classifiers that learn for a few epochs, and one that never does.
 
 `training.moments` compares the moments of their features. They are fitted to the digits that generators are trained
 on, and share neither layers nor weights with the classifier that models are evaluated by.
 """
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -12,15 +14,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import OneCycleLR
 
+from training.augmentation import shift, warp
 from training.compute import Compute
 from training.data import Digits
+from training.evaluation.cache import Arrays, cached
 from training.models.activations import ACTIVATIONS
 from training.models.initialisation import LINEAR_MAPS
 from training.models.network import CLASSES
 
 BATCH_SIZE = 100
 WEIGHT_DECAY = 0.02
-MOVE = 1  # pixels at most that a digit is moved by, each way, while a network learns
+VERSION = 1  # of how networks learn; to raise when it changes, as they are cached
 
 
 class Layer(NamedTuple):
@@ -39,13 +43,43 @@ class Shape(NamedTuple):
     peak_learning_rate: float  # 0: never learns; its final features are left out, and those before are compared
 
 
-SHAPES = (
-    Shape((Layer(32, 5, 2), Layer(64, 3, 2), Layer(128, 3, 2)), normalised=False, peak_learning_rate=2e-3),
-    Shape(
-        (Layer(24, 3, 1), Layer(48, 3, 2), Layer(96, 3, 2), Layer(128, 3, 2)), normalised=True, peak_learning_rate=4e-3
-    ),
-    Shape((Layer(32, 5, 2), Layer(64, 3, 2), Layer(64, 3, 2)), normalised=False, peak_learning_rate=0.0),
+class Panel(NamedTuple):
+    """Networks that look together, and how digits are moved while they learn."""
+
+    shapes: Sequence[Shape]
+    move: partial[Tensor]  # of images (N, 28, 28)
+
+
+_STRIDED = Shape((Layer(32, 5, 2), Layer(64, 3, 2), Layer(128, 3, 2)), normalised=False, peak_learning_rate=2e-3)
+_FULL_SIZE = Shape(
+    (Layer(24, 3, 1), Layer(48, 3, 2), Layer(96, 3, 2), Layer(128, 3, 2)), normalised=True, peak_learning_rate=4e-3
 )
+_RANDOM = Shape((Layer(32, 5, 2), Layer(64, 3, 2), Layer(64, 3, 2)), normalised=False, peak_learning_rate=0.0)
+
+# What the first no longer see, those of the second do: training/EXPERIMENTS.md, "Three students in one".
+PANELS: Mapping[str, Panel] = {
+    "three": Panel((_STRIDED, _FULL_SIZE, _RANDOM), partial(shift, pixels=1)),
+    "seven": Panel(
+        (
+            _STRIDED,
+            _FULL_SIZE,
+            _RANDOM,
+            Shape((Layer(32, 5, 2), Layer(64, 5, 2), Layer(128, 3, 2)), normalised=True, peak_learning_rate=4e-3),
+            Shape(
+                (Layer(32, 3, 2), Layer(64, 3, 1), Layer(96, 3, 2), Layer(128, 3, 2)),
+                normalised=True,
+                peak_learning_rate=4e-3,
+            ),
+            Shape((Layer(48, 7, 3), Layer(96, 3, 2), Layer(128, 3, 1)), normalised=True, peak_learning_rate=4e-3),
+            Shape(
+                (Layer(32, 5, 2), Layer(48, 3, 1), Layer(64, 3, 2), Layer(96, 3, 1), Layer(128, 3, 2)),
+                normalised=True,
+                peak_learning_rate=4e-3,
+            ),
+        ),
+        partial(warp, strength=0.7),
+    ),
+}
 
 
 class FeatureNetwork(nn.Module):
@@ -77,7 +111,7 @@ class FeatureNetwork(nn.Module):
         means = []
         for layer in self.layers:
             maps = layer(maps)
-            means.append(maps.float().mean(dim=(2, 3)))
+            means.append(_MeanOfMaps.apply(maps))
         if self.shape.normalised:
             *hidden, final = means
         else:
@@ -107,26 +141,59 @@ class FeatureNetwork(nn.Module):
         return logits
 
 
-def fit_networks(digits: Digits, epochs: int, compute: Compute, seed: int) -> list[FeatureNetwork]:
-    """The networks of SHAPES after so many epochs, for reading alone. Leaves torch's global random state changed."""
+class _MeanOfMaps(torch.autograd.Function):
+    """Maps (N, C, H, W) -> means float32 (N, C); its gradient is spread out by strides, where torch's fills memory."""
+
+    @staticmethod
+    def forward(context: Any, maps: Tensor) -> Tensor:
+        context.shape, context.dtype = maps.shape, maps.dtype
+        return maps.mean(dim=(2, 3), dtype=torch.float32)
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> Tensor:
+        size = context.shape[2] * context.shape[3]
+        spread: Tensor = (gradient / size).to(context.dtype)[:, :, None, None].expand(context.shape)
+        return spread
+
+
+def fit_networks(digits: Digits, panel: str, epochs: int, compute: Compute, seed: int) -> list[FeatureNetwork]:
+    """The networks of a row of PANELS after so many epochs, for reading alone; from the user's cache where they are.
+
+    Leaves torch's global random state changed.
+    """
+    shapes, move = PANELS[panel]
+    sources: dict[str, str | int] = {
+        "digits": hashlib.sha256(digits.images.cpu().numpy().data).hexdigest(),
+        "epochs": epochs,
+        "compute": repr(compute),
+        "torch": str(torch.__version__),
+        "version": VERSION,
+    }
     networks = []
-    for index, shape in enumerate(SHAPES):
+    for index, shape in enumerate(shapes):
         torch.manual_seed(seed + index)
         network = compute.place(FeatureNetwork(shape))
         if network.has_learned:
-            _fit(network, digits, epochs, compute)
+            own: dict[str, str | int] = {
+                "shape": repr(shape),
+                "move": repr((move.func.__name__, move.keywords)),
+                "seed": seed + index,
+            }
+            learned = cached("feature-network", sources | own, partial(_fit, network, digits, move, epochs, compute))
+            network.load_state_dict({name: torch.from_numpy(value) for name, value in learned.items()})
         networks.append(network.eval().requires_grad_(False))
     return networks
 
 
-def _fit(network: FeatureNetwork, digits: Digits, epochs: int, compute: Compute) -> None:
+def _fit(network: FeatureNetwork, digits: Digits, move: partial[Tensor], epochs: int, compute: Compute) -> Arrays:
+    """Let it learn in place, and give its weights."""
     size = min(BATCH_SIZE, len(digits))
     batches = len(digits) // size
     optimizer = torch.optim.AdamW(network.parameters(), weight_decay=WEIGHT_DECAY, fused=True)
     schedule = OneCycleLR(optimizer, network.shape.peak_learning_rate, total_steps=epochs * batches)
     for _ in range(epochs):
         for indices in torch.randperm(len(digits)).to(digits.images.device).split(size)[:batches]:
-            images = _moved(digits.batch(indices, (0.0, 1.0)))
+            images = move(digits.images[indices].float())[:, None] / 255
             with compute.autocast():
                 logits = network(images)
             loss: Any = F.cross_entropy(logits.float(), digits.labels[indices])
@@ -134,9 +201,4 @@ def _fit(network: FeatureNetwork, digits: Digits, epochs: int, compute: Compute)
             loss.backward()
             optimizer.step()
             schedule.step()
-
-
-def _moved(images: Tensor) -> Tensor:
-    """Images (N, 1, 28, 28), all moved by one draw of whole pixels."""
-    down, right = torch.randint(-MOVE, MOVE + 1, (2,)).tolist()
-    return torch.roll(images, (down, right), dims=(2, 3))
+    return {name: value.cpu().numpy() for name, value in network.state_dict().items()}

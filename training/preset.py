@@ -58,7 +58,8 @@ class Refinement:
     half_life: float = 40_000  # generated digits; of the average of the generator's weights, given away in its place
     feature_error: Schedule = 0.0  # weight of the mean squared error to the teacher's features, after distillation
     pixel_error: Schedule = 0.0  # the same of its pixels, 0 to 1
-    epochs: int = 5  # of the networks whose features are compared
+    networks: str = "three"  # whose features are compared, a row of PANELS
+    epochs: int = 5  # that they learn for
     score_every: int = 250  # steps
 
 

@@ -75,8 +75,10 @@ _PRESETS = [
         ),
         refinement=replace(
             _STUDENT_REFINEMENT,
-            feature_error={"kind": "exponential", "start": 100.0, "end": 3.0},
-            pixel_error={"kind": "exponential", "start": 1_500.0, "end": 45.0},
+            networks="seven",
+            epochs=10,
+            feature_error={"kind": "exponential", "start": 100.0, "end": 1.0},
+            pixel_error={"kind": "exponential", "start": 1_500.0, "end": 15.0},
         ),
         quantisation=Quantisation(),
         log_every=250,

@@ -60,7 +60,9 @@ def refine(
     before = first_steps(preset, digits)
     if teacher is not None:
         teacher = compute.place(teacher)
-    comparison = Comparison(fit_networks(digits, how.epochs, compute, preset.seed), digits, how, compute)
+    with world.first_ahead():
+        networks = fit_networks(digits, how.networks, how.epochs, compute, preset.seed)
+    comparison = Comparison(networks, digits, how, compute)
     torch.manual_seed(preset.seed)
     generator = compute.place(checkpoints.generator_of(checkpoints.read(run.best))).train()
     average, averaging = start_average(generator), Averaging(half_life=how.half_life)

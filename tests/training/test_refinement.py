@@ -12,7 +12,7 @@ from training import checkpoint as checkpoints
 from training.compute import Compute
 from training.data import Mnist
 from training.errors import CheckpointError, DivergedError, PresetError
-from training.feature_networks import SHAPES, fit_networks
+from training.feature_networks import PANELS, fit_networks
 from training.loop import Scoring, train
 from training.preset import Preset, Refinement, from_json, to_json
 from training.refinement import check_epochs, first_steps, is_refined, refine
@@ -117,11 +117,12 @@ def test_classes_share_a_batch_evenly() -> None:
         changed(batch_size=45)
 
 
-def test_networks_that_learn_read_digits(mnist: Mnist, compute: Compute) -> None:
-    networks = fit_networks(mnist.fitting, 25, compute, seed=3)
+@pytest.mark.parametrize("panel", PANELS)
+def test_networks_that_learn_read_digits(panel: str, mnist: Mnist, compute: Compute) -> None:
+    networks = fit_networks(mnist.fitting, panel, 25, compute, seed=3)
     images = mnist.fitting.batch(torch.arange(len(mnist.fitting)), (0.0, 1.0))
     read = [(network(images).argmax(dim=1) == mnist.fitting.labels).float().mean().item() for network in networks]
     assert [share > 0.8 for share in read] == [network.has_learned for network in networks]
-    assert len(networks) == len(SHAPES)
+    assert len(networks) == len(PANELS[panel].shapes)
     for network in networks:
         assert [group.shape[1] for group in network.compared(images[:2])] == network.sizes

@@ -5,7 +5,6 @@ that they can stand for fresh real digits in every report; the test set is looke
 """
 
 import json
-import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from torch.optim.swa_utils import update_bn
 from tqdm import trange
 
 from mnistgen.files import whole_file
+from training.augmentation import warp
 from training.compute import choose, make_deterministic
 from training.data import Digits, load_mnist
 from training.errors import TrainingError
@@ -37,16 +37,10 @@ class Phase(NamedTuple):
 
     epochs: int
     peak_learning_rate: float
-    strength: float  # of the moves, as a share of the bounds below
+    strength: float  # of the moves, as a share of their bounds
 
 
 PHASES = (Phase(24, 3e-3, 1.0), Phase(8, 1.5e-3, 0.5))  # the second with digits nearer to real ones
-
-# Bounds of the uniform draws that move each digit.
-TURN = math.radians(12)
-SLANT = 0.15  # columns a row
-SCALE = 0.12  # of the size, up or down, each way by itself
-MOVE = 2.0  # pixels
 
 
 def main(
@@ -103,7 +97,7 @@ def fit(classifier: Classifier, digits: Digits, phase: Phase) -> None:
     for _ in trange(phase.epochs, unit="epoch"):
         classifier.train()
         for indices in torch.randperm(len(digits)).to(digits.images.device).split(BATCH_SIZE)[:batches]:
-            images = move(digits.images[indices].float(), phase.strength)
+            images = warp(digits.images[indices].float(), phase.strength)
             loss: Any = F.cross_entropy(classifier(images), digits.labels[indices])
             optimizer.zero_grad()
             loss.backward()
@@ -125,25 +119,7 @@ def average(classifier: Classifier, ends: Sequence[Mapping[str, Tensor]], digits
     torch.manual_seed(0)
     some = digits.images[torch.randperm(len(digits)).to(digits.images.device)[:10_000]]
     strength = sum(phase.strength for phase in PHASES) / len(PHASES)
-    update_bn((move(images.float(), strength) for images in some.split(500)), classifier)
-
-
-def move(images: Tensor, strength: float) -> Tensor:
-    """Images float (N, 28, 28), each turned, slanted, scaled and moved by a draw of its own within the bounds."""
-    count = len(images)
-
-    def draw(bound: float) -> Tensor:
-        return torch.empty(count, device=images.device).uniform_(-bound * strength, bound * strength)
-
-    angle, slant, width, height = draw(TURN), draw(SLANT), 1 + draw(SCALE), 1 + draw(SCALE)
-    cos, sin = angle.cos(), angle.sin()
-    pixel = 2 / 28  # affine_grid's coordinates run from -1 to 1
-    rows = [
-        torch.stack([cos * width, (slant * cos - sin) * height, draw(MOVE * pixel)], dim=1),
-        torch.stack([sin * width, (slant * sin + cos) * height, draw(MOVE * pixel)], dim=1),
-    ]
-    grid = F.affine_grid(torch.stack(rows, dim=1), [count, 1, 28, 28], align_corners=False)
-    return F.grid_sample(images.unsqueeze(1), grid, align_corners=False).squeeze(1)
+    update_bn((warp(images.float(), strength) for images in some.split(500)), classifier)
 
 
 @torch.no_grad()

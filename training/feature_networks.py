@@ -56,7 +56,7 @@ _FULL_SIZE = Shape(
 )
 _RANDOM = Shape((Layer(32, 5, 2), Layer(64, 3, 2), Layer(64, 3, 2)), normalised=False, peak_learning_rate=0.0)
 
-# What the first no longer see, those of the second do: training/EXPERIMENTS.md, "Three students in one".
+# What the first no longer see, those of the second do: EXPERIMENTS.md, "What the refinement's networks did not see".
 PANELS: Mapping[str, Panel] = {
     "three": Panel((_STRIDED, _FULL_SIZE, _RANDOM), partial(shift, pixels=1)),
     "seven": Panel(

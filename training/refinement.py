@@ -59,7 +59,8 @@ def refine(
     how, world = preset.refinement, world or World()
     before = first_steps(preset, digits)
     if teacher is not None:
-        teacher = compute.place(teacher)
+        held = how.feature_error or how.pixel_error
+        teacher = compute.place(teacher) if held else None  # whose errors weigh nothing need not draw
     with world.first_ahead():
         networks = fit_networks(digits, how.networks, how.epochs, compute, preset.seed)
     comparison = Comparison(networks, digits, how, compute)

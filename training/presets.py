@@ -73,9 +73,10 @@ _PRESETS = [
             learning_rate={"kind": "linear", "start": 2e-3, "end": 1e-5},
             score_every=1_000,
         ),
-        refinement=Refinement(
-            steps=3_500,
-            learning_rate={"kind": "cosine", "start": 5e-5, "end": 1e-6, "warm_up": 0.03},
+        refinement=replace(
+            _STUDENT_REFINEMENT,
+            feature_error={"kind": "exponential", "start": 100.0, "end": 1.0},
+            pixel_error={"kind": "exponential", "start": 1_500.0, "end": 15.0},
             networks="seven",
             epochs=10,
         ),

@@ -36,7 +36,7 @@ def info(
     if as_json:
         print(json.dumps(card, indent=2))
         return
-    for line in _lines(card):
+    for line in _lines(card | {"quality": card["quality"] or "not measured"}):
         print(line)
 
 
@@ -53,8 +53,8 @@ def _lines(fields: dict[str, Any], indent: str = "") -> Iterator[str]:
 
 def _text(value: Any) -> str:
     """A value of a card, for people."""
-    if value is None:
-        return "not measured"
+    if value is None or value == "":
+        return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict):

@@ -271,7 +271,9 @@ class TestModelsAndInfo:
     def test_info_of_every_bundled_one(self, run_cli: RunCli, model: str) -> None:
         outcome = run_cli("info", model)
         assert (outcome.code, outcome.err) == (0, "")
-        assert f"summary        {mnistgen.models()[model].summary}" in outcome.out.splitlines()
+        lines = outcome.out.splitlines()
+        assert f"summary        {mnistgen.models()[model].summary}" in lines
+        assert not [line for line in lines if "not measured" in line]  # all are, and a preset's absent parts are "none"
 
     def test_info_shows_figures_beside_real_digits_and_float32(self, run_cli: RunCli, tmp_path: Path) -> None:
         ratio = {"mean": 1.234, "interval": 0.05, "real_digits": 1.0, "float32": 1.2}

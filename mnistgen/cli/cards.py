@@ -53,7 +53,7 @@ def _lines(fields: dict[str, Any], indent: str = "") -> Iterator[str]:
 
 def _text(value: Any) -> str:
     """A value of a card, for people."""
-    if value is None or value == "":
+    if value in (None, ""):
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"

@@ -1,5 +1,23 @@
-"""python -m mnistgen is the command line."""
+"""The entry point of the command line, `mnistgen` and `python -m mnistgen`."""
 
-from mnistgen.cli import main
+import sys
 
-main()
+from mnistgen.interruption import Interrupted, exit_code, handle_signals
+
+
+def main() -> None:
+    """Run the command line; from here on a signal ends it in one line, while its libraries are imported too."""
+    handle_signals()
+    try:
+        from mnistgen.cli import main as run
+
+        run()
+    except (Interrupted, ImportError):
+        if not exit_code():
+            raise
+        print("mnistgen: interrupted", file=sys.stderr)
+        sys.exit(exit_code())
+
+
+if __name__ == "__main__":
+    main()

@@ -3,13 +3,15 @@
 import os
 import sys
 import warnings
+from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
-from typer.exceptions import Abort, TyperException
+from typer.exceptions import TyperException
 
 from mnistgen import __version__
-from mnistgen.errors import InputError, MnistgenError, OutputError
+from mnistgen.errors import InputError, MnistgenError
+from mnistgen.interruption import Interrupted, exit_code
 
 app = typer.Typer(
     add_completion=False,
@@ -35,8 +37,9 @@ def options(
 
 
 def main() -> None:
-    """The entry point: every mistake ends in one line on standard error, with exit code 1, or 2 for wrong usage."""
+    """Run the command line: errors are reported in one line on standard error, with exit code 1, or 2 for wrong usage."""
     warnings.showwarning = _show_warning  # only here, in a process of our own
+    _replace_closed_streams()
     try:
         code = typer.main.get_command(app).main(prog_name="mnistgen", standalone_mode=False)
         sys.stdout.flush()
@@ -47,19 +50,33 @@ def main() -> None:
         _fail(str(error), 2)
     except MnistgenError as error:
         _fail(str(error), 1)
-    except BrokenPipeError:  # whoever read standard output has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    except MemoryError:
+        _fail("out of memory; ask for less at once", 1)
     except OSError as error:
-        _fail(str(OutputError(f"standard output: {error.strerror}")), 1)
-    except (Abort, KeyboardInterrupt):
-        _fail("interrupted", 130)
+        if not error.filename:  # standard output: nobody reads it, or its disk is full; it is not to be tried again
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            sys.exit(1)
+        _fail(f"{error.filename or 'standard output'}: {error.strerror}", 1)
+    except Interrupted as error:
+        _fail(str(error) or "interrupted", exit_code())
+
+
+def _replace_closed_streams() -> None:
+    """Put something in the place of streams that the caller closed, so that no file becomes standard output."""
+    for number, name, mode in ((0, "stdin", os.O_RDONLY), (1, "stdout", os.O_RDONLY), (2, "stderr", os.O_WRONLY)):
+        if getattr(sys, name) is None and os.open(os.devnull, mode) == number:  # read only: what is printed fails
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error does, for names that are no text
 
 
 def _fail(message: str, code: int) -> None:
-    print(f"mnistgen: {message}", file=sys.stderr)
+    if (interrupted := exit_code()) and interrupted != code:
+        message, code = "interrupted", interrupted  # whatever the signal made fail
+    print(f"mnistgen: {MnistgenError(message)}", file=sys.stderr)
     sys.exit(code)
 
 
 def _show_warning(message: Warning | str, *details: Any, **more: Any) -> None:
-    print(f"mnistgen: {message}", file=sys.stderr)
+    print(f"mnistgen: {MnistgenError(str(message))}", file=sys.stderr)

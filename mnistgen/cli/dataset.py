@@ -1,6 +1,5 @@
 """mnistgen dataset: arguments in, a data set and its summary out."""
 
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -12,11 +11,12 @@ import typer
 from mnistgen.catalog import DEFAULT_MODEL
 from mnistgen.cli.app import app
 from mnistgen.cli.options import Model, Seed, number, whole
+from mnistgen.errors import shown
+from mnistgen.interruption import Interrupted, exit_code
 
 if TYPE_CHECKING:
     from mnistgen.dataset.build import Summary
 
-LISTED = 12  # files whose SHA-256 the summary shows; dataset.json holds all
 INTERVAL = 10.0  # seconds between two lines of progress where no terminal shows a bar
 
 
@@ -25,10 +25,10 @@ def _classes(text: str) -> list[int]:
     digits: list[int] = []
     for part in text.split(","):
         low, _, high = part.partition("-")
-        several = range(whole(low), whole(high or low) + 1)
-        if not several:
-            raise typer.BadParameter(f"expected digits such as 0-9 or 3,5, got {part!r}")
-        digits += several
+        first, last = whole(low), whole(high or low)
+        if not 0 <= first <= last <= 9:
+            raise typer.BadParameter(f"expected digits such as 0-9 or 3,5, got {shown(part)}")
+        digits += range(first, last + 1)
     return digits
 
 
@@ -60,7 +60,7 @@ def dataset(
     from mnistgen.dataset.build import write_dataset
     from mnistgen.latents import fresh_seed
 
-    with _progress(quiet) as report:
+    with _progress(quiet) as report, _resumable():
         summary = write_dataset(
             out,
             n=n,
@@ -86,8 +86,6 @@ def dataset(
 
 def _lines(summary: "Summary") -> Iterator[str]:
     """What was written where, and how many of each digit."""
-    from mnistgen.dataset.store import MANIFEST, store_at
-
     plan = summary.plan
     images = " and ".join(f"{len(part):,} {split}" for split, part in plan.ranges().items())
     yield f"{summary.out}: {images} digits from {plan.model}, seed {plan.seed}, as {plan.format}"
@@ -97,13 +95,23 @@ def _lines(summary: "Summary") -> Iterator[str]:
     for name, *cells in rows:
         columns = (f"{cell:>{width}}" for cell, width in zip(cells, widths[1:], strict=True))
         yield f"  {name:{widths[0]}}  {'  '.join(columns)}"
-    manifest = f"{summary.out}/{MANIFEST}"
-    if summary.files > LISTED:
-        yield f"  {summary.files:,} files; SHA-256 of each in {manifest}"
+    if summary.files > len(summary.sha256):
+        yield f"  {summary.files:,} files; SHA-256 of each in {summary.out}/dataset.json"
         return
-    for name, sha256 in json.loads(store_at(summary.out).manifest() or "{}")["files"].items():
+    for name, sha256 in summary.sha256.items():
         yield f"  {sha256}  {name}"
-    yield f"  described by {manifest}"
+    yield f"  described by {summary.out}/dataset.json"
+
+
+@contextmanager
+def _resumable() -> Iterator[None]:
+    """Say what goes on where a signal ended it, whatever that made fail."""
+    try:
+        yield
+    except BaseException:
+        if exit_code():
+            raise Interrupted("interrupted; the same call with --resume goes on with what is done") from None
+        raise
 
 
 @contextmanager

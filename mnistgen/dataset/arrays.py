@@ -4,21 +4,22 @@ Sources: Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database" (IDX); NumPy
 """
 
 import errno
-import hashlib
+import math
 import os
+import re
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
 from io import BytesIO
-from pathlib import Path
 from typing import BinaryIO, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistgen.dataset.plan import Plan, Task
-from mnistgen.dataset.store import Store
+from mnistgen.dataset.plan import Piece, Plan, Task
+from mnistgen.dataset.store import PROGRESS, Store
 from mnistgen.errors import InputError
+from mnistgen.files import sha256_of
 
 UInt8 = NDArray[np.uint8]
 COPY = 1 << 20  # bytes at once
@@ -30,7 +31,8 @@ class Arrays:
 
     task_size = 2000
     summary: str
-    names: ClassVar[Mapping[str, tuple[str, str]]]  # of each split's images and labels
+    names: re.Pattern[str]
+    arrays: ClassVar[Mapping[str, tuple[str, str]]]  # the files of each split's images and labels
 
     def header(self, shape: tuple[int, ...]) -> bytes:
         """What comes before uint8 values of this shape."""
@@ -38,7 +40,7 @@ class Arrays:
 
     def check(self, plan: Plan, store: Store) -> None:
         """Raise InputError where the format cannot hold the data set, or the store not the format."""
-        if store.folder is None:
+        if not store.local:
             raise InputError(
                 f"format {plan.format}: is written at many places at once, which object stores cannot; "
                 "choose parquet, webdataset or hf"
@@ -46,44 +48,39 @@ class Arrays:
 
     def begin(self, plan: Plan, store: Store) -> None:
         """Make the files in their full size, so that a disk too small is known at once."""
-        for split, images in plan.ranges().items():
-            for path, shape in self._files(split, len(images), store):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                head = self.header(shape)
-                with path.open("wb") as file:
-                    file.write(head)
-                    _reserve(file, len(head) + int(np.prod(shape)))
+        for name, shape in self._files(plan):
+            path = store.file(name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            head = self.header(shape)
+            with path.open("r+b" if path.exists() else "wb") as file:
+                file.write(head)
+                _reserve(file, len(head) + math.prod(shape))
 
-    def write(self, plan: Plan, store: Store, task: Task, images: UInt8, labels: UInt8) -> Iterator[tuple[str, bytes]]:
-        """Write a task's images and labels at their places; no file is complete with that."""
+    def write(self, plan: Plan, task: Task, images: UInt8, labels: UInt8) -> Iterator[Piece]:
+        """A task's images and labels, each at its place in one of the files."""
         total = plan.ranges()[task.split]
-        for (path, shape), values in zip(self._files(task.split, len(total), store), (images, labels), strict=True):
-            size = int(np.prod(shape[1:]))  # bytes of one image, or of one label
-            with path.open("r+b") as file:
-                file.seek(len(self.header(shape)) + (task.first - total.start) * size)
-                file.write(values.tobytes())
-        yield from ()
+        shapes = ((len(total), 28, 28), (len(total),))
+        for name, shape, values in zip(self.arrays[task.split], shapes, (images, labels), strict=True):
+            size = math.prod(shape[1:])  # bytes of one image, or of one label
+            yield Piece(name, values.tobytes(), len(self.header(shape)) + (task.first - total.start) * size)
 
     def finish(self, plan: Plan, store: Store) -> Iterator[tuple[str, str]]:
         """Names and SHA-256 of the files that no task completed."""
-        for split, images in plan.ranges().items():
-            for name, (path, _) in zip(self.names[split], self._files(split, len(images), store), strict=True):
-                with path.open("rb") as file:
-                    yield name, hashlib.file_digest(file, "sha256").hexdigest()
+        for name, _ in self._files(plan):
+            yield name, sha256_of(store.file(name))
 
-    def _files(self, split: str, count: int, store: Store) -> list[tuple[Path, tuple[int, ...]]]:
-        """Paths and shapes of a split's images and labels."""
-        folder = store.folder or Path()
-        return [
-            (folder / name, shape) for name, shape in zip(self.names[split], ((count, 28, 28), (count,)), strict=True)
-        ]
+    def _files(self, plan: Plan) -> Iterator[tuple[str, tuple[int, ...]]]:
+        """Names and shapes of all arrays."""
+        for split, images in plan.ranges().items():
+            yield from zip(self.arrays[split], ((len(images), 28, 28), (len(images),)), strict=True)
 
 
 class Idx(Arrays):
     """MNIST's own files, where torchvision looks for them."""
 
     summary = "MNIST's own files, as torchvision.datasets.MNIST reads them"
-    names: ClassVar = {
+    names = re.compile(r"MNIST/raw/(train|t10k)-(images-idx3|labels-idx1)-ubyte")
+    arrays: ClassVar = {
         split: (f"MNIST/raw/{prefix}-images-idx3-ubyte", f"MNIST/raw/{prefix}-labels-idx1-ubyte")
         for split, prefix in (("train", "train"), ("test", "t10k"))
     }
@@ -104,11 +101,14 @@ class Idx(Arrays):
 
 
 class Npz(Arrays):
-    """One file with the arrays x_train, y_train, x_test and y_test."""
+    """One file with the arrays x_train, y_train, x_test and y_test, which are put together at last."""
 
     summary = "one mnist.npz, with the arrays of keras.datasets.mnist"
-    names: ClassVar = {split: (f"x_{split}.npy", f"y_{split}.npy") for split in ("train", "test")}
     archive = "mnist.npz"
+    names = re.compile(rf"mnist\.npz|{re.escape(PROGRESS)}/[xy]_(train|test)\.npy")
+    arrays: ClassVar = {
+        split: (f"{PROGRESS}/x_{split}.npy", f"{PROGRESS}/y_{split}.npy") for split in ("train", "test")
+    }
 
     def header(self, shape: tuple[int, ...]) -> bytes:
         """As NumPy writes it."""
@@ -118,20 +118,13 @@ class Npz(Arrays):
 
     def finish(self, plan: Plan, store: Store) -> Iterator[tuple[str, str]]:
         """Put the arrays into one archive, uncompressed, so that its bytes depend on no library's version."""
-        folder = store.folder or Path()
-        arrays = [folder / name for split in plan.ranges() for name in self.names[split]]
-        archive = folder / self.archive
-        if not archive.exists():  # else killed between the two steps below
-            packing = folder / f"{self.archive}.packing"
-            with zipfile.ZipFile(packing, "w", zipfile.ZIP_STORED) as file:
-                for path in arrays:
-                    with path.open("rb") as source, file.open(zipfile.ZipInfo(path.name), "w", force_zip64=True) as to:
-                        shutil.copyfileobj(source, to, COPY)
-            packing.replace(archive)
-        for path in arrays:
-            path.unlink(missing_ok=True)
-        with archive.open("rb") as file:
-            yield self.archive, hashlib.file_digest(file, "sha256").hexdigest()
+        archive = store.file(self.archive)
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
+            for name, _ in self._files(plan):
+                path = store.file(name)
+                with path.open("rb") as source, file.open(zipfile.ZipInfo(path.name), "w", force_zip64=True) as member:
+                    shutil.copyfileobj(source, member, COPY)
+        yield self.archive, sha256_of(archive)
 
 
 def _reserve(file: BinaryIO, size: int) -> None:

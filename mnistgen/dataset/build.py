@@ -1,37 +1,46 @@
-"""A data set from its plan to its place: begun, gone on with, finished."""
+"""A data set from its plan to its place: created or resumed, then published."""
 
-import errno
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
 from typing import Any, SupportsIndex
 
 from mnistgen.catalog import DEFAULT_MODEL, find, portable
 from mnistgen.checks import checked_seed, whole_number
 from mnistgen.dataset.engines import ENGINES
 from mnistgen.dataset.formats import format_named
+from mnistgen.dataset.journal import Journal, Record
+from mnistgen.dataset.local import LocalStore
+from mnistgen.dataset.manifest import Manifest, file_line, read_manifest, read_plan, written
 from mnistgen.dataset.plan import Plan, plan_of
-from mnistgen.dataset.store import PROGRESS, Store, store_at
-from mnistgen.dataset.work import Job, Record, read_records, record_name
-from mnistgen.errors import InputError, OutputError
+from mnistgen.dataset.remote import RemoteStore
+from mnistgen.dataset.store import MANIFEST, PLAN, Store
+from mnistgen.dataset.work import Job
+from mnistgen.errors import InputError, OutputError, shown
 
-PLAN = f"{PROGRESS}/plan.json"
+LEAST = 57  # bytes of a digit, in any format: a PNG has no fewer
+LISTED = 12  # files whose SHA-256 a summary holds; dataset.json holds all
+NAMED = 3  # files that are missing or were changed, and are named
+SPOOL = 1 << 24  # bytes of the list of files that are in memory
 
 # Images done so far, of how many.
 Report = Callable[[int, int], None]
-Fields = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """What was written where; dataset.json beside the data says the same, and the SHA-256 of every file."""
+    """What was written where; dataset.json beside the data says the same of every file."""
 
     out: str
     plan: Plan
-    counts: dict[str, list[int]]  # how many of each digit, (10,), by split
+    counts: Mapping[str, list[int]]  # how many of each digit, (10,), by split
     files: int  # beside dataset.json
+    sha256: Mapping[str, str]  # of the first files, LISTED at most, by name
 
 
 def write_dataset(
@@ -77,10 +86,14 @@ def write_dataset(
     full or the folder is lost: what is done by then stays, for resume.
     """
     writer = format_named(format)
-    if engine not in ENGINES:
-        raise InputError(f"engine: expected one of {', '.join(ENGINES)}, got {engine!r}")
+    if not isinstance(engine, str) or engine not in ENGINES:
+        raise InputError(f"engine: expected one of {', '.join(ENGINES)}, got {shown(engine)}")
     if address is not None and engine == "local":
-        raise InputError(f"address: expected none for the engine local, got {address!r}; did you mean the engine ray?")
+        raise InputError(
+            f"address: expected none for the engine local, got {shown(address)}; did you mean the engine ray?"
+        )
+    if resume and force:
+        raise InputError("resume: expected without force, which begins again; pass only one of them")
     if engine == "ray":
         from mnistgen.ray import import_ray
 
@@ -88,128 +101,149 @@ def write_dataset(
     hands = None if workers is None else whole_number("workers", workers, 1, 100_000)
     size = writer.task_size if shard_size is None else whole_number("shard_size", shard_size, 1, 10**6)
     store = store_at(out)
-    with _failing_clearly(out):
-        store.settle()
-        store.check()
-        earlier = _json(store.read(PLAN))
-        finished = _json(store.manifest())
-        if seed is None and resume:
-            seed = (earlier or finished or {}).get("seed")
-        asked: Fields = {"n": n, "test": test, "start": start, "digits": digits, "balance": balance}
+    with _failing_clearly(out), store.owned():
+        finished = _finished(store, out)
+        unfinished = read_plan(store.read(PLAN))
+        before = unfinished or (finished.plan if finished else None)
+        if seed is None and resume and before:
+            seed = before.seed
+        asked: dict[str, Any] = {"n": n, "test": test, "start": start, "digits": digits, "balance": balance}
         plan = plan_of(find(model).card, format, size, seed=checked_seed(seed), **asked)
         writer.check(plan, store)
-        _check_place(str(out), plan, earlier, finished, resume, force)
-        if finished and not earlier and resume:
-            return Summary(out=str(out), plan=plan, counts=finished["counts"], files=len(finished["files"]))
-        if not (earlier and resume):
-            store.begin()
-            writer.begin(plan, store)
-            store.write(PLAN, json.dumps(plan.to_json()).encode())
-        tally = _Tally(plan, report)
-        job = Job(plan, store, portable(model))
-        done = _done(store, tally)
-        due = (task for task in plan.tasks() if task.number not in done)
-        for record in ENGINES[engine](job, due, workers=hands, address=address):
-            tally.add(record)
-            tally.show()
-        files = _Counted(_files(plan, store, writer.finish(plan, store)))
-        store.publish(_manifest(plan.to_json() | {"counts": tally.counts}, files))
-    return Summary(out=str(out), plan=plan, counts=tally.counts, files=files.count)
+        if resume:
+            _check_same(out, plan, before)
+        elif not force and (finished or unfinished):
+            raise InputError(f"{out}: {TAKEN if finished else UNFINISHED}")
+        if resume and finished and not unfinished:
+            return _verified(store, out, finished)
+        if unfinished and resume:
+            store.resume()
+        else:
+            if finished and (other := store.unlisted(finished.files)):
+                raise InputError(
+                    f"{out}: holds files that its {MANIFEST} does not list ({', '.join(other)}); "
+                    "move them away, or name another folder"
+                )
+            store.begin(json.dumps(plan.to_json()).encode(), LEAST * (plan.n + plan.test))
+        writer.begin(plan, store)
+        with _Progress(plan, store, report) as progress:
+            job = Job(plan, store, portable(model))
+            for record in ENGINES[engine](job, plan.tasks(progress.next), workers=hands, address=address):
+                progress.add(record)
+            for name, sha256 in writer.finish(plan, store):
+                progress.list_file(name, sha256)
+            store.publish(written(plan, progress.counts, progress.listing()))
+    return Summary(out=str(out), plan=plan, counts=progress.counts, files=progress.files, sha256=progress.first)
 
 
-class _Counted(Iterator[tuple[str, str]]):
-    """Counts what passes."""
-
-    def __init__(self, items: Iterator[tuple[str, str]]) -> None:
-        self.count = 0
-        self._items = items
-
-    def __next__(self) -> tuple[str, str]:
-        item = next(self._items)
-        self.count += 1
-        return item
+TAKEN = "holds a data set; --force (force=True) replaces it"
+UNFINISHED = (
+    "an unfinished data set is there; --resume (resume=True) goes on with it, --force (force=True) begins again"
+)
 
 
-class _Tally:
-    """Counts what is done: digits of each class by split, and images in all."""
+class _Progress:
+    """What is done: kept for a later call, counted and listed."""
 
-    def __init__(self, plan: Plan, report: Report) -> None:
+    def __init__(self, plan: Plan, store: Store, report: Report) -> None:
         self.counts = {split: [0] * 10 for split in plan.ranges()}
-        self._total = plan.n + plan.test
+        self.files = 0
+        self.first: dict[str, str] = {}
+        self._plan = plan
         self._report = report
+        self._done, self._total = 0, plan.n + plan.test
+        self._lines = SpooledTemporaryFile(SPOOL, dir=str(store.scratch) if store.scratch else None)  # noqa: SIM115
+        self._journal = Journal(plan, store)
+
+    def __enter__(self) -> "_Progress":
+        for record in self._journal.replay():
+            self._count(record)
+            self._list(record)
+        if self._done:
+            self._report(self._done, self._total)
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *details: object) -> None:
+        if error:  # else the data set is published, and nothing is left to be gone on with
+            self._journal.flush()
+        self._lines.close()
+
+    @property
+    def next(self) -> int:
+        """The first task that is to be done."""
+        return self._journal.next
 
     def add(self, record: Record) -> None:
-        """Count a record in."""
-        before = self.counts[record.split]
-        self.counts[record.split] = [one + more for one, more in zip(before, record.counts, strict=True)]
+        """Keep a record, and report it."""
+        self._count(record)
+        for ready in self._journal.add(record):
+            self._list(ready)
+        self._report(self._done, self._total)
 
-    def show(self) -> None:
-        """Report what is counted."""
-        self._report(sum(map(sum, self.counts.values())), self._total)
+    def list_file(self, name: str, sha256: str) -> None:
+        """Add a file to the list, in the order of dataset.json."""
+        self._lines.write(b",\n" * bool(self.files) + file_line(name, sha256))
+        if self.files < LISTED:
+            self.first[name] = sha256
+        self.files += 1
 
+    def listing(self) -> Iterator[bytes]:
+        """The lines of dataset.json for all files."""
+        self._lines.seek(0)
+        yield from self._lines
 
-def _done(store: Store, tally: _Tally) -> set[int]:
-    """The numbers of the tasks that earlier calls did, counted."""
-    numbers = sorted(int(stem) for name in store.names(PROGRESS) if (stem := name.removesuffix(".json")).isdecimal())
-    done = set()
-    for number, record in zip(numbers, read_records(store, numbers), strict=True):
-        if record is not None:
-            tally.add(record)
-            done.add(number)
-    if done:
-        tally.show()
-    return done
+    def _count(self, record: Record) -> None:
+        split = self._plan.task(record.number).split
+        self.counts[split] = [one + more for one, more in zip(self.counts[split], record.counts, strict=True)]
+        self._done += sum(record.counts)
 
-
-def _files(plan: Plan, store: Store, finished: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Names and SHA-256 of all files, in the order of the tasks that they are of."""
-    for number, record in enumerate(read_records(store, (task.number for task in plan.tasks()))):
-        if record is None:
-            raise FileNotFoundError(errno.ENOENT, "it was taken away", record_name(number))
-        yield from record.files.items()
-    yield from finished
+    def _list(self, record: Record) -> None:
+        for name, offset, _, sha256 in record.written:
+            if offset is None:
+                self.list_file(name, sha256)
 
 
-def _manifest(fields: Fields, files: Iterator[tuple[str, str]]) -> Iterator[str]:
-    """dataset.json in pieces, for there may be more files than memory holds; a line a field, a line a file."""
-    yield "{\n"
-    for name, value in fields.items():
-        yield f"  {json.dumps(name)}: {json.dumps(value)},\n"
-    separator = '  "files": {\n    '
-    for name, sha256 in files:
-        yield f"{separator}{json.dumps(name)}: {json.dumps(sha256)}"
-        separator = ",\n    "
-    yield "\n  }\n}\n"
+def store_at(out: str | os.PathLike[str]) -> Store:
+    """The store of a path, or of a URL such as s3://bucket/folder.
 
-
-def _json(content: bytes | None) -> Fields | None:
-    """The fields of a JSON object; none where there is none, or where its writer was killed."""
+    Raises InputError where a URL names a file system that is not installed, or no folder.
+    """
     try:
-        fields = json.loads(content or b"")
-    except ValueError:
-        return None
-    return fields if isinstance(fields, dict) else None
+        text = os.fsdecode(out)
+    except TypeError:
+        raise InputError(f"out: expected the path of a folder or a URL, got {shown(out)}") from None
+    return RemoteStore(text) if "://" in text else LocalStore(Path(text))
 
 
-def _check_place(
-    out: str, plan: Plan, earlier: Fields | None, finished: Fields | None, resume: bool, force: bool
-) -> None:
-    """Raise InputError unless the place is free, or may be taken, or holds a part of this very data set."""
-    if resume and force:
-        raise InputError("resume: expected without force, which begins again; leave one of them away")
-    if resume:
-        for fields in filter(None, (earlier or finished,)):
-            other = [name for name, value in plan.to_json().items() if fields.get(name) != value]
-            if other:
-                was = ", ".join(f"{name} {fields.get(name)!r}" for name in other)
-                raise InputError(f"{out}: what is there was made with {was}; ask for the same, or leave out resume")
-    elif not force and finished:
-        raise InputError(f"{out}: holds a data set; --force (force=True) replaces it")
-    elif not force and earlier:
+def _finished(store: Store, out: str | os.PathLike[str]) -> Manifest | None:
+    """The finished data set that is there, or none. Raises InputError where anything else is there."""
+    content = store.manifest()
+    try:
+        return None if content is None else read_manifest(content)
+    except InputError as error:
         raise InputError(
-            f"{out}: an unfinished data set is there; --resume (resume=True) goes on with it, "
-            "--force (force=True) begins again"
+            f"{out}: holds other files than a data set ({MANIFEST}: {error}); name a new or an empty folder"
+        ) from None
+
+
+def _verified(store: Store, out: str | os.PathLike[str], finished: Manifest) -> Summary:
+    """The summary of a finished data set whose every file is what its description says."""
+    if other := list(islice(store.damaged(finished.files), NAMED)):
+        raise OutputError(
+            f"{out}: is finished, but files are missing or were changed ({', '.join(other)}); "
+            "--force (force=True) makes it again"
         )
+    first = dict(islice(finished.files.items(), LISTED))
+    plan, counts = finished.plan, finished.counts
+    return Summary(out=str(out), plan=plan, counts=counts, files=len(finished.files), sha256=first)
+
+
+def _check_same(out: str | os.PathLike[str], plan: Plan, before: Plan | None) -> None:
+    """Raise InputError where what is there was made with another plan."""
+    if before and before != plan:
+        now, then = plan.to_json(), before.to_json()
+        was = ", ".join(f"{name} {shown(value)}" for name, value in then.items() if now[name] != value)
+        raise InputError(f"{out}: what is there was made with {was}; ask for the same, or leave out resume")
 
 
 @contextmanager

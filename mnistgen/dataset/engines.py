@@ -1,14 +1,18 @@
 """ENGINES: who does the tasks of a data set."""
 
 import itertools
+import os
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from contextlib import contextmanager
+from multiprocessing import get_context, parent_process
 from typing import Protocol
 
+from mnistgen.dataset.journal import Record
 from mnistgen.dataset.plan import Task
-from mnistgen.dataset.work import Record
 from mnistgen.errors import OutputError
 
 RETRIES = 5  # of a task whose worker died
@@ -34,11 +38,12 @@ def local(job: Work, tasks: Iterable[Task], *, workers: int | None, address: str
         return
     waiting = iter(tasks)
     others = (workers or 1) - 1
-    with ProcessPoolExecutor(others, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(others, get_context("spawn"), initializer=_live_with_parent) as pool:
         try:
-            pending: set[Future[Record]] = {
-                pool.submit(job, task) for task in itertools.islice(waiting, AHEAD * others)
-            }
+            with _interrupts_kept_back():
+                pending: set[Future[Record]] = {
+                    pool.submit(job, task) for task in itertools.islice(waiting, AHEAD * others)
+                }
             while pending:
                 if (own := next(waiting, None)) is not None:
                     yield job(own)
@@ -53,6 +58,31 @@ def local(job: Work, tasks: Iterable[Task], *, workers: int | None, address: str
             ) from None
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _live_with_parent() -> None:
+    """Let a worker end with the process that started it, however that ends, and leave Ctrl-C to it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    if parent := parent_process():
+        parent.join()
+        os._exit(1)
+
+
+@contextmanager
+def _interrupts_kept_back() -> Iterator[None]:
+    """Processes that start in here never see Ctrl-C, which a terminal sends to all, not even in their first second."""
+    if not hasattr(signal, "pthread_sigmask"):  # on Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def on_ray(job: Work, tasks: Iterable[Task], *, workers: int | None, address: str | None) -> Iterator[Record]:

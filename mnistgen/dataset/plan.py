@@ -7,7 +7,7 @@ slice: the same parts, whoever makes them and in which order.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, SupportsIndex
+from typing import Any, NamedTuple, SupportsIndex
 
 from mnistgen import __version__
 from mnistgen.card import ModelCard
@@ -37,6 +37,14 @@ class Task:
     part: int  # counted from the split's beginning: what shards are named after
     first: int  # image of the split
     count: int
+
+
+class Piece(NamedTuple):
+    """Bytes that a task makes: a whole file, or, from an offset on, a part of one that several tasks write."""
+
+    name: str  # of the file, below the data set's folder
+    content: bytes
+    offset: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,9 +92,9 @@ class Plan:
             earlier += len(parts)
         raise IndexError(number)
 
-    def tasks(self) -> Iterator[Task]:
-        """All tasks, in the order of their numbers."""
-        return map(self.task, range(sum(map(len, self.parts().values()))))
+    def tasks(self, first: int = 0) -> Iterator[Task]:
+        """The tasks in the order of their numbers, from `first` on."""
+        return map(self.task, range(first, sum(map(len, self.parts().values()))))
 
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON types."""

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import re
 import tarfile
 from collections.abc import Iterator, Mapping
 from importlib import import_module
@@ -11,7 +12,7 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistgen.dataset.plan import SPLITS, Plan, Task
+from mnistgen.dataset.plan import SPLITS, Piece, Plan, Task
 from mnistgen.dataset.store import Store
 from mnistgen.drawings import Digit
 from mnistgen.errors import InputError
@@ -19,7 +20,6 @@ from mnistgen.images import write_png
 from mnistgen.provenance import Provenance
 
 UInt8 = NDArray[np.uint8]
-Files = Iterator[tuple[str, bytes]]
 
 # How the Hugging Face libraries know that bytes are pictures and numbers are classes.
 FEATURES = {
@@ -33,6 +33,7 @@ class Shards:
 
     task_size = 10_000
     summary: str
+    names: re.Pattern[str]
 
     def check(self, plan: Plan, store: Store) -> None:
         """Raise InputError where a library is missing."""
@@ -40,8 +41,8 @@ class Shards:
     def begin(self, plan: Plan, store: Store) -> None:
         """Nothing: every file is made whole by a task."""
 
-    def write(self, plan: Plan, store: Store, task: Task, images: UInt8, labels: UInt8) -> Files:
-        """Names and bytes of the files that a task is."""
+    def write(self, plan: Plan, task: Task, images: UInt8, labels: UInt8) -> Iterator[Piece]:
+        """The files that a task is."""
         raise NotImplementedError
 
     def finish(self, plan: Plan, store: Store) -> Iterator[tuple[str, str]]:
@@ -54,21 +55,23 @@ class Png(Shards):
 
     task_size = 2000
     summary = "one PNG a digit in one folder a class, as torchvision.datasets.ImageFolder reads them"
+    names = re.compile(r"(train|test)/[0-9]/[0-9]{12,19}\.png")
 
-    def write(self, plan: Plan, store: Store, task: Task, images: UInt8, labels: UInt8) -> Files:
+    def write(self, plan: Plan, task: Task, images: UInt8, labels: UInt8) -> Iterator[Piece]:
         """SPLIT/CLASS/INDEX.png, whose text fields say what draws it again."""
         for index, image, label in zip(range(task.first, task.first + task.count), images, labels, strict=True):
             drawing = Digit(seed=plan.seed, scale=1, start=SPLITS[task.split] + index, label=int(label))
             made = Provenance(drawing=drawing, model=plan.model, sha256=plan.model_sha256, version=plan.version)
-            yield f"{task.split}/{label}/{index:012}.png", png(image, made.fields())
+            yield Piece(f"{task.split}/{label}/{index:012}.png", png(image, made.fields()))
 
 
 class WebDataset(Shards):
     """Numbered tar files, each digit a picture and a class."""
 
     summary = "numbered tar files, as the webdataset package reads them"
+    names = re.compile(r"(train|test)-[0-9]{6,19}\.tar")
 
-    def write(self, plan: Plan, store: Store, task: Task, images: UInt8, labels: UInt8) -> Files:
+    def write(self, plan: Plan, task: Task, images: UInt8, labels: UInt8) -> Iterator[Piece]:
         """SPLIT-NUMBER.tar."""
         shard = io.BytesIO()
         with tarfile.open(fileobj=shard, mode="w", format=tarfile.USTAR_FORMAT) as file:
@@ -77,20 +80,21 @@ class WebDataset(Shards):
                     entry = tarfile.TarInfo(f"{index:012}.{ending}")  # of nobody, at the beginning of time
                     entry.size = len(content)
                     file.addfile(entry, io.BytesIO(content))
-        yield f"{task.split}-{task.part:06}.tar", shard.getvalue()
+        yield Piece(f"{task.split}-{task.part:06}.tar", shard.getvalue())
 
 
 class Parquet(Shards):
     """Numbered Parquet files with the columns of the MNIST set on the Hugging Face Hub."""
 
     summary = "Parquet files with the columns image and label, as datasets.load_dataset reads them"
+    names = re.compile(r"(train|test)-[0-9]{6,19}\.parquet")
     place = ""
 
     def check(self, plan: Plan, store: Store) -> None:
         """Raise InputError where pyarrow is missing."""
         _pyarrow()
 
-    def write(self, plan: Plan, store: Store, task: Task, images: UInt8, labels: UInt8) -> Files:
+    def write(self, plan: Plan, task: Task, images: UInt8, labels: UInt8) -> Iterator[Piece]:
         """SPLIT-NUMBER.parquet."""
         arrow = _pyarrow()
         parquet = import_module("pyarrow.parquet")
@@ -102,19 +106,20 @@ class Parquet(Shards):
         table = arrow.table({"image": structs, "label": labels.astype(np.int64)}, schema=schema)
         shard = io.BytesIO()
         parquet.write_table(table, shard)
-        yield f"{self.place}{task.split}-{task.part:06}.parquet", shard.getvalue()
+        yield Piece(f"{self.place}{task.split}-{task.part:06}.parquet", shard.getvalue())
 
 
 class HuggingFace(Parquet):
     """A repository of the Hugging Face Hub, ready to be uploaded."""
 
     summary = "a folder for the Hugging Face Hub: Parquet files and a README that describes them"
+    names = re.compile(r"README\.md|data/(train|test)-[0-9]{6,19}\.parquet")
     place = "data/"
 
     def finish(self, plan: Plan, store: Store) -> Iterator[tuple[str, str]]:
         """Write the README that tells the Hub which files are which split's."""
         content = README.format(plan=plan, splits="".join(map(README_SPLIT.format, plan.ranges()))).encode()
-        store.write("README.md", content)
+        store.write(Piece("README.md", content))
         yield "README.md", hashlib.sha256(content).hexdigest()
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnistgen.latents import INDICES, LEVELS, SEEDS, draw, draw_labels, normal_quantiles
+from mnistgen.latents import INDICES, LEVELS, SEEDS, draw, normal_quantiles
 
 seeds = st.integers(0, SEEDS - 1)
 starts = st.integers(0, INDICES - 1000)
@@ -76,15 +76,18 @@ def test_the_table_holds_the_normal_quantiles() -> None:
 
 
 @given(seeds, starts, dims)
-def test_labels_alone_are_those_beside_the_latents(seed: int, start: int, dim: int) -> None:
-    assert (draw_labels(seed, start, 50, dim) == draw(seed, start, 50, dim)[1]).all()
-    assert (draw_labels(seed, start, 50, dim, [7] * 10) == draw(seed, start, 50, dim)[1]).all()
+def test_weights_change_labels_alone(seed: int, start: int, dim: int) -> None:
+    latents, labels = draw(seed, start, 50, dim)
+    assert (draw(seed, start, 50, dim, [7] * 10)[1] == labels).all()
+    other, ones = draw(seed, start, 50, dim, [0, 1, *[0] * 8])
+    assert (other == latents).all()
+    assert (ones == 1).all()
 
 
 @given(seeds, st.lists(st.integers(0, 10**6), min_size=10, max_size=10).filter(any))
 def test_weights_say_how_often_classes_come(seed: int, weights: list[int]) -> None:
     n = 4000
-    counts = np.bincount(draw_labels(seed, 0, n, 64, weights), minlength=10)
+    counts = np.bincount(draw(seed, 0, n, 64, weights)[1], minlength=10)
     expected = np.array(weights) / sum(weights) * n
     assert (np.abs(counts - expected) <= 6 * np.sqrt(expected + 1)).all()
     assert not counts[np.array(weights) == 0].any()

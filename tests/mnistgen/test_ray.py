@@ -14,10 +14,11 @@ import mnistgen
 from mnistgen.dataset.build import write_dataset
 from mnistgen.dataset.engines import on_ray
 from mnistgen.dataset.formats import FORMATS
+from mnistgen.dataset.journal import Record
+from mnistgen.dataset.local import LocalStore
 from mnistgen.dataset.plan import MNIST_COUNTS, Plan, Task, plan_of
-from mnistgen.dataset.store import LocalStore
-from mnistgen.dataset.work import Job, Record
-from mnistgen.latents import draw_labels
+from mnistgen.dataset.work import Job
+from mnistgen.latents import draw
 from tests.conftest import contents
 
 
@@ -66,13 +67,14 @@ def test_the_bytes_of_one_machine(name: str, arguments: dict[str, Any], tmp_path
 def test_a_killed_worker_costs_its_task_alone(arguments: dict[str, Any], tmp_path: Path) -> None:
     write_dataset(tmp_path / "local", format="idx", **arguments)
     plan, job = planned(arguments, tmp_path / "ray")
+    job.store.begin(b"{}", 0)
     FORMATS["idx"].begin(plan, job.store)
     marker = tmp_path / "killed"
     records = sorted(on_ray(Doomed(job, marker), plan.tasks(), workers=2, address=None))
     assert marker.exists()
     assert [record.number for record in records] == list(range(8))
     for name in ("train-images-idx3-ubyte", "t10k-labels-idx1-ubyte"):
-        made = tmp_path / ".ray.partial/MNIST/raw" / name
+        made = job.store.file(f"MNIST/raw/{name}")
         assert made.read_bytes() == (tmp_path / "local/MNIST/raw" / name).read_bytes()
 
 
@@ -82,7 +84,7 @@ def planned(arguments: dict[str, Any], out: Path) -> tuple[Plan, Job]:
     asked: dict[str, Any] = {"n": 130, "test": 20, "start": 0, "digits": range(10), "balance": "uniform", "seed": 5}
     plan = plan_of(card, "idx", 20, **asked)
     store = LocalStore(out)
-    store.begin()
+    store.scratch.mkdir()
     return plan, Job(plan, store, str(arguments["model"]))
 
 
@@ -98,7 +100,7 @@ def test_a_distributed_data_set(conditional_model: Path) -> None:
 
     rows = digits(2_345, seed=5, start=8_000, balance="mnist", model=conditional_model).take_all()
     generator = mnistgen.Generator(conditional_model, threads=1)
-    labels = draw_labels(5, 8_000, 2_345, generator.card.latent_dim, MNIST_COUNTS)
+    labels = draw(5, 8_000, 2_345, generator.card.latent_dim, MNIST_COUNTS)[1]
     images = generator.sample(labels=labels, seed=5, start=8_000)
     found = sorted((row["label"], row["image"].tobytes()) for row in rows)
     assert rows[0]["image"].dtype == np.uint8

@@ -73,7 +73,7 @@ def test_another_model_is_refused(run_cli: RunCli, made: Path, tmp_path: Path) -
     [
         ("[" * 100_000, "expected the JSON that describes a data set, got something else"),
         ("[1]", "expected the description of a data set, got list"),
-        ("{}", "format: expected str, got None; is it a dataset.json?"),
+        ("{}", "format: expected text, got None; is it a dataset.json?"),
     ],
 )
 def test_other_files_are_refused(
@@ -89,10 +89,10 @@ def test_other_files_are_refused(
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("seed", -1, "seed: expected a whole number, 0 or more, got -1"),
-        ("n", True, "n: expected int, got True; is it a dataset.json?"),
+        ("seed", -1, "seed: expected a whole number, 0 to 18446744073709551615, got -1"),
+        ("n", True, "n: expected a whole number, 0 to 2000000000000000000, got True"),
         ("format", "../x", "format: expected one of idx"),
-        ("digits", ["x"], "digit: expected a whole number, 0 to 9, got 'x'"),
+        ("digits", ["x"], "digits: expected some of 0 to 9, got ['x']"),
     ],
 )
 def test_nonsense_is_refused(

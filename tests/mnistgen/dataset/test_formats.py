@@ -13,10 +13,9 @@ import pytest
 from numpy.typing import NDArray
 
 import mnistgen
-from mnistgen.dataset.build import write_dataset
+from mnistgen.dataset.build import store_at, write_dataset
 from mnistgen.dataset.formats import FORMATS
 from mnistgen.dataset.plan import TEST_START
-from mnistgen.dataset.store import store_at
 
 TRAIN, TEST = 2300, 40
 SIZE = 1000  # of shards
@@ -187,8 +186,8 @@ def test_a_bucket_that_is_not_there_is_not_made(monkeypatch: pytest.MonkeyPatch)
     from fsspec.implementations.memory import MemoryFileSystem
 
     class Empty(MemoryFileSystem):  # type: ignore[misc]  # untyped
-        def exists(self, path: str, **options: object) -> bool:
-            return False
+        def ls(self, path: str, **options: object) -> list[str]:
+            raise FileNotFoundError(path)
 
         def makedirs(self, path: str, exist_ok: bool = False) -> None:
             raise AssertionError(path)
@@ -199,15 +198,16 @@ def test_a_bucket_that_is_not_there_is_not_made(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_description_that_fails_halfway_is_not_there() -> None:
-    def halfway() -> Iterator[str]:
-        yield "{"
+    def halfway() -> Iterator[bytes]:
+        yield b"{"
         raise FileNotFoundError("a record is gone")
 
     store = store_at("memory://halfway/data")
-    with pytest.raises(FileNotFoundError, match="a record is gone"):
-        store.publish(halfway())
-    assert store.manifest() is None
-    store.write(".progress/plan.json", b"{}")
-    store.publish(iter(["{", "}"]))
+    with store.owned():
+        store.begin(b"{}", 0)
+        with pytest.raises(FileNotFoundError, match="a record is gone"):
+            store.publish(halfway())
+        assert store.manifest() is None
+        store.publish(iter([b"{", b"}"]))
     assert store.manifest() == b"{}"
     assert store.names(".progress") == []

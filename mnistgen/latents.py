@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mnistgen.errors import ModelError
+
 Float32 = NDArray[np.float32]
 Int64 = NDArray[np.int64]
 UInt64 = NDArray[np.uint64]
@@ -27,22 +29,15 @@ UNIFORM = (1,) * 10  # every class as often as any other
 WORDS_PER_COUNT = 4  # 64-bit words that Philox 4x64 makes of one count
 
 
-def draw(seed: int, start: int, count: int, latent_dim: int) -> tuple[Float32, Int64]:
+def draw(seed: int, start: int, count: int, latent_dim: int, weights: Sequence[int] = UNIFORM) -> tuple[Float32, Int64]:
     """Latents float32 (count, latent_dim), each N(0, 1), and labels int64 (count,), 0 to 9, of one range of digits.
 
-    `seed` is 0 to 2**64 - 1 and start + count at most 2**63; both are checked by the callers.
+    Class k comes as often as weights[k] says, whole numbers of any sum; a class without weight never comes. `seed` is
+    0 to 2**64 - 1 and start + count at most 2**63; both are checked by the callers.
     """
     words, lots = _words(seed, start, count, latent_dim)
     levels = words.astype("<u8", order="C").view("<u2")[:, :latent_dim]
-    return normal_quantiles().take(levels), _classes(lots, UNIFORM)
-
-
-def draw_labels(seed: int, start: int, count: int, latent_dim: int, weights: Sequence[int] = UNIFORM) -> Int64:
-    """The labels alone, int64 (count,): class k comes as often as weights[k] says, whole numbers of any sum.
-
-    With equal weights they are those of `draw`. A class without weight never comes.
-    """
-    return _classes(_words(seed, start, count, latent_dim)[1], weights)
+    return normal_quantiles().take(levels), _classes(lots, weights)
 
 
 def _words(seed: int, start: int, count: int, latent_dim: int) -> tuple[UInt64, UInt64]:
@@ -65,9 +60,13 @@ def _classes(lots: UInt64, weights: Sequence[int]) -> Int64:
 def normal_quantiles() -> Float32:
     """float32 (65536,): the normal quantiles at (k + 1/2) / 65536, from -4.32 to 4.32.
 
-    The upper half is read from a file, so that no machine's logarithm has a say in its bits.
+    The upper half is read from a file, so that no machine's logarithm has a say in its bits. Raises ModelError where
+    that cannot be read.
     """
-    upper = np.load(UPPER_QUANTILES)
+    try:
+        upper = np.load(UPPER_QUANTILES)
+    except (OSError, ValueError, EOFError) as error:
+        raise ModelError(f"{UPPER_QUANTILES}: cannot be read ({error}); install mnistgen again") from None
     table = np.concatenate([-upper[::-1], upper])
     table.flags.writeable = False
     return table

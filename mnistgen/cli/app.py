@@ -37,7 +37,7 @@ def options(
 
 
 def main() -> None:
-    """Run the command line: errors are reported in one line on standard error, with exit code 1, or 2 for wrong usage."""
+    """Run the command line: errors are one line on standard error, with exit code 1, or 2 for wrong usage."""
     warnings.showwarning = _show_warning  # only here, in a process of our own
     _replace_closed_streams()
     try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from typing import Any, SupportsIndex
+from typing import IO, Any, SupportsIndex
 
 from mnistgen.catalog import DEFAULT_MODEL, find, portable
 from mnistgen.checks import checked_seed, whole_number
@@ -26,7 +26,7 @@ from mnistgen.errors import InputError, OutputError, shown
 LEAST = 57  # bytes of a digit, in any format: a PNG has no fewer
 LISTED = 12  # files whose SHA-256 a summary holds; dataset.json holds all
 NAMED = 3  # files that are missing or were changed, and are named
-SPOOL = 1 << 24  # bytes of the list of files that are in memory
+SPOOL = 1 << 24  # bytes of the list of files that are in memory: there may be more than fit
 
 # Images done so far, of how many.
 Report = Callable[[int, int], None]
@@ -80,7 +80,7 @@ def write_dataset(
     address     of the Ray cluster; without one, that of `ray.init` or RAY_ADDRESS, else one of this machine
     resume      go on where an earlier call was killed, to the same bytes
     force       take the place of a finished data set, once this one is finished, or of an unfinished one, at once
-    report      is called with the images done and their number
+    report      is called with the images done and their number, first of all with what an earlier call did
 
     Raises InputError for arguments out of their ranges and for a place that is taken, OutputError where the disk is
     full or the folder is lost: what is done by then stays, for resume.
@@ -126,7 +126,8 @@ def write_dataset(
                 )
             store.begin(json.dumps(plan.to_json()).encode(), LEAST * (plan.n + plan.test))
         writer.begin(plan, store)
-        with _Progress(plan, store, report) as progress:
+        folder = str(store.scratch) if store.scratch else None
+        with SpooledTemporaryFile(SPOOL, dir=folder) as lines, _Progress(plan, store, report, lines) as progress:
             job = Job(plan, store, portable(model))
             for record in ENGINES[engine](job, plan.tasks(progress.next), workers=hands, address=address):
                 progress.add(record)
@@ -145,28 +146,26 @@ UNFINISHED = (
 class _Progress:
     """What is done: kept for a later call, counted and listed."""
 
-    def __init__(self, plan: Plan, store: Store, report: Report) -> None:
+    def __init__(self, plan: Plan, store: Store, report: Report, lines: IO[bytes]) -> None:
         self.counts = {split: [0] * 10 for split in plan.ranges()}
         self.files = 0
         self.first: dict[str, str] = {}
         self._plan = plan
         self._report = report
         self._done, self._total = 0, plan.n + plan.test
-        self._lines = SpooledTemporaryFile(SPOOL, dir=str(store.scratch) if store.scratch else None)  # noqa: SIM115
+        self._lines = lines  # of dataset.json
         self._journal = Journal(plan, store)
 
     def __enter__(self) -> "_Progress":
         for record in self._journal.replay():
             self._count(record)
             self._list(record)
-        if self._done:
-            self._report(self._done, self._total)
+        self._report(self._done, self._total)
         return self
 
     def __exit__(self, error: type[BaseException] | None, *details: object) -> None:
-        if error:  # else the data set is published, and nothing is left to be gone on with
+        if error:  # else the data set is published, and nothing is left to be resumed
             self._journal.flush()
-        self._lines.close()
 
     @property
     def next(self) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context, parent_process, resource_tracker
 from typing import Protocol
 
 from mnistgen.dataset.journal import Record
@@ -38,9 +38,11 @@ def local(job: Work, tasks: Iterable[Task], *, workers: int | None, address: str
         return
     waiting = iter(tasks)
     others = (workers or 1) - 1
-    with ProcessPoolExecutor(others, get_context("spawn"), initializer=_live_with_parent) as pool:
+    with _signals_kept_back():  # with its first lock a pool starts multiprocessing's resource tracker
+        pool = ProcessPoolExecutor(others, get_context("spawn"), initializer=_live_with_parent)
+    with pool:
         try:
-            with _interrupts_kept_back():
+            with _signals_kept_back():
                 pending: set[Future[Record]] = {
                     pool.submit(job, task) for task in itertools.islice(waiting, AHEAD * others)
                 }
@@ -73,13 +75,18 @@ def _end_with_parent() -> None:
 
 
 @contextmanager
-def _interrupts_kept_back() -> Iterator[None]:
-    """Processes that start in here never see Ctrl-C, which a terminal sends to all, not even in their first second."""
+def _signals_kept_back() -> Iterator[None]:
+    """Processes that start in here never see Ctrl-C or a closed terminal, which are sent to all of a group.
+
+    Else they would print tracebacks in their first second, before `_live_with_parent` runs.
+    """
     if not hasattr(signal, "pthread_sigmask"):  # on Windows
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     try:
+        resource_tracker.ensure_running()  # which lets SIGINT through again when it starts
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

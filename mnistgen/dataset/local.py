@@ -174,9 +174,9 @@ class LocalStore:
             lock.flush()
             yield
         finally:
-            if WINDOWS:  # which removes no open file
-                lock.close()
             with lock, suppress(OSError):
+                if WINDOWS:  # which removes no open file
+                    lock.close()
                 path.unlink()
                 self.scratch.rmdir()
 

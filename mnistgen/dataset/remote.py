@@ -49,7 +49,7 @@ class RemoteStore:
         except Exception as error:  # noqa: BLE001 - each file system has its own
             raise InputError(f"{url}: {_reason(error)}") from None
         if not str(self._root).strip("/"):
-            raise InputError(f"{url}: expected the name of a folder in it, such as {url.rstrip('/')}/bucket/folder")
+            raise InputError(f"{url}: expected a folder, such as {url.partition('://')[0]}://bucket/folder")
 
     @contextmanager
     def owned(self) -> Iterator[None]:

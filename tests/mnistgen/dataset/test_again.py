@@ -1,12 +1,19 @@
 """mnistgen reproduce dataset.json: made again, and every byte compared."""
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mnistgen.dataset.build import write_dataset
+from mnistgen.dataset.journal import Record
+from mnistgen.dataset.plan import Task
+from mnistgen.dataset.work import Job
+from mnistgen.reproduce import reproduce
 from tests.conftest import Outcome, RunCli, write_model
 
 
@@ -56,6 +63,71 @@ def test_a_changed_byte_and_a_lost_file(run_cli: RunCli, conditional_model: Path
     assert outcome.code == 1
     names = "MNIST/raw/train-images-idx3-ubyte, MNIST/raw/t10k-labels-idx1-ubyte"
     assert outcome.err.endswith(f"2 of 4 files differ or are missing: {names}\n")
+
+
+@pytest.mark.parametrize("said", ["file", "counts"])
+def test_a_description_that_says_something_else(
+    run_cli: RunCli, conditional_model: Path, made: Path, said: str
+) -> None:
+    path = made / "dataset.json"
+    described = json.loads(path.read_text())
+    if said == "file":
+        described["files"]["MNIST/raw/t10k-labels-idx1-ubyte"] = "0" * 64
+    else:
+        one, other = (k for k, count in enumerate(described["counts"]["train"]) if count)
+        described["counts"]["train"][one] += 1
+        described["counts"]["train"][other] -= 1
+    path.write_text(json.dumps(described))
+    outcome = again(run_cli, conditional_model, path)
+    assert outcome.code == 1
+    differ = "1 of 4 files differ or are missing: MNIST/raw/t10k-labels-idx1-ubyte" if said == "file" else "the counts"
+    assert differ in outcome.err
+
+
+def test_more_digits_than_its_files_can_hold_are_not_made(
+    run_cli: RunCli, conditional_model: Path, tmp_path: Path
+) -> None:
+    write_dataset(tmp_path / "data", n=50, test=0, format="parquet", seed=5, model=conditional_model)
+    path = tmp_path / "data/dataset.json"
+    counts = {"train": [10**17] * 10}
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"n": 10**18, "counts": counts}))
+    outcome = again(run_cli, conditional_model, path)
+    assert outcome.code == 1
+    assert "speaks of 1,000,000,000,000,000,000 digits, but the files that it lists have" in outcome.err
+    assert [folder.name for folder in tmp_path.iterdir()] == ["data"]
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt, MemoryError])
+def test_nothing_is_left_of_what_was_cut_short(
+    conditional_model: Path, made: Path, monkeypatch: pytest.MonkeyPatch, end: type[BaseException]
+) -> None:
+    def stop(self: Job, task: Task) -> Record:
+        if task.number == 3:
+            raise end
+        return real(self, task)
+
+    real = Job.__call__
+    monkeypatch.setattr(Job, "__call__", stop)
+    with pytest.raises(end):
+        reproduce(made / "dataset.json", model=str(conditional_model), threads=1)
+    assert [folder.name for folder in made.parent.iterdir()] == ["data"]
+
+
+def test_what_a_killed_call_left_goes_with_the_next(run_cli: RunCli, conditional_model: Path, made: Path) -> None:
+    script = f"""
+import os, signal
+from pathlib import Path
+from mnistgen.dataset.work import Job
+from mnistgen.reproduce import reproduce
+real = Job.__call__
+Job.__call__ = lambda self, task: os.kill(os.getpid(), signal.SIGKILL) if task.number == 3 else real(self, task)
+reproduce(Path("data/dataset.json"), model={str(conditional_model)!r}, threads=1)
+"""
+    killed = subprocess.run([sys.executable, "-c", script], cwd=made.parent)
+    assert killed.returncode == -signal.SIGKILL
+    assert len(list(made.parent.iterdir())) == 2
+    assert again(run_cli, conditional_model, made / "dataset.json").code == 0
+    assert [folder.name for folder in made.parent.iterdir()] == ["data"]
 
 
 def test_another_model_is_refused(run_cli: RunCli, made: Path, tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ class TestSameBytes:
         idx(tmp_path / "one")
         idx(tmp_path / "two", workers=2, report=lambda *so_far: done.append(so_far))
         assert contents(tmp_path / "one") == contents(tmp_path / "two")
-        assert [total for _, total in done] == [150] * 8
+        assert [total for _, total in done] == [150] * 9
         assert [count for count, _ in done] == sorted(count for count, _ in done)
         assert done[-1] == (150, 150)
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -81,3 +82,13 @@ def test_a_bucket_that_is_not_there_is_not_made(s3: Any, conditional_model: Path
     with pytest.raises(mnistgen.InputError, match="there is no bucket typo; create it, or name another"):
         mnistgen.write_dataset("s3://typo/data", n=10, format="parquet", seed=1, model=conditional_model)
     assert s3.ls("") == [BUCKET]
+
+
+def test_a_server_that_is_not_there_is_no_lost_bucket(conditional_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
+    s3fs.S3FileSystem.clear_instance_cache()
+    with pytest.raises(mnistgen.OutputError, match=r"cannot be written \(\w+: Could not connect to the endpoint"):
+        mnistgen.write_dataset("s3://digits/data", n=10, format="parquet", seed=1, model=conditional_model)
+    s3fs.S3FileSystem.clear_instance_cache()

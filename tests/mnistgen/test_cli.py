@@ -242,7 +242,7 @@ class TestBadInput:
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000)),
         )
         assert result.returncode == 1
-        assert result.stderr.startswith(f"mnistgen: {path}: cannot be written (the disk may be full: ")
+        assert result.stderr.startswith(f"mnistgen: {path}: cannot be written (File too large); nothing was changed")
         assert result.stderr.count("\n") == 1
         assert path.read_text() == "old"
         assert list(tmp_path.iterdir()) == [path]

@@ -9,6 +9,7 @@ Needs the `ray` extra: pip install "mnistgen[ray]".
 """
 
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -67,8 +68,11 @@ def cluster(address: str | None, workers: int | None) -> Iterator[int]:
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": False}
         if address is None and "RAY_ADDRESS" not in os.environ:
             quiet |= {"num_cpus": workers, "include_dashboard": False}
+        handler = signal.getsignal(signal.SIGTERM)
         try:
             ray.init(address=address, **quiet)
+            if callable(handler):  # Ray puts one of its own in its place, which ends with a dump
+                signal.signal(signal.SIGTERM, handler)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise DeviceError(f"no Ray cluster at {address or 'this machine'}: {str(error).splitlines()[0]}") from None
     try:

@@ -104,12 +104,12 @@ class LocalStore:
 
     def read(self, name: str, offset: int = 0, size: int | None = None) -> bytes | None:
         """As `Store` says."""
-        try:
-            with self.file(name).open("rb") as file:
-                file.seek(offset)
-                return file.read(size)
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        path = self.file(name)
+        if not path.is_file():
             return None
+        with path.open("rb") as file:
+            file.seek(offset)
+            return file.read(size)
 
     def write(self, piece: Piece) -> None:
         """As `Store` says."""
@@ -139,7 +139,7 @@ class LocalStore:
             file.writelines(manifest)
         if hasattr(os, "sync"):
             os.sync()  # nothing is called finished before it is on the disk
-        ready = self.scratch / f"ready-{sha256_of(self._data / MANIFEST)}"
+        ready = self.scratch / f"ready-{_description_of(self._data)}"
         self._data.replace(ready)  # from here on `_recover` can end it
         self._take_place(ready)
         self._recover()
@@ -183,10 +183,10 @@ class LocalStore:
     def _recover(self) -> None:
         """End what an earlier owner was killed in, and remove what it no longer needs."""
         for ready in self.scratch.glob("ready-*"):
-            published = self.path / MANIFEST
-            if published.is_file() and sha256_of(published) == ready.name.removeprefix("ready-"):
+            name = ready.name.removeprefix("ready-")
+            if _description_of(self.path) == name:
                 ready.replace(self._old())  # it was killed when the two had changed places
-            else:
+            elif _description_of(ready) == name:
                 if content := self.manifest():
                     _listed(self.path, content)
                 self._take_place(ready)
@@ -242,7 +242,8 @@ class LocalStore:
         with suppress(FileNotFoundError):
             for name in filter(NOTES.fullmatch, os.listdir(folder)):  # noqa: PTH208
                 (folder / name).unlink()
-            folder.rmdir()
+            with suppress(OSError):  # somebody else has a file in it
+                folder.rmdir()
 
     def _write(self, piece: Piece) -> None:
         with self.file(piece.name).open("wb" if piece.offset is None else "r+b") as file:
@@ -255,6 +256,12 @@ def _owner(lock: Path) -> str:
         return plain(read_file(lock, 300).decode(errors="replace")) or "another process"
     except OSError:
         return "another process"
+
+
+def _description_of(folder: Path) -> str | None:
+    """The SHA-256 of a folder's dataset.json; none where it has none."""
+    path = folder / MANIFEST
+    return sha256_of(path) if path.is_file() else None
 
 
 def _listed(folder: Path, description: bytes | None) -> Iterable[str]:

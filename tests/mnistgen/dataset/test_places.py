@@ -85,9 +85,17 @@ class TestForeignFiles:
         assert contents(tmp_path) == before
 
     def test_folders_of_like_names(self, asked: dict[str, Any], tmp_path: Path) -> None:
-        for name in (".data.partial", ".data.mnistgen-old", ".data.mnistgen", ".data.mnistgen/data"):
+        for name in (
+            ".data.partial",
+            ".data.mnistgen-old",
+            ".data.mnistgen",
+            ".data.mnistgen/data",
+            ".data.mnistgen/ready-1",
+        ):
             (tmp_path / name).mkdir()
             (tmp_path / name / "thesis.txt").write_text("mine")
+        (tmp_path / ".data.mnistgen/progress").mkdir()
+        (tmp_path / ".data.mnistgen/progress/thesis.txt").write_text("mine")
         before = contents(tmp_path)
         write_dataset(tmp_path / "data", **asked)
         write_dataset(tmp_path / "data", **asked, force=True)

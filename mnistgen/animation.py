@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from mnistgen.checks import check_fps
+from mnistgen.checks import check_fps, whole_number
+from mnistgen.errors import InputError
 from mnistgen.formats import written
-from mnistgen.images import UInt8, check_grid, enlarged
-from mnistgen.picture_files import CARRIERS
+from mnistgen.images import PIXELS, UInt8, check_images, check_pixels, enlarged
+from mnistgen.picture_files import text_options
 
 # Ending -> what Pillow is told. All repeat for ever.
 ANIMATIONS: Mapping[str, Mapping[str, Any]] = {
@@ -15,6 +16,7 @@ ANIMATIONS: Mapping[str, Mapping[str, Any]] = {
     ".apng": {"format": "PNG"},
     ".webp": {"format": "WEBP", "lossless": True},
 }
+SIDES = {"GIF": 65_535, "WEBP": 16_383}  # pixels of a side, at most
 
 
 def frame_time(fps: float) -> int:
@@ -29,14 +31,22 @@ def write_animation(
 
     `scale` repeats every pixel in both directions. Frames last whole milliseconds, in a GIF hundredths of a second.
     `text` are fields that the file carries, ASCII, one line each.
-    Raises InputError for another ending, fps outside 1 to 100 and scale below 1, OutputError as `formats.write` does.
+    Raises InputError for another ending, other frames, fps outside 1 to 100, scale below 1 and more pixels than
+    `PIXELS` or than the format holds, OutputError as `formats.write` does.
     """
     check_fps(fps)
-    check_grid(None, scale)
+    check_images("frames", frames)
+    count, height, width = frames.shape
+    scale = whole_number("scale", scale, 1, PIXELS)
+    check_pixels(count, height * scale, width * scale)
     with written(path, ANIMATIONS) as file:
         options = ANIMATIONS[path.suffix.lower()]
-        carried = CARRIERS[options["format"]].options(text or {})
-        _save(file, frames, frame_time(fps), scale, {**options, **carried})
+        limit, longest = SIDES.get(options["format"], PIXELS), max(height, width) * scale
+        if longest > limit:
+            raise InputError(
+                f"{path}: expected sides of at most {limit:,} pixels, got {longest:,}; choose a smaller scale or .apng"
+            )
+        _save(file, frames, frame_time(fps), scale, {**options, **text_options(options["format"], text)})
 
 
 def _save(file: BinaryIO, frames: UInt8, milliseconds: int, scale: int, options: Mapping[str, Any]) -> None:

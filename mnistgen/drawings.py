@@ -16,10 +16,8 @@ from numpy.typing import NDArray
 from mnistgen.animation import ANIMATIONS, frame_time, write_animation
 from mnistgen.checks import Asked, check_fps, checked_text, whole_number
 from mnistgen.formats import PICTURES, write_picture
-from mnistgen.images import CELL, UInt8, check_grid, enlarged, grid, grid_size
+from mnistgen.images import CELL, PIXELS, UInt8, enlarged, grid, grid_size
 from mnistgen.latents import INDICES, SEEDS
-
-SCALE = 1000  # at most: a digit of 28,000 pixels
 
 if TYPE_CHECKING:
     from mnistgen.generator import Generator
@@ -29,54 +27,54 @@ if TYPE_CHECKING:
 class Drawing(ABC):
     """A still picture, or frames. Raises InputError for what leaves its size open; the generator checks the rest.
 
-    Frames are uint8 (N, H, W), `shape` before any is drawn; in the file every pixel is repeated `scale` times in both
-    directions.
+    In the file every pixel of a digit is repeated `scale` times in both directions.
     """
 
     command: ClassVar[str]
     endings: ClassVar[Collection[str]] = PICTURES  # of the files that can hold it
+    limits: ClassVar[Mapping[str, tuple[int, int]]] = {}  # of its own whole numbers
+    cell: ClassVar[int] = 28  # pixels of a digit's place, before enlargement
 
     seed: int
     scale: int
 
     def __post_init__(self) -> None:
-        whole_number("seed", self.seed, 0, SEEDS - 1)
-        check_grid(None, self.scale)
-        whole_number("scale", self.scale, 1, SCALE)
+        for name, (low, high) in {"seed": (0, SEEDS - 1), "scale": (1, PIXELS), **self.limits}.items():
+            whole_number(name, getattr(self, name), low, high)
 
     @property
     def index(self) -> int:
         """The place of the first digit in the seed."""
-        return 0
+        return int(getattr(self, "start", 0))
 
     @property
-    @abstractmethod
-    def shape(self) -> tuple[int, int, int]:
-        """Frames, height and width, before enlargement."""
+    def layout(self) -> tuple[int, int, int]:
+        """Frames, and rows and columns of digits in each of them."""
+        return 1, 1, 1
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """Frames, height and width in the file."""
+        frames, rows, columns = self.layout
+        return frames, rows * self.cell * self.scale, columns * self.cell * self.scale
 
     @abstractmethod
     def images(self, generator: "Generator") -> UInt8:
-        """What the generator draws. Raises InputError as it does."""
+        """What the generator draws, uint8 (N, H, W). Raises InputError as it does."""
 
-    def arrange(self, images: UInt8) -> UInt8:
-        """What the generator drew, as frames (N, H, W)."""
-        return images
-
-    def draw(self, generator: "Generator") -> UInt8:
-        """Frames (N, H, W)."""
-        return self.arrange(self.images(generator))
-
-    def picture(self, frames: UInt8) -> UInt8:
-        """The first frame as it stands in the file, (H scale, W scale)."""
-        return enlarged(frames[0], self.scale)
+    def frame(self, images: UInt8, index: int = 0) -> UInt8:
+        """A frame as it stands in the file, (H, W)."""
+        if self.cell == CELL:
+            return grid(images, self.layout[2], self.scale)
+        return enlarged(images[index], self.scale)
 
     def count(self, milliseconds: float) -> int:
         """How many frames one frame of a file stands for, that is shown so long."""
         return 1
 
-    def write(self, path: Path, frames: UInt8, text: Mapping[str, str]) -> None:
-        """Write frames to a file with text fields. Raises as `formats.write` does."""
-        write_picture(path, self.picture(frames), text)
+    def write(self, path: Path, images: UInt8, text: Mapping[str, str]) -> None:
+        """Write images to a file with text fields. Raises as `formats.write` does."""
+        write_picture(path, self.frame(images), text)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +82,8 @@ class DigitGrid(Drawing):
     """`n` digits of a seed from its digit `start` on, in a grid."""
 
     command = "sample"
+    limits: ClassVar = {"n": (1, INDICES), "start": (0, INDICES - 1)}
+    cell = CELL
 
     n: int
     start: int
@@ -93,20 +93,13 @@ class DigitGrid(Drawing):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        whole_number("n", self.n, 1, INDICES)
-        whole_number("start", self.start, 0, INDICES - self.n)
-        check_grid(self.columns, self.scale)
+        if self.columns is not None:
+            whole_number("columns", self.columns, 1, PIXELS)
 
     @property
-    def index(self) -> int:
-        """`start`."""
-        return self.start
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """One picture of all cells."""
-        rows, columns = grid_size(self.n, self.columns)
-        return 1, rows * CELL, columns * CELL
+    def layout(self) -> tuple[int, int, int]:
+        """One picture."""
+        return 1, *grid_size(self.n, self.columns)
 
     def labelled(self, generator: "Generator") -> tuple[UInt8, NDArray[np.int64] | None]:
         """Images (N, 28, 28) and labels (N,); no labels from an unconditional model."""
@@ -119,14 +112,25 @@ class DigitGrid(Drawing):
         """Images (N, 28, 28)."""
         return self.labelled(generator)[0]
 
-    def arrange(self, images: UInt8) -> UInt8:
-        """Digits row by row in one picture."""
-        return grid(images, self.columns)[None]
+
+@dataclass(frozen=True, kw_only=True)
+class Digit(Drawing):
+    """One digit of a data set, without a margin."""
+
+    command = "dataset"
+    limits: ClassVar = {"start": (0, INDICES - 1), "label": (0, 9)}
+
+    start: int
+    label: int
+
+    def images(self, generator: "Generator") -> UInt8:
+        """Images (1, 28, 28)."""
+        return generator.sample(1, labels=[self.label], seed=self.seed, start=self.start)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Number(Drawing):
-    """A number in one hand."""
+    """A number in one handwriting style."""
 
     command = "write"
 
@@ -138,9 +142,9 @@ class Number(Drawing):
         checked_text(self.text)
 
     @property
-    def shape(self) -> tuple[int, int, int]:
+    def layout(self) -> tuple[int, int, int]:
         """One line."""
-        return 1, 28, 28 * len(self.text)
+        return 1, 1, len(self.text)
 
     def images(self, generator: "Generator") -> UInt8:
         """One picture (1, 28, 28 N)."""
@@ -153,6 +157,7 @@ class Interpolation(Drawing):
 
     command = "interpolate"
     endings = tuple(ANIMATIONS)
+    limits: ClassVar = {"frames": (2, INDICES)}
 
     first: int | None
     last: int | None
@@ -161,13 +166,12 @@ class Interpolation(Drawing):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        whole_number("frames", self.frames, 2, INDICES)
         check_fps(self.fps)
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """As many digits, one after the other."""
-        return self.frames, 28, 28
+    def layout(self) -> tuple[int, int, int]:
+        """One digit a frame."""
+        return self.frames, 1, 1
 
     def images(self, generator: "Generator") -> UInt8:
         """Images (frames, 28, 28)."""
@@ -179,9 +183,9 @@ class Interpolation(Drawing):
         # second, and no frame is shorter than that.
         return max(1, math.ceil(round(milliseconds) / frame_time(self.fps)))
 
-    def write(self, path: Path, frames: UInt8, text: Mapping[str, str]) -> None:
+    def write(self, path: Path, images: UInt8, text: Mapping[str, str]) -> None:
         """Write an animation. Raises as `write_animation` does."""
-        write_animation(path, frames, self.fps, self.scale, text)
+        write_animation(path, images, self.fps, self.scale, text)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,57 +193,21 @@ class Walk(Drawing):
     """What lies between four digits, as a grid."""
 
     command = "walk"
+    limits: ClassVar = {"rows": (2, INDICES), "columns": (2, INDICES)}
+    cell = CELL
 
     corners: Sequence[int] | None
     rows: int
     columns: int
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        whole_number("rows", self.rows, 2, INDICES)
-        whole_number("columns", self.columns, 2, INDICES)
-
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """One picture of all cells."""
-        return 1, self.rows * CELL, self.columns * CELL
+    def layout(self) -> tuple[int, int, int]:
+        """One picture."""
+        return 1, self.rows, self.columns
 
     def images(self, generator: "Generator") -> UInt8:
         """Images (rows * columns, 28, 28)."""
         return generator.walk(self.corners, rows=self.rows, columns=self.columns, seed=self.seed)
-
-    def arrange(self, images: UInt8) -> UInt8:
-        """Digits row by row in one picture."""
-        return grid(images, self.columns)[None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Digit(Drawing):
-    """One digit of a data set, without a margin."""
-
-    command = "dataset"
-
-    start: int
-    label: int
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        whole_number("start", self.start, 0, INDICES - 1)
-        whole_number("label", self.label, 0, 9)
-
-    @property
-    def index(self) -> int:
-        """`start`."""
-        return self.start
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """One digit."""
-        return 1, 28, 28
-
-    def images(self, generator: "Generator") -> UInt8:
-        """Images (1, 28, 28)."""
-        return generator.sample(1, labels=[self.label], seed=self.seed, start=self.start)
 
 
 DRAWINGS: Mapping[str, type[Drawing]] = {

@@ -1,6 +1,7 @@
 """WRITERS: one function a file format."""
 
 import os
+import stat
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,8 +30,7 @@ class Sample:
 
 def write_grid(file: BinaryIO, sample: Sample) -> None:
     """PNG: one picture of all digits."""
-    drawing = sample.provenance.drawing
-    write_png(file, drawing.picture(drawing.arrange(sample.images)), sample.provenance.fields())
+    write_png(file, sample.provenance.drawing.frame(sample.images), sample.provenance.fields())
 
 
 def write_npy(file: BinaryIO, sample: Sample) -> None:
@@ -58,16 +58,28 @@ PICTURES = (".png",)
 def check_target(path: Path, endings: Collection[str] = WRITERS.keys()) -> None:
     """Refuse a path that cannot be written before work is spent on it.
 
-    Raises InputError for another ending, OutputError for a folder that is missing or a target that is one.
+    Raises InputError for another ending and a name that no file can have, OutputError for a folder that is missing or
+    may not be written, and for a target that is no regular file. A link stands for its target.
     """
     if path.suffix.lower() not in endings:
         raise InputError(f"{path}: expected a name ending in {', '.join(endings)}, got {path.suffix or 'no ending'!r}")
-    if not path.parent.is_dir():
-        raise OutputError(f"{path}: the folder {path.parent} does not exist; make it first")
-    if path.is_dir():
+    try:
+        target = Path(os.path.realpath(path))
+        mode = target.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        mode = stat.S_IFREG
+    except ValueError as error:
+        raise InputError(f"{path}: expected a name that a file can have, got one that none can ({error})") from None
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror})") from None
+    if not target.parent.is_dir():
+        raise OutputError(f"{path}: the folder {target.parent} does not exist; make it first")
+    if stat.S_ISDIR(mode):
         raise OutputError(f"{path}: is a folder; name a file")
-    if not os.access(path.parent, os.W_OK):
-        raise OutputError(f"{path}: no permission to write in {path.parent.resolve()}")
+    if not stat.S_ISREG(mode):
+        raise OutputError(f"{path}: expected a regular file, got a FIFO, a device or a socket; name another file")
+    if not os.access(target.parent, os.W_OK):
+        raise OutputError(f"{path}: no permission to write in {target.parent}")
 
 
 def write(path: Path, sample: Sample) -> None:

@@ -4,20 +4,21 @@ Arrays keep MNIST's convention, ink 255 on paper 0.
 """
 
 import math
-import operator
 from collections.abc import Mapping
 from typing import BinaryIO, SupportsIndex, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistgen.errors import InputError
+from mnistgen.checks import whole_number
+from mnistgen.errors import InputError, shown
 
 Float32 = NDArray[np.float32]
 UInt8 = NDArray[np.uint8]
 
 MARGIN = 2  # pixels of paper on every side of a digit in a grid
 CELL = 28 + 2 * MARGIN
+PIXELS = 2**26  # of a picture, all frames together, at most: a grid of 65,536 digits
 
 
 def to_uint8(images: Float32 | UInt8) -> UInt8:
@@ -30,14 +31,16 @@ def to_uint8(images: Float32 | UInt8) -> UInt8:
     return images.astype(np.uint8)
 
 
-def grid(images: UInt8, columns: int | None = None, scale: int = 1) -> UInt8:
+def grid(images: UInt8, columns: SupportsIndex | None = None, scale: SupportsIndex = 1) -> UInt8:
     """Tile images (N, 28, 28) into one picture (H, W), row by row, with a margin of two pixels; paper fills the rest.
 
     `columns` defaults to the smallest square that holds them; `scale` repeats every pixel in both directions.
-    Raises InputError unless columns and scale are 1 or more.
+    Raises InputError for other images, columns and scale below 1, and more than `PIXELS` pixels.
     """
-    check_grid(columns, scale)
-    rows, columns = grid_size(len(images), columns)
+    check_images("images", images, (28, 28))
+    rows, columns = grid_size(len(images), None if columns is None else whole_number("columns", columns, 1, PIXELS))
+    scale = whole_number("scale", scale, 1, PIXELS)
+    check_pixels(1, rows * CELL * scale, columns * CELL * scale)
     cells = np.zeros((rows * columns, CELL, CELL), np.uint8)
     cells[: len(images), MARGIN:-MARGIN, MARGIN:-MARGIN] = images
     picture = cells.reshape(rows, columns, CELL, CELL).swapaxes(1, 2).reshape(rows * CELL, columns * CELL)
@@ -46,8 +49,28 @@ def grid(images: UInt8, columns: int | None = None, scale: int = 1) -> UInt8:
 
 def grid_size(count: int, columns: int | None = None) -> tuple[int, int]:
     """Rows and columns of a grid of so many digits, one or more."""
-    columns = min(columns or math.ceil(math.sqrt(count)), count)
+    columns = min(columns or math.isqrt(count - 1) + 1, count)
     return -(-count // columns), columns
+
+
+def check_images(name: str, images: object, sides: tuple[int, int] | None = None) -> None:
+    """Raise InputError unless images are uint8 (N, H, W), one or more, and of these sides where they are given."""
+    if isinstance(images, np.ndarray):
+        if images.dtype == np.uint8 and images.ndim == 3 and images.size and sides in (None, images.shape[1:]):
+            return
+        came = f"{images.dtype} {images.shape}"
+    else:
+        came = shown(images)
+    raise InputError(f"{name}: expected uint8 (N, {', '.join(map(str, sides or 'HW'))}), one or more, got {came}")
+
+
+def check_pixels(frames: int, height: int, width: int) -> None:
+    """Raise InputError for a picture of more than `PIXELS` pixels in all frames."""
+    if (pixels := frames * height * width) > PIXELS:
+        raise InputError(
+            f"picture: expected at most {PIXELS:,} pixels in all, got {pixels:,}; "
+            "choose fewer digits or frames, or a smaller scale"
+        )
 
 
 def line(images: UInt8) -> UInt8:
@@ -60,17 +83,10 @@ def enlarged(picture: UInt8, scale: int) -> UInt8:
     return picture.repeat(scale, axis=0).repeat(scale, axis=1)
 
 
-def check_grid(columns: int | None, scale: int) -> None:
-    """Raise InputError unless columns, where given, and scale are whole numbers, 1 or more."""
-    for name, value in (("columns", columns), ("scale", scale)):
-        if value is not None and not (isinstance(value, SupportsIndex) and operator.index(value) >= 1):
-            raise InputError(f"{name}: expected 1 or more, got {value!r}")
-
-
 def write_png(file: BinaryIO, picture: UInt8, text: Mapping[str, str] | None = None) -> None:
     """Write a picture (H, W) as a grey PNG, with text fields where there are any."""
     from PIL import Image  # late: it takes longer to import than most grids take to draw
 
-    from mnistgen.picture_files import CARRIERS
+    from mnistgen.picture_files import text_options
 
-    Image.fromarray(picture).save(file, format="PNG", **CARRIERS["PNG"].options(text or {}))
+    Image.fromarray(picture).save(file, format="PNG", **text_options("PNG", text))

@@ -1,81 +1,60 @@
-"""What a picture file holds beside pixels: CARRIERS, how each format carries text fields; and reading it all back."""
+"""Picture files: CARRIERS, how each format carries text fields beside the pixels; and opening those of strangers."""
 
 import io
 import warnings
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
-from mnistgen.errors import InputError
-from mnistgen.images import UInt8
+from mnistgen.errors import InputError, plain
+from mnistgen.images import PIXELS
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-PIXELS = 180_000_000  # of all frames together, at most: about what Pillow takes for no bomb
-DESCRIPTION, SOFTWARE = 0x010E, 0x0131  # tags of EXIF
+DESCRIPTION = 0x010E  # tag of EXIF
 
 Fields = Mapping[str, str]  # ASCII, one line each
 
 
 class Carrier(NamedTuple):
-    """Text fields to what Pillow's save() takes, and back from an open picture."""
+    """Text fields to what Pillow's save() takes, and back from a picture of which no pixel is decoded yet."""
 
     options: Callable[[Fields], dict[str, Any]]
     read: Callable[[Any], Fields]
 
 
-class StoredPicture(NamedTuple):
-    """What a file holds."""
+@contextmanager
+def open_picture(content: bytes) -> Iterator["Image"]:
+    """A PNG, APNG, GIF or WebP file, its header read; the block decodes it frame by frame.
 
-    fields: Fields
-    frames: list[UInt8]  # (H, W) each, or (H, W, 3) where the file speaks of colours
-    milliseconds: list[float]  # that each is shown; 0 in a still picture
-
-
-def read_picture(path: Path) -> StoredPicture:
-    """All frames and text fields of a PNG, APNG, GIF or WebP file.
-
-    Raises InputError, naming the file, where it is absent, no such picture, damaged or of more than PIXELS pixels.
+    Raises InputError for whatever Pillow raises or warns of, in the block too.
     """
     from PIL import Image, UnidentifiedImageError
 
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # what Pillow warns of, it has repaired by guessing
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(content), formats=list(CARRIERS)) as picture:
-                return _stored(picture)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    except Image.DecompressionBombError:
-        raise InputError(f"{path}: expected at most {PIXELS:,} pixels, got more") from None
+                yield picture
+    except (InputError, MemoryError):
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise InputError(f"expected at most {PIXELS:,} pixels, got more") from None
     except UnidentifiedImageError:
-        raise InputError(f"{path}: expected a PNG, GIF or WebP picture, got something else or a damaged one") from None
+        raise InputError("expected a PNG, GIF or WebP picture, got something else or a damaged one") from None
     except Exception as error:  # noqa: BLE001  Pillow lets out whatever a damaged file leads it to
-        reason = str(error) or type(error).__name__
-        raise InputError(f"{path}: the picture is damaged ({reason.splitlines()[0]})") from None
+        raise InputError(f"the picture is damaged ({plain(str(error) or type(error).__name__)})") from None
 
 
-def _stored(picture: "Image") -> StoredPicture:
-    count = getattr(picture, "n_frames", 1)
-    pixels = count * picture.width * picture.height
-    if pixels > PIXELS:
-        raise InputError(f"expected at most {PIXELS:,} pixels in all frames, got {pixels:,}")
-    fields = CARRIERS[str(picture.format)].read(picture)
-    frames, milliseconds = [], []
-    for index in range(count):
-        picture.seek(index)
-        picture.load()
-        frames.append(np.array(picture if picture.mode == "L" else picture.convert("RGB")))
-        milliseconds.append(float(picture.info.get("duration", 0)))
-    return StoredPicture(fields, frames, milliseconds)
+def text_options(kind: str, fields: Fields | None) -> dict[str, Any]:
+    """What Pillow's save() takes to carry text fields in a kind of file, where there are any."""
+    return CARRIERS[kind].options(fields) if fields else {}
+
+
+def read_fields(picture: "Image") -> Fields:
+    """The text fields of an open picture; of a PNG, those that come before its pixels."""
+    return CARRIERS[str(picture.format)].read(picture)
 
 
 def _png_options(fields: Fields) -> dict[str, Any]:
@@ -88,21 +67,12 @@ def _png_options(fields: Fields) -> dict[str, Any]:
     return {"pnginfo": chunks}
 
 
-def _gif_options(fields: Fields) -> dict[str, Any]:
-    """The comment, a line for each field."""
-    return {"comment": _lines(fields).encode()} if fields else {}
-
-
 def _webp_options(fields: Fields) -> dict[str, Any]:
-    """EXIF's description of the picture, a line for each field, and its software."""
-    if not fields:
-        return {}
+    """EXIF's description of the picture, a line for each field."""
     from PIL import Image
 
     exif = Image.Exif()
     exif[DESCRIPTION] = _lines(fields)
-    if "Software" in fields:
-        exif[SOFTWARE] = fields["Software"]
     return {"exif": exif.tobytes()}
 
 
@@ -117,7 +87,10 @@ def _fields(lines: object) -> Fields:
 
 
 CARRIERS: Mapping[str, Carrier] = {
-    "PNG": Carrier(_png_options, lambda picture: picture.text),
-    "GIF": Carrier(_gif_options, lambda picture: _fields(picture.info.get("comment", b"").decode(errors="replace"))),
+    "PNG": Carrier(_png_options, lambda picture: {k: v for k, v in picture.info.items() if isinstance(v, str)}),
+    "GIF": Carrier(  # the comment, a line for each field
+        lambda fields: {"comment": _lines(fields).encode()},
+        lambda picture: _fields(picture.info.get("comment", b"").decode(errors="replace")),
+    ),
     "WEBP": Carrier(_webp_options, lambda picture: _fields(picture.getexif().get(DESCRIPTION))),
 }

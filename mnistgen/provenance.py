@@ -4,19 +4,17 @@ The field "mnistgen" holds all of it, as one line of JSON in ASCII; the others a
 """
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from mnistgen import __version__
 from mnistgen.card import ModelCard
 from mnistgen.drawings import DRAWINGS, Drawing
-from mnistgen.errors import InputError
+from mnistgen.errors import InputError, plain, shown
 
 FIELD = "mnistgen"
-VERSION = r"[0-9A-Za-z.+!-]{1,40}"
-SHA256 = r"[0-9a-f]{64}"
+LONGEST = 2**20  # characters of the field, at most
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +22,7 @@ class Provenance:
     """A drawing, and the model that drew it."""
 
     drawing: Drawing
-    model: str  # its name; where it lay is nobody's business
+    model: str  # its name; the path is deliberately omitted
     sha256: str  # of model.onnx
     version: str  # of mnistgen
 
@@ -47,34 +45,31 @@ class Provenance:
 
 
 def from_fields(found: Mapping[str, str]) -> Provenance:
-    """Provenance from text fields that anybody may have written.
+    """Provenance from text fields that anybody may have written; its model's name may be any text.
 
-    Raises InputError where there is none, and for whatever could not have come from `Provenance.fields`.
+    Raises InputError where there is none, and for a drawing's arguments that leave its size open.
     """
     if FIELD not in found:
         raise InputError("carries no text fields of mnistgen; the picture is not from its command line, or lost them")
+    if len(text := found[FIELD]) > LONGEST:
+        raise InputError(f"{FIELD}: expected at most {LONGEST:,} characters, got {len(text):,}")
     try:
-        content = json.loads(found[FIELD])
+        content = json.loads(text)
     except (ValueError, RecursionError):
-        raise InputError(f"{FIELD}: expected JSON, got {found[FIELD]!r}") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{FIELD}: expected a JSON object, got {found[FIELD]!r}")
-    version = _text(content, FIELD, VERSION)
-    command = _text(content, "command", "|".join(DRAWINGS))
-    model, sha256 = _text(content, "model", ".+"), _text(content, "sha256", SHA256)
-    return Provenance(drawing=_drawing(command, content), model=model, sha256=sha256, version=version)
-
-
-def _text(content: dict[str, Any], name: str, pattern: str) -> str:
-    """Take a text out of an object."""
-    value = content.pop(name, None)
-    if not isinstance(value, str) or not re.fullmatch(pattern, value, re.DOTALL):
-        raise InputError(f"{name}: expected text like {pattern}, got {value!r}")
-    return value
+        content = None
+    match content:
+        case {"mnistgen": str(version), "command": str(command), "model": str(model), "sha256": str(sha256), **rest}:
+            if command in DRAWINGS:
+                version, sha256 = plain(version, 40), plain(sha256, 64)
+                drawing = _drawing(command, cast(dict[str, Any], rest))
+                return Provenance(drawing=drawing, model=model, sha256=sha256, version=version)
+    commands = ", ".join(DRAWINGS)
+    raise InputError(f"{FIELD}: expected JSON that says what one of {commands} drew, got {shown(text)}")
 
 
 def _drawing(command: str, arguments: dict[str, Any]) -> Drawing:
     expected = {item.name for item in fields(DRAWINGS[command])}
     if arguments.keys() != expected:
-        raise InputError(f"{command}: expected {', '.join(sorted(expected))}, got {', '.join(sorted(arguments))}")
+        came = plain(", ".join(sorted(arguments)), 100)
+        raise InputError(f"{command}: expected {', '.join(sorted(expected))}, got {came}")
     return DRAWINGS[command](**arguments)

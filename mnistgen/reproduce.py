@@ -3,10 +3,9 @@
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
-from itertools import chain, repeat
+from functools import partial, reduce
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -14,15 +13,19 @@ from mnistgen import __version__
 from mnistgen.animation import ANIMATIONS
 from mnistgen.catalog import names
 from mnistgen.drawings import Drawing
-from mnistgen.errors import InputError, ModelError
+from mnistgen.errors import InputError, ModelError, plain, shown
+from mnistgen.files import read_file
 from mnistgen.formats import PICTURES, check_target
 from mnistgen.generator import Generator
-from mnistgen.images import UInt8, enlarged
-from mnistgen.picture_files import PIXELS, StoredPicture, read_picture
+from mnistgen.images import PIXELS, UInt8, check_pixels
+from mnistgen.picture_files import open_picture, read_fields
 from mnistgen.provenance import Provenance, from_fields
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 ROUNDING = 1  # grey levels by which pixels may differ where arithmetic runs in another order
-LONGEST = 300  # characters of what a stranger's fields make us say
+CHANGED = "the picture was changed since it was drawn"
 
 
 class Reproduction(NamedTuple):
@@ -60,9 +63,7 @@ def reproduce(
     """
     ending = path.suffix.lower()
     if ending not in REPRODUCERS:
-        raise InputError(
-            f"{path}: expected a name ending in {', '.join(REPRODUCERS)}, got {path.suffix or 'no ending'!r}"
-        )
+        raise InputError(f"{path}: expected a name ending in {', '.join(REPRODUCERS)}, got {ending or 'no ending'!r}")
     return REPRODUCERS[ending](path, out, partial(_open, path, model, device, threads))
 
 
@@ -72,80 +73,91 @@ def _open(
     """The model that a file records, whose bytes must be the recorded ones."""
     if given is None and name not in names():
         raise ModelError(
-            f"{path}: drawn by model {name[:LONGEST]!r}, which is not bundled; give its directory with --model PATH"
+            f"{path}: drawn by model {shown(name, 300)}, which is not bundled; give its directory with --model PATH"
         )
     generator = Generator(given or name, device=device, threads=threads)
     if (got := generator.card.sha256) != sha256:
-        mend = f"install mnistgen {version}, which drew it, or " if given is None and version != __version__ else ""
+        fix = f"install mnistgen {version}, which drew it, or " if given is None and version != __version__ else ""
         raise ModelError(
             f"{path}: drawn by a model with SHA-256 {sha256}, but that of {given or name} is {got}; "
-            f"{mend}give the directory of the model that drew it with --model PATH"
+            f"{fix}give the directory of the model that drew it with --model PATH"
         )
     return generator
 
 
 def reproduce_picture(path: Path, out: Path | None, open_model: OpenModel) -> Reproduction:
-    """Draw a picture again, if its text fields speak of the size that it has. Raises as `reproduce` does."""
-    stored = read_picture(path)
-    with _about(path):
-        made = from_fields(stored.fields)
-        counts = [made.drawing.count(shown) for shown in stored.milliseconds]
-        _check_size(stored, counts, made.drawing)
+    """Draw a picture again and compare it frame by frame. Raises as `reproduce` does.
+
+    No pixel is decoded before its text fields say that there should be so many.
+    """
+    try:
+        content = read_file(path, PIXELS)  # no picture of digits takes more than a byte a pixel
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    with _about(path), open_picture(content) as picture:
+        made = from_fields(read_fields(picture))
+        drawing = made.drawing
+        check_pixels(*drawing.size)
+        _check_size(picture, drawing)
     if out is not None:
-        check_target(out, made.drawing.endings)
+        check_target(out, drawing.endings)
     generator = open_model(made.model, made.sha256, made.version)
     with _about(path):
-        frames = made.drawing.draw(generator)
-    found = difference(stored.frames, counts, frames, made.drawing.scale)
-    again = Provenance.of(made.drawing, generator.card)
+        images = drawing.images(generator)
+        with open_picture(content) as picture:
+            found = difference(picture, drawing, images)
+    again = Provenance.of(drawing, generator.card)
     if out is not None:
-        again.drawing.write(out, frames, again.fields())
+        drawing.write(out, images, again.fields())
     return Reproduction(found.levels <= ROUNDING, _says(path, made.version, again, found, out))
 
 
-def difference(stored: list[UInt8], counts: list[int], frames: UInt8, scale: int) -> Difference:
-    """Between stored frames (H scale, W scale) or (…, 3), each standing for so many, and drawn ones (N, H, W)."""
-    pixels = levels = 0
-    for before, after in zip(chain.from_iterable(map(repeat, stored, counts)), frames, strict=True):
-        drawn = enlarged(after, scale)
-        colours = drawn if before.ndim == 2 else drawn[..., None]
-        apart = np.maximum(before, colours) - np.minimum(before, colours)
-        if before.ndim == 3:
-            apart = apart.max(axis=-1)
-        pixels += int(np.count_nonzero(apart))
-        levels = max(levels, int(apart.max()))
-    return Difference(pixels, levels)
+def difference(picture: "Image", drawing: Drawing, images: UInt8) -> Difference:
+    """Between the frames of a file and what was drawn, one at a time. Raises InputError for another number of them."""
+    from PIL import Image, ImageChops, ImageSequence
+
+    expected, done = drawing.size[0], 0
+    histogram = np.zeros(256, np.int64)  # of the pixels, by how many grey levels they are apart
+    for stored in ImageSequence.Iterator(picture):
+        _check_size(stored, drawing)  # a GIF may grow on the way
+        stored.load()
+        bands = (stored if stored.mode == "L" else stored.convert("RGB")).split()
+        first, done = done, done + drawing.count(stored.info.get("duration", 0))
+        for index in range(first, min(done, expected)):
+            drawn = Image.fromarray(drawing.frame(images, index))
+            apart = reduce(ImageChops.lighter, (ImageChops.difference(band, drawn) for band in bands))
+            histogram += apart.histogram()
+        if done > expected:
+            break
+    if done != expected:
+        more = " or more" * (done > expected)
+        raise InputError(f"frames: expected {expected:,} by its text fields, got {done:,}{more}; {CHANGED}")
+    return Difference(int(histogram[1:].sum()), int(histogram.nonzero()[0].max()))
 
 
-def _check_size(stored: StoredPicture, counts: list[int], drawing: Drawing) -> None:
-    """Raise InputError unless the recorded arguments speak of as many frames and pixels as the file holds."""
-    frames, height, width = drawing.shape
-    expected = frames, height * drawing.scale, width * drawing.scale
-    got = sum(counts), *stored.frames[0].shape[:2]
-    if expected != got:
-        shapes = (" of ".join((f"{n} frame{'s' * (n > 1)}", f"{w} x {h} pixels")) for n, h, w in (expected, got))
-        raise InputError("expected {} by its text fields, got {}; it was changed since it was drawn".format(*shapes))
-    if math.prod(expected) > PIXELS:  # a frame in the file may stand for many
-        raise InputError(f"expected at most {PIXELS:,} pixels in all frames, got {math.prod(expected):,}")
+def _check_size(picture: "Image", drawing: Drawing) -> None:
+    """Raise InputError unless a picture's sides are those that its text fields speak of."""
+    _, height, width = drawing.size
+    if picture.size != (width, height):
+        sides = "{:,} x {:,}".format(*picture.size)
+        raise InputError(f"expected {width:,} x {height:,} pixels by its text fields, got {sides}; {CHANGED}")
 
 
 def _says(path: Path, version: str, again: Provenance, found: Difference, out: Path | None) -> str:
     drawing = again.drawing
-    origin = f"{drawing.command} from {again.model}, seed {drawing.seed}, index {drawing.index}"
+    place = f"seed {drawing.seed}, index {drawing.index}"
+    origin = f"{path}: drawn again by {drawing.command} from {plain(again.model)}, {place}"
     written = "" if out is None else f"; written to {out}"
     if not found.pixels:
-        return f"{path}: drawn again by {origin}: every pixel is equal{written}"
-    many = f"{found.pixels:,} pixel{'s' * (found.pixels > 1)} of {math.prod(drawing.shape) * drawing.scale**2:,}"
+        return f"{origin}: every pixel is equal{written}"
+    many = f"{found.pixels:,} pixel{'s' * (found.pixels > 1)} of {math.prod(drawing.size):,}"
     if found.levels <= ROUNDING:
         return (
-            f"{path}: drawn again by {origin}: the same digits; {many} differ by {found.levels} grey level, "
+            f"{origin}: the same digits; {many} differ by {found.levels} grey level, "
             f"for arithmetic ran in another order{written}"
         )
     other = "" if version == __version__ else f"mnistgen {version} drew it, this is {__version__}, or "
-    return (
-        f"{path}: drawn again by {origin}: {many} differ, by up to {found.levels} grey levels; "
-        f"{other}the picture was changed since it was drawn{written}"
-    )
+    return f"{origin}: {many} differ, by up to {found.levels} grey levels; {other}{CHANGED}{written}"
 
 
 @contextmanager
@@ -154,8 +166,7 @@ def _about(path: Path) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        text = str(error)
-        raise InputError(f"{path}: {text[:LONGEST]}{'…' * (len(text) > LONGEST)}") from None
+        raise InputError(f"{path}: {plain(str(error))}") from None
 
 
 def reproduce_dataset(path: Path, out: Path | None, open_model: OpenModel) -> Reproduction:

@@ -4,14 +4,16 @@ import os
 import sys
 import warnings
 from io import TextIOWrapper
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 from typer.exceptions import TyperException
 
 from mnistgen import __version__
-from mnistgen.errors import InputError, MnistgenError
+from mnistgen.errors import InputError, MnistgenError, plain
 from mnistgen.interruption import Interrupted, exit_code
+
+LONGEST = 10_000  # characters of a line
 
 app = typer.Typer(
     add_completion=False,
@@ -71,12 +73,17 @@ def _replace_closed_streams() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")  # as standard error does, for names that are no text
 
 
+def say(line: str, file: TextIO | None = None) -> None:
+    """Print a line, whatever the names in it hold."""
+    print(plain(line, LONGEST), file=file)
+
+
 def _fail(message: str, code: int) -> None:
     if (interrupted := exit_code()) and interrupted != code:
         message, code = "interrupted", interrupted  # whatever the signal made fail
-    print(f"mnistgen: {MnistgenError(message)}", file=sys.stderr)
+    say(f"mnistgen: {message}", sys.stderr)
     sys.exit(code)
 
 
 def _show_warning(message: Warning | str, *details: Any, **more: Any) -> None:
-    print(f"mnistgen: {MnistgenError(str(message))}", file=sys.stderr)
+    say(f"mnistgen: {message}", sys.stderr)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnistgen.catalog import DEFAULT_MODEL
-from mnistgen.cli.app import app
+from mnistgen.cli.app import app, say
 from mnistgen.cli.options import Model, Seed, number, whole
 from mnistgen.errors import shown
 from mnistgen.interruption import Interrupted, exit_code
@@ -81,7 +81,7 @@ def dataset(
         )
     if not quiet:
         for line in _lines(summary):
-            print(line)
+            say(line)
 
 
 def _lines(summary: "Summary") -> Iterator[str]:

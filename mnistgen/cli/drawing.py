@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from mnistgen.catalog import DEFAULT_MODEL
-from mnistgen.cli.app import app
+from mnistgen.cli.app import app, say
 from mnistgen.cli.options import Device, Model, Scale, Seed, Threads, Truncation, number, several
-from mnistgen.errors import InputError
+from mnistgen.errors import InputError, plain
 
 if TYPE_CHECKING:
     from mnistgen.drawings import Drawing
@@ -36,6 +36,7 @@ def sample(
     from mnistgen.drawings import DigitGrid
     from mnistgen.formats import Sample, check_target, write, write_grid
     from mnistgen.generator import Generator
+    from mnistgen.images import check_pixels
     from mnistgen.provenance import Provenance
 
     to_stdout = out == "-"
@@ -45,6 +46,8 @@ def sample(
         raise InputError("--out -: standard output is a terminal; pipe it into a program, or name a file")
     if not to_stdout:
         check_target(Path(out))
+    if to_stdout or Path(out).suffix.lower() in drawing.endings:
+        check_pixels(*drawing.size)
     generator = Generator(model, device=device, threads=threads)
     images, labels = drawing.labelled(generator)
     drawn = Sample(images=images, labels=labels, provenance=Provenance.of(drawing, generator.card))
@@ -67,11 +70,11 @@ def writenumber(
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Set a number in one hand and write it to a picture."""
+    """Draw a number in one handwriting style and write it to a picture."""
     from mnistgen.drawings import Number
 
     drawing = Number(text=text, truncation=truncation, seed=_seed(seed), scale=scale)
-    _draw(out, text, drawing, model, device, threads)
+    _draw(out, plain(text), drawing, model, device, threads)
 
 
 @app.command(epilog="Example: mnistgen interpolate --from 3 --to 8 --frames 60 --out walk.gif")
@@ -126,15 +129,17 @@ def _draw(out: Path, what: str, drawing: "Drawing", model: str, device: str, thr
     """Draw a picture, write it with what makes it again, and say so."""
     from mnistgen.formats import check_target
     from mnistgen.generator import Generator
+    from mnistgen.images import check_pixels
     from mnistgen.provenance import Provenance
 
     check_target(out, drawing.endings)
+    check_pixels(*drawing.size)
     generator = Generator(model, device=device, threads=threads)
-    drawing.write(out, drawing.draw(generator), Provenance.of(drawing, generator.card).fields())
+    drawing.write(out, drawing.images(generator), Provenance.of(drawing, generator.card).fields())
     _say(out, what, generator, drawing)
 
 
 def _say(out: str | Path, what: str, generator: "Generator", drawing: "Drawing", file: TextIO | None = None) -> None:
     """What was written where, and what makes it again."""
     start = f", start {drawing.index}" if drawing.index else ""
-    print(f"{out}: {what} from {generator.card.name}, seed {drawing.seed}{start}", file=file)
+    say(f"{out}: {what} from {plain(generator.card.name)}, seed {drawing.seed}{start}", file)

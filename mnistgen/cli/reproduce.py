@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mnistgen.cli.app import app
+from mnistgen.cli.app import app, say
 from mnistgen.cli.options import Device, Threads
 from mnistgen.errors import MnistgenError
 
@@ -29,4 +29,4 @@ def reproduce(
     again = draw_again(file, out, model=model, device=device, threads=threads)
     if not again.same:
         raise MnistgenError(again.says)
-    print(again.says)
+    say(again.says)

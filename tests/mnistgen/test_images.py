@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import mnistgen
-from mnistgen.images import grid, to_uint8, write_png
+from mnistgen.images import UInt8, grid, to_uint8, write_png
 
 
 def test_rounding_is_to_the_nearest() -> None:
@@ -41,7 +41,28 @@ def test_scale_repeats_pixels() -> None:
 
 @pytest.mark.parametrize(("name", "arguments"), [("columns", {"columns": 0}), ("scale", {"scale": -1})])
 def test_refuses(name: str, arguments: dict[str, int]) -> None:
-    with pytest.raises(mnistgen.InputError, match=f"{name}: expected 1 or more, got"):
+    with pytest.raises(mnistgen.InputError, match=f"{name}: expected a whole number, 1 or more, got"):
+        grid(np.zeros((4, 28, 28), np.uint8), **arguments)
+
+
+@pytest.mark.parametrize(
+    ("images", "came"),
+    [
+        (np.zeros((0, 28, 28), np.uint8), r"uint8 \(0, 28, 28\)"),
+        (np.zeros((4, 28, 28), np.float32), r"float32 \(4, 28, 28\)"),
+        (np.zeros((28, 28), np.uint8), r"uint8 \(28, 28\)"),
+        (np.uint8(0), r"np.uint8\(0\)"),
+        ([[1], [2, 3]], r"\[\[1\], \[2, 3\]\]"),
+    ],
+)
+def test_refuses_what_are_no_digits(images: UInt8, came: str) -> None:
+    with pytest.raises(mnistgen.InputError, match=rf"images: expected uint8 \(N, 28, 28\), one or more, got {came}"):
+        grid(images)
+
+
+@pytest.mark.parametrize("arguments", [{"scale": 1000}, {"scale": 2**26}, {"columns": 1, "scale": 129}])
+def test_a_grid_has_a_bound(arguments: dict[str, int]) -> None:
+    with pytest.raises(mnistgen.InputError, match=r"picture: expected at most 67,108,864 pixels in all, got"):
         grid(np.zeros((4, 28, 28), np.uint8), **arguments)
 
 

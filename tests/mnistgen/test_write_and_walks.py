@@ -1,8 +1,10 @@
 """Generator.write, interpolate and walk: numbers in one hand, and what lies between digits."""
 
+import tracemalloc
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ import pytest
 import mnistgen
 from mnistgen.latents import draw
 from tests.conftest import write_model
-from tests.mnistgen.conftest import near
+from tests.mnistgen.conftest import HUGE, near
 
 
 class TestWrite:
@@ -96,3 +98,42 @@ class TestInterpolate:
         with pytest.raises(mnistgen.InputError) as error:
             call(generator)
         assert str(error.value) == message
+
+
+class TestSizes:
+    """Of walks, before any work."""
+
+    @pytest.mark.parametrize("frames", [10**10, 1, 2.0, pytest.param(HUGE, id="huge")])
+    def test_frames(self, generator: mnistgen.Generator, frames: Any) -> None:
+        with pytest.raises(mnistgen.InputError, match=r"frames: expected a whole number, .*, got"):
+            generator.interpolate(1, 2, frames=frames)
+
+    def test_rows_and_columns(self, generator: mnistgen.Generator) -> None:
+        with pytest.raises(mnistgen.InputError, match=r"rows times columns: .*, at most 10000000, got 100000000"):
+            generator.walk([1, 2, 3, 4], rows=10_000, columns=10_000)
+        with pytest.raises(mnistgen.InputError, match=r"columns: .*, at most 10000, got 1000000"):
+            generator.walk([1, 2, 3, 4], rows=2, columns=10**6)
+
+    @pytest.mark.parametrize("corners", [5, np.array(5), [1, 2], range(10**20), [[1, 2]] * 4])
+    def test_corners(self, generator: mnistgen.Generator, corners: Any) -> None:
+        with pytest.raises(mnistgen.InputError, match=r"expected (4 digits|a whole number, 0 to 9), got"):
+            generator.walk(corners)
+
+    def test_text(self, generator: mnistgen.Generator) -> None:
+        with pytest.raises(mnistgen.InputError, match="text: expected at most 10,000 characters, got 10,001"):
+            generator.write("1" * 10_001)
+        for text in ("x" * 10**6, HUGE, ["1"], None, "1\n2"):
+            with pytest.raises(mnistgen.InputError, match="text: expected digits and spaces, got") as error:
+                generator.write(text)  # type: ignore[arg-type]
+            assert len(str(error.value)) < 300
+
+    def test_memory_of_a_walk_is_its_images(self, generator: mnistgen.Generator) -> None:
+        tracemalloc.start()
+        try:
+            generator.interpolate(1, 2, frames=20_000, seed=1)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert (
+            peak < 17.5e6
+        )  # bytes, 15.7e6 of them images; latents of all frames at once would take 2.4e6 several times

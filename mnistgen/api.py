@@ -4,7 +4,7 @@ import functools
 import os
 from typing import Literal, SupportsIndex, Unpack, overload
 
-from mnistgen.catalog import DEFAULT_MODEL
+from mnistgen.catalog import DEFAULT_MODEL, named
 from mnistgen.checks import Asked
 from mnistgen.generator import Generator, Labelled, UInt8
 
@@ -40,7 +40,7 @@ def generate(
 
     It takes digit, labels, seed, start and truncation too. The generator of each model stays open for the next call.
     """
-    return _generator(os.fspath(model)).sample(n, return_labels=return_labels, **asked)  # type: ignore[call-overload, no-any-return]
+    return _generator(named(model)).sample(n, return_labels=return_labels, **asked)  # type: ignore[call-overload, no-any-return]
 
 
 def write(
@@ -51,7 +51,7 @@ def write(
     model: str | os.PathLike[str] = DEFAULT_MODEL,
 ) -> UInt8:
     """A number in one hand, uint8 (28, 28 N), ink 255, paper 0: `Generator(model).write`, which says the rest."""
-    return _generator(os.fspath(model)).write(text, seed=seed, truncation=truncation)
+    return _generator(named(model)).write(text, seed=seed, truncation=truncation)
 
 
 @functools.lru_cache(maxsize=4)

@@ -10,16 +10,16 @@ from os import PathLike
 from typing import Any, SupportsIndex
 
 from mnistgen.catalog import DEFAULT_MODEL
-from mnistgen.checks import whole_number
+from mnistgen.checks import checked_threads, real_number, whole_number
 from mnistgen.cpus import usable_cpus
-from mnistgen.errors import InputError
+from mnistgen.errors import InputError, shown
 from mnistgen.generator import Generator
 from mnistgen.product import ARITHMETICS, MULTIPLY_ADDS, SIDE, product
 
 BATCHES = (1, 16, 256, 1024)  # digits; a network never sees more at once
 LARGEST_BATCH = 1_000_000  # digits
 SECONDS = 12.0  # for all that is measured, shared out evenly
-LONGEST = 3600.0  # seconds
+LONGEST = 3600  # seconds
 ROUNDS = 3  # calls to measure, at least; only one where a call takes longer than its share of the time
 
 Progress = Callable[[int, int, str], None]  # how much is done, of how much, and what comes now
@@ -94,19 +94,16 @@ def thread_counts(cpus: int) -> list[int]:
     return [2**power for power in range(cpus.bit_length()) if 2**power < cpus] + [cpus]
 
 
-def whole_numbers(name: str, values: Sequence[SupportsIndex], high: int) -> list[int]:
-    """Whole numbers from 1 on, each once. Raises InputError for others, and for none at all."""
-    numbers = [whole_number(name, value, 1, high) for value in values]
+def whole_numbers(name: str, values: Sequence[SupportsIndex], checked: Callable[[SupportsIndex], int]) -> list[int]:
+    """Whole numbers, each once. Raises InputError for others, and for none at all."""
+    try:
+        several = iter(values)
+    except TypeError:  # arrays of no dimensions too, which are Iterable
+        raise InputError(f"{name}: expected whole numbers, got {shown(values)}") from None
+    numbers = dict.fromkeys(map(checked, several))
     if not numbers:
         raise InputError(f"{name}: expected at least one whole number, got none")
-    return list(dict.fromkeys(numbers))
-
-
-def checked_seconds(seconds: float) -> float:
-    """A time to measure for. Raises InputError for others than 0 to an hour."""
-    if not 0 <= seconds <= LONGEST:  # false for NaN too
-        raise InputError(f"seconds: expected 0 to {LONGEST:.0f}, got {seconds}")
-    return seconds
+    return list(numbers)
 
 
 # --- measuring -------------------------------------------------------------------------------------------------------
@@ -127,9 +124,9 @@ def measure(
     alone. `seconds` is about how long it takes; slow models take longer, for everything is called twice at least, once
     to warm up. Raises what Generator raises, and InputError for numbers that make no sense.
     """
-    sizes = whole_numbers("batch", batches, LARGEST_BATCH)
-    counts = None if threads is None else whole_numbers("threads", threads, 1024)
-    checked_seconds(seconds)
+    sizes = whole_numbers("batch", batches, lambda size: whole_number("batch", size, 1, LARGEST_BATCH))
+    counts = None if threads is None else whole_numbers("threads", threads, checked_threads)
+    real_number("seconds", seconds, 0, LONGEST, "seconds")
     opened = Generator(model, device=device, threads=1 if counts is None else counts[0])
     card, cpus, on_cpu = opened.card, usable_cpus(), opened.device == "cpu"
     counts = counts or (thread_counts(cpus) if on_cpu else [cpus])

@@ -1,15 +1,19 @@
 """ModelCard: what a model directory says of its model, as card.json and in the ONNX file's metadata."""
 
 import json
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from mnistgen.errors import ModelError
-from mnistgen.files import whole_file
+from mnistgen.errors import ModelError, plain, shown
+from mnistgen.files import read_file, whole_file
 
 SCHEMA = 1
 FILE_NAME = "card.json"
+LARGEST = 2**20  # bytes
+DEEPEST = 20  # objects and lists in one another
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,38 +53,71 @@ def read_card(directory: Path) -> ModelCard:
     """The card of a model directory. Raises ModelError, naming the file and what is wrong with it."""
     path = directory / FILE_NAME
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_file(path, LARGEST))
     except FileNotFoundError:
         raise ModelError(f"{path}: not found; a model directory holds model.onnx and card.json") from None
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: cannot be read as JSON ({error})") from None
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror})") from None
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path}: cannot be read as JSON ({plain(str(error))})") from None
     if not isinstance(content, dict):
         raise ModelError(f"{path}: expected a JSON object, got {type(content).__name__}")
     if content.get("schema") != SCHEMA:
-        raise ModelError(f"{path}: expected schema {SCHEMA}, got {content.get('schema')!r}; export the model again")
+        raise ModelError(
+            f"{path}: expected schema {SCHEMA}, got {shown(content.get('schema'))}; export the model again"
+        )
     _check_fields(path, content)
     return ModelCard(**content)
 
 
 def _check_fields(path: Path, content: dict[str, Any]) -> None:
-    expected = {item.name for item in fields(ModelCard)}
     required = {item.name for item in fields(ModelCard) if item.default is MISSING}
     if missing := required - content.keys():
         raise ModelError(f"{path}: lacks {', '.join(sorted(missing))}; export the model again")
-    if unknown := content.keys() - expected:
-        raise ModelError(f"{path}: has unknown fields: {', '.join(sorted(unknown))}; export the model again")
-    defaults = {item.name: item.default for item in fields(ModelCard)}
-    for name, types in _TYPES.items():
-        value = content.get(name, defaults.get(name))
-        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
-            raise ModelError(f"{path}: {name}: expected {types[0].__name__}, got {value!r}")
+    if unknown := content.keys() - {item.name for item in fields(ModelCard)}:
+        raise ModelError(f"{path}: has unknown fields: {plain(', '.join(sorted(unknown)))}; export the model again")
+    for name, value in content.items():
+        expected, holds = _RULES[name]
+        if not holds(value):
+            raise ModelError(f"{path}: {name}: expected {expected}, got {shown(value)}")
+    level: list[Any] = [content]
+    for _ in range(DEEPEST):
+        level = [inner for value in level for inner in _values(value)]
+    if any(map(_values, level)):
+        raise ModelError(f"{path}: expected at most {DEEPEST} objects and lists in one another, got more")
 
 
-# isinstance wants classes, where the annotations above also speak of what is inside.
-_TYPES: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys(("name", "summary", "prior", "licence", "sha256"), (str,)),
-    **dict.fromkeys(("latent_dim", "members", "steps", "seed", "parameters", "multiply_adds"), (int,)),
-    **dict.fromkeys(("preset", "data", "versions"), (dict,)),
-    "conditional": (bool,),
-    **dict.fromkeys(("parity", "quality"), (dict, type(None))),
+def _values(value: Any) -> list[Any]:
+    return list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+
+
+Rule = tuple[str, Callable[[Any], bool]]  # what is expected, and whether a value is that
+
+
+def _whole(low: int, high: int) -> Rule:
+    expected = f"a whole number, {low} to {high}"
+    return expected, lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+_TEXT: Rule = "text", lambda value: isinstance(value, str)
+_OBJECT: Rule = "an object", lambda value: isinstance(value, dict)
+
+_RULES: Mapping[str, Rule] = {
+    "schema": _whole(SCHEMA, SCHEMA),
+    "name": (
+        "1 to 100 printable characters",
+        lambda value: isinstance(value, str) and 1 <= len(value) <= 100 and value.isprintable(),
+    ),
+    "sha256": (
+        "64 hexadecimal digits",
+        lambda value: isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None,
+    ),
+    "conditional": ("true or false", lambda value: isinstance(value, bool)),
+    **dict.fromkeys(("summary", "prior", "licence"), _TEXT),
+    **dict.fromkeys(("latent_dim", "members"), _whole(1, 2**16)),  # what is drawn in one go must fit in memory
+    **dict.fromkeys(("steps", "seed", "parameters", "multiply_adds"), _whole(0, 2**64)),
+    **dict.fromkeys(("preset", "data", "versions"), _OBJECT),
+    **dict.fromkeys(
+        ("parity", "quality"), ("an object or null", lambda value: value is None or isinstance(value, dict))
+    ),
 }

@@ -7,14 +7,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mnistgen.card import ModelCard, read_card
-from mnistgen.errors import ModelError
+from mnistgen.errors import InputError, ModelError, plain, shown
+from mnistgen.files import read_file
 
 MODELS = Path(__file__).parent / "models"
 DEFAULT_MODEL = "digits"
+LARGEST_GRAPH = 2**30  # bytes
+
+# A tensor in another file names it under the key "location", which follows its length, 8, as protobuf encodes it; the
+# last byte of that is 0 where it is encoded in more bytes than needed.
+EXTERNAL_DATA = (b"\x08location", b"\x00location")
 
 
 class ModelDirectory(NamedTuple):
-    """A directory whose card is valid and whose model.onnx is the one that the card speaks of."""
+    """A directory whose card is valid."""
 
     path: Path
     card: ModelCard
@@ -24,6 +30,16 @@ class ModelDirectory(NamedTuple):
         """The graph."""
         return self.path / "model.onnx"
 
+    def read(self) -> bytes:
+        """The bytes of the graph. Raises ModelError as `read_graph` does, and for others than the card speaks of."""
+        graph = read_graph(self.onnx)
+        if (digest := hashlib.sha256(graph).hexdigest()) != self.card.sha256:
+            raise ModelError(
+                f"{self.onnx}: expected SHA-256 {self.card.sha256} (card.json), got {digest}; "
+                "the file was damaged or replaced: export or install it again"
+            )
+        return graph
+
 
 def names() -> list[str]:
     """The bundled models, in alphabetical order."""
@@ -31,45 +47,70 @@ def names() -> list[str]:
 
 
 def models() -> dict[str, ModelCard]:
-    """Names and cards of what is bundled."""
+    """Names and cards of the bundled models."""
     return {name: read_card(MODELS / name) for name in names()}
 
 
 def find(model: str | os.PathLike[str]) -> ModelDirectory:
     """The checked directory of a bundled name or of a path.
 
-    Raises ModelError for an unknown name, and for a directory without card or model, or whose checksum is wrong.
+    Raises InputError for what is neither, and ModelError for an unknown name, and for a directory without card or
+    model, or whose checksum is wrong.
     """
-    directory = ModelDirectory(path := _locate(model), read_card(path))
-    try:
-        with directory.onnx.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError:
-        raise ModelError(f"{directory.onnx}: not found; a model directory holds model.onnx and card.json") from None
-    except OSError as error:
-        raise ModelError(f"{directory.onnx}: cannot be read ({error.strerror})") from None
-    if digest != directory.card.sha256:
-        raise ModelError(
-            f"{directory.onnx}: expected SHA-256 {directory.card.sha256} (card.json), got {digest}; "
-            "the file was damaged or replaced: export or install it again"
-        )
+    directory = locate(model)
+    directory.read()
     return directory
 
 
+def locate(model: str | os.PathLike[str]) -> ModelDirectory:
+    """As `find`, but model.onnx is not looked at: whoever opens it reads it with `ModelDirectory.read`."""
+    path = _path_of(model)
+    return ModelDirectory(path, read_card(path))
+
+
+def read_graph(path: Path) -> bytes:
+    """The bytes of an ONNX file, all of the model. Raises ModelError unless it is a regular file, at most 1 GiB, and
+    refers to no other file: onnxruntime would read that whatever its checksum, and old versions any of the machine.
+    """
+    try:
+        graph = read_file(path, LARGEST_GRAPH)
+    except FileNotFoundError:
+        raise ModelError(f"{path}: not found; a model directory holds model.onnx and card.json") from None
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror})") from None
+    if any(key in graph for key in EXTERNAL_DATA):
+        raise ModelError(f"{path}: keeps weights in other files (external data); save it as one file")
+    return graph
+
+
+def named(model: str | os.PathLike[str]) -> str:
+    """A name or a path as text. Raises InputError for anything else."""
+    text = os.fspath(model) if isinstance(model, str | os.PathLike) else None
+    if not isinstance(text, str):
+        raise InputError(f"model: expected a name or a path, got {shown(model)}")
+    return text
+
+
 def portable(model: str | os.PathLike[str]) -> str:
-    """What other processes and machines find the same model by: a bundled one's name, which all know, or the path."""
-    return model if isinstance(model, str) and model in names() else str(_locate(model))
+    """Identifier that resolves to the same model in other processes and machines: a bundled name, or the path."""
+    return model if isinstance(model, str) and model in names() else str(_path_of(model))
 
 
-def _locate(model: str | os.PathLike[str]) -> Path:
-    known = names()
+def _path_of(model: str | os.PathLike[str]) -> Path:
+    path, known = Path(named(model)), names()
     if isinstance(model, str) and model in known:
         return MODELS / model
-    path = Path(model)
-    if path.is_dir():
-        return path.resolve()  # a later chdir or another process finds it too
+    if os.path.isdir(path):  # noqa: PTH112 - False for whatever is no path, where pathlib's raises
+        try:
+            return Path(os.path.realpath(path))  # a later chdir or another process finds it too
+        except OSError as error:  # the working folder was deleted
+            raise ModelError(f"{path}: cannot be found ({error.strerror})") from None
     if isinstance(model, str) and model == path.name:  # a name, not a path
-        near = difflib.get_close_matches(model, known, n=2)
+        near = difflib.get_close_matches(model[:100], known, n=2)
         hint = f"did you mean {' or '.join(near)}? " if near else ""
-        raise ModelError(f"no model {model!r}: {hint}bundled are {', '.join(known)}; or give a model directory's path")
-    raise ModelError(f"{path}: not a directory; expected a model directory or one of {', '.join(known)}")
+        raise ModelError(
+            f"no model {shown(model)}: {hint}bundled are {', '.join(known)}; or give a model directory's path"
+        )
+    raise ModelError(
+        f"{plain(str(path), 100)}: not a directory; expected a model directory or one of {', '.join(known)}"
+    )

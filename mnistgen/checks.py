@@ -2,7 +2,7 @@
 
 import logging
 import operator
-from collections.abc import Sequence, Sized
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import SupportsIndex, TypedDict
@@ -12,13 +12,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from mnistgen.card import ModelCard
 from mnistgen.catalog import models
-from mnistgen.errors import InputError
+from mnistgen.cpus import usable_cpus
+from mnistgen.errors import InputError, shown
 from mnistgen.latents import INDICES, SEEDS, fresh_seed
 
 Float32 = NDArray[np.float32]
 Int64 = NDArray[np.int64]
 
 FPS = (1, 100)  # frames a second, from and to: GIF counts in hundredths of a second
+AT_ONCE = 10_000_000  # digits of one array, at most: 7.8 GB
+LONGEST_TEXT = 10_000  # characters of a number
+LATENT = 1000.0  # at most, either side of 0; those of a normal distribution stay below 10
+ROUNDING = 1e-3  # by which class weights and their sum may be off
+CORNERS = ("top left", "top right", "bottom left", "bottom right")  # of a walk in two dimensions
+THREADS_PER_CPU = 4  # more wait for each other for longer than they work
 
 log = logging.getLogger("mnistgen")
 
@@ -58,6 +65,7 @@ def checked_request(
     card: ModelCard,
     n: SupportsIndex | None,
     return_labels: bool,
+    most: int,
     *,
     digit: SupportsIndex | Sequence[SupportsIndex] | None = None,
     labels: ArrayLike | None = None,
@@ -65,14 +73,18 @@ def checked_request(
     start: SupportsIndex = 0,
     truncation: float = 1.0,
 ) -> Request:
-    """The arguments of sample and stream; a seed that is not given is drawn and logged."""
+    """The arguments of sample and stream, of `most` digits; a seed that is not given is drawn and logged."""
+    check_flag("return_labels", return_labels)
     if digit is not None and labels is not None:
-        raise InputError("labels: expected none where digit says what to draw; leave one of them away")
+        raise InputError("labels: expected none where digit says what to draw; pass only one of them")
     digits = () if digit is None else checked_digits(digit)
     asked = f"digit {', '.join(map(str, digits))}" if digits else "labels"
     if digits or labels is not None or return_labels:
         check_conditional(card, asked)
-    count = whole_number("n", _default_count(digit, labels) if n is None else n, 1, INDICES)
+    if labels is not None and not isinstance(labels, np.ndarray):
+        most = AT_ONCE  # they become an array
+    named = _length(digit if labels is None else labels)
+    count = whole_number("n", named if n is None else n, 1, most, "; take them in turn from stream()")
     first = whole_number("start", start, 0, INDICES - count)
     chosen = None if labels is None else checked_labels(labels, count)
     if return_labels and chosen is not None and chosen.ndim > 1:
@@ -81,10 +93,12 @@ def checked_request(
     return Request(count, checked_seed(seed), first, psi, digits, chosen)
 
 
-def _default_count(digit: object, labels: ArrayLike | None) -> int:
-    """How many digits where nobody says: one for each that is named, else one."""
-    named = digit if labels is None else labels
-    return len(named) if isinstance(named, Sized) else 1
+def _length(value: object) -> int:
+    """How many values it holds; 1 where it has no length, as arrays of no dimensions."""
+    try:
+        return len(value)  # type: ignore[arg-type]
+    except Exception:  # noqa: BLE001 - whatever a stranger's __len__ raises
+        return 1
 
 
 def check_conditional(card: ModelCard, asked: str) -> None:
@@ -100,10 +114,19 @@ def check_conditional(card: ModelCard, asked: str) -> None:
 def checked_digits(digit: SupportsIndex | Sequence[SupportsIndex]) -> tuple[int, ...]:
     """One digit or several, each 0 to 9."""
     array = np.ndim(digit) == 1 if isinstance(digit, np.ndarray) else isinstance(digit, Sequence)
-    several: Sequence[SupportsIndex] = list(digit) if array else [digit]  # type: ignore[arg-type, list-item]
-    if not several:
+    several: Sequence[SupportsIndex] = digit if array else [digit]  # type: ignore[assignment, list-item]
+    if not _length(several):
         raise InputError("digit: expected a whole number, 0 to 9, or several, got none")
     return tuple(whole_number("digit", one, 0, 9) for one in several)
+
+
+def named_corners(corners: Sequence[SupportsIndex] | None) -> dict[str, SupportsIndex | None]:
+    """Four digits, or none, by their places."""
+    if corners is None:
+        return dict.fromkeys(CORNERS)
+    if (given := _length(corners)) != len(CORNERS):
+        raise InputError(f"corners: expected 4 digits, got {given}")
+    return dict(zip(CORNERS, corners, strict=True))
 
 
 def checked_seed(seed: SupportsIndex | None) -> int:
@@ -117,21 +140,28 @@ def checked_seed(seed: SupportsIndex | None) -> int:
 
 def checked_truncation(truncation: float) -> float:
     """A number from 0 to 1."""
-    real = isinstance(truncation, Real) and not isinstance(truncation, bool | np.bool_)
-    if not (real and 0 <= truncation <= 1):
-        raise InputError(f"truncation: expected a number from 0 to 1, got {truncation!r}")
-    return float(truncation)
+    return real_number("truncation", truncation, 0, 1)
+
+
+def checked_threads(threads: SupportsIndex) -> int:
+    """A number of threads that this machine has CPUs for."""
+    return whole_number("threads", threads, 1, most_threads(), f"; usable CPUs: {usable_cpus()}")
+
+
+def most_threads() -> int:
+    """How many threads of a session are allowed."""
+    return THREADS_PER_CPU * usable_cpus()
 
 
 def checked_latents(card: ModelCard, latents: Float32) -> Float32:
-    """Latents float32 (N, D), finite, in C order."""
-    expected = f"latents: expected finite float32 (N, {card.latent_dim})"
+    """Latents float32 (N, D), in C order, none beyond LATENT."""
+    expected = f"latents: expected float32 (N, {card.latent_dim}) from -{LATENT:.0f} to {LATENT:.0f}"
     if not isinstance(latents, np.ndarray):
         raise InputError(f"{expected}, got {type(latents).__name__}")
     if latents.dtype != np.float32 or latents.ndim != 2 or latents.shape[1] != card.latent_dim:
         raise InputError(f"{expected}, got {latents.dtype} {latents.shape}")
-    if bad := int(np.count_nonzero(~np.isfinite(latents))):
-        raise InputError(f"{expected}, got {bad} NaN or infinite values")
+    if bad := int(np.count_nonzero(~(np.abs(latents) <= LATENT))):  # counts NaN too
+        raise InputError(f"{expected}, got {bad} NaN or larger values")
     return np.ascontiguousarray(latents)
 
 
@@ -149,13 +179,20 @@ def checked_labels(labels: ArrayLike | None, count: int) -> Int64 | Float32:
     expected = f"labels: expected whole numbers ({count},) from 0 to 9, or mixtures ({count}, 10) whose rows sum to 1"
     if labels is None:
         raise InputError(f"{expected}, got none")
-    array = np.asarray(labels)
+    if (length := _length(labels)) > count and not isinstance(labels, np.ndarray):  # a range may be longer than memory
+        raise InputError(f"{expected}, got {length:,} values")
+    try:
+        array = np.asarray(labels)
+    except Exception as error:  # noqa: BLE001 - whatever a stranger's __array__ raises
+        raise InputError(f"{expected}, got what NumPy cannot read: {shown(error, 200)}") from None
     if array.dtype.kind in "iu" and array.shape == (count,):
         if count and not 0 <= array.min() <= array.max() <= 9:
             raise InputError(f"{expected}, got values from {array.min()} to {array.max()}")
         return array.astype(np.int64)
     if array.dtype.kind == "f" and array.shape == (count, 10):
-        if not np.allclose(array.sum(axis=1), 1, atol=1e-3):  # false for NaN too
+        if not ((array >= -ROUNDING) & (array <= 1 + ROUNDING)).all():  # False for NaN too
+            raise InputError(f"{expected}, got entries that are not from 0 to 1")
+        if not np.allclose(array.sum(axis=1), 1, atol=ROUNDING):
             raise InputError(f"{expected}, got rows that sum to other values")
         return np.ascontiguousarray(array, np.float32)
     raise InputError(f"{expected}, got {array.dtype} {array.shape}")
@@ -168,32 +205,52 @@ def one_hot(labels: Int64 | Float32) -> Float32:
 
 def check_fps(fps: float) -> None:
     """Raise InputError unless the frames a second are 1 to 100."""
-    low, high = FPS
-    if not (isinstance(fps, Real) and low <= fps <= high):
-        raise InputError(f"fps: expected {low} to {high} frames a second, got {fps!r}")
+    real_number("fps", fps, *FPS, "frames a second")
 
 
 def checked_text(text: str) -> list[int | None]:
-    """Digits, and None for spaces. Raises InputError for other characters, and where there is no digit."""
+    """Digits, and None for spaces. Raises InputError for other characters, and where there is no digit, or too many."""
     if not isinstance(text, str):
-        raise InputError(f"text: expected digits and spaces, got {text!r}")
+        raise InputError(f"text: expected digits and spaces, got {shown(text)}")
     for character in text:
         if character not in "0123456789 ":
-            raise InputError(f"text: expected digits and spaces, got {character!r} in {text!r}")
+            raise InputError(f"text: expected digits and spaces, got {character!r} in {shown(text)}")
     if not text.strip():
-        raise InputError(f"text: expected at least one digit, got {text!r}")
+        raise InputError(f"text: expected at least one digit, got {shown(text)}")
+    if len(text) > LONGEST_TEXT:
+        raise InputError(f"text: expected at most {LONGEST_TEXT:,} characters, got {len(text):,}")
     return [None if character == " " else int(character) for character in text]
 
 
-def whole_number(name: str, value: SupportsIndex, low: int, high: int) -> int:
-    """The whole number from low to high, or InputError. True and False are no numbers here."""
+def whole_number(name: str, value: SupportsIndex, low: int, high: int, hint: str = "") -> int:
+    """The whole number from low to high, or InputError. True and False are no numbers here.
+
+    The hint ends the message where the number is too large.
+    """
     expected = f"{low} to {high}" if high < 1000 else f"{low} or more"
     try:
         number = operator.index(value)
-    except TypeError:
+    except Exception:  # noqa: BLE001 - TypeError, or whatever a stranger's __index__ raises
         number = low - 1
     if number > high >= 1000:
         expected = f"at most {high}"
     if not low <= number <= high or isinstance(value, bool | np.bool_):
-        raise InputError(f"{name}: expected a whole number, {expected}, got {value!r}")
+        raise InputError(
+            f"{name}: expected a whole number, {expected}, got {shown(value)}{hint if number > high else ''}"
+        )
     return number
+
+
+def check_flag(name: str, value: bool) -> None:
+    """Raise InputError unless it is True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise InputError(f"{name}: expected True or False, got {shown(value)}")
+
+
+def real_number(name: str, value: float, low: float, high: float, unit: str = "") -> float:
+    """The number from low to high, or InputError. True and False are no numbers here."""
+    expected = f"{low} to {high} {unit}" if unit else f"a number from {low} to {high}"
+    real = isinstance(value, Real) and not isinstance(value, bool | np.bool_)
+    if not (real and low <= value <= high):  # False for NaN too
+        raise InputError(f"{name}: expected {expected}, got {shown(value)}")
+    return float(value)

@@ -43,5 +43,5 @@ def _is_limit(limit: list[str]) -> bool:
 def _read(path: Path) -> str:
     try:
         return path.read_text()
-    except OSError:
+    except (OSError, ValueError):  # a group's name that is no text
         return ""

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from mnistgen import __version__
 from mnistgen.catalog import DEFAULT_MODEL, find, names
 from mnistgen.cpus import usable_cpus
-from mnistgen.errors import DeviceError, MnistgenError, ModelError
+from mnistgen.errors import DeviceError, MnistgenError, ModelError, plain
 from mnistgen.installation import CONFLICT, KEEP_ONE, cuda_mend, import_mend, installation_conflict, version
 
 OK: Literal["ok"] = "ok"
@@ -27,6 +27,7 @@ WRONG: Literal["wrong"] = "wrong"
 
 INSTALL_AGAIN = "Install mnistgen again, from its folder: pip install --force-reinstall --no-deps ."
 PACKAGES = {"numpy": "numpy", "pillow": "PIL", "rich": "rich", "typer": "typer"}  # distribution -> module
+LONGEST = 1000  # characters of a line
 TELEMETRY = "ORT_DISABLE_TELEMETRY"
 
 # What onnxruntime's CUDA provider loads: names for files, with the major versions of CUDA and cuDNN.
@@ -71,7 +72,7 @@ def table(findings: Sequence[Finding]) -> str:
     name_width = max(len(finding.name) for finding in findings)
     lines = []
     for finding in findings:
-        lines.append(f"{finding.name:{name_width}}  {finding.status:5}  {finding.found}")
+        lines.append(f"{finding.name:{name_width}}  {finding.status:5}  {plain(finding.found, LONGEST)}")
         if finding.mend:
             lines.append(f"{'':{name_width}}  {'':5}  -> {finding.mend}")
     wrong = sum(finding.status == WRONG for finding in findings)
@@ -235,4 +236,4 @@ def _why_not_loaded(file: str) -> str:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return plain(" ".join(str(error).split())) or type(error).__name__

@@ -53,11 +53,12 @@ def read_file(path: Path, limit: int) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | NO_WAIT | BINARY)
     except ValueError as error:  # a name with a NUL in it
         raise OSError(errno.EINVAL, str(error)) from None
-    if not stat.S_ISREG(mode := os.fstat(descriptor).st_mode):
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
-        raise OSError(errno.EINVAL, "a folder" if stat.S_ISDIR(mode) else "not a regular file")
+        raise OSError(errno.EINVAL, "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file")
     with os.fdopen(descriptor, "rb") as file:
-        content = file.read(limit + 1)
+        content = file.read(min(status.st_size, limit) + 1)  # which sets so much memory aside
     if len(content) > limit:
         raise OSError(errno.EFBIG, f"larger than {limit:,} bytes")
     return content

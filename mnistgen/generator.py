@@ -1,7 +1,8 @@
 """Generator: a model, ready to sample."""
 
+import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, SupportsIndex, Unpack, overload
 
@@ -9,8 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mnistgen.card import ModelCard
-from mnistgen.catalog import DEFAULT_MODEL, find, portable
+from mnistgen.catalog import DEFAULT_MODEL, locate, portable
 from mnistgen.checks import (
+    AT_ONCE,
     Asked,
     Request,
     check_conditional,
@@ -19,12 +21,15 @@ from mnistgen.checks import (
     checked_request,
     checked_seed,
     checked_text,
+    checked_threads,
     checked_truncation,
+    most_threads,
+    named_corners,
     one_hot,
     whole_number,
 )
 from mnistgen.cpus import usable_cpus
-from mnistgen.errors import InputError
+from mnistgen.errors import InputError, shown
 from mnistgen.images import line, to_uint8
 from mnistgen.latents import INDICES, draw
 from mnistgen.session import OnnxSession, Session
@@ -39,7 +44,8 @@ CHUNK_WORK = 1_500_000_000  # multiply-adds
 CHUNK_LIMITS = (32, 1024)  # digits
 STREAM_BATCH = 1024
 SIDE = 10_000  # digits along a side of a walk in two dimensions, at most
-CORNERS = ("top left", "top right", "bottom left", "bottom right")  # of a walk in two dimensions
+
+Drawn = tuple[Float32, Float32 | None]  # latents (N, D) and classes (N, 10), none for an unconditional model
 
 
 class Labelled(NamedTuple):
@@ -53,8 +59,11 @@ class Generator:
     """A bundled model by name, or any model directory by path, on a device.
 
     `device` is "auto" (CUDA where it works, else the CPU), "cpu" or "cuda". `threads` are onnxruntime's on the CPU; by
-    default the CPUs that this process may use. One generator may be used by many threads at once, survives a fork,
-    and can be pickled: it is then opened again from its configuration.
+    default the CPUs that this process may use, and at most four times as many. One generator may be used by many
+    threads at once, survives a fork, and can be pickled: it is then opened again from its configuration.
+
+    A model is a program. One that is not bundled runs as untrusted code does: it may never end, take all memory or
+    attack onnxruntime. `mnistgen doctor --model PATH` tries one in a process of its own, with limits.
 
     Raises ModelError for an unknown or damaged model, DeviceError where the device cannot be had, InputError for
     other arguments that make no sense.
@@ -65,13 +74,13 @@ class Generator:
         model: str | os.PathLike[str] = DEFAULT_MODEL,
         *,
         device: str = "auto",
-        threads: int | None = None,
+        threads: SupportsIndex | None = None,
         open_session: Callable[..., Session] = OnnxSession,
     ) -> None:
-        self._directory = find(model)
+        self._directory = locate(model)
         self._model = portable(model)
         self._asked = device
-        self._threads = usable_cpus() if threads is None else whole_number("threads", threads, 1, 1024)
+        self._threads = usable_cpus() if threads is None else checked_threads(threads)
         self._open_session = open_session
         self._chunk_size = chunk_size(self._directory.card)
         self._opened = (os.getpid(), self._open())
@@ -128,11 +137,13 @@ class Generator:
         return_labels with True, the result is (images, labels), labels int64 (n,)
 
         Digit i of a seed is the same whatever n, the chunks and the threads; pixels agree within one grey level where
-        the arithmetic runs in another order. digit, labels and return_labels are for class-conditional models.
+        the arithmetic runs in another order. digit, labels and return_labels are for class-conditional models. One call
+        gives at most ten million digits (7.8 GB); `stream` gives any number.
 
-        Raises InputError for arguments outside these ranges, and for classes asked of an unconditional model.
+        Raises InputError for arguments outside these ranges, and for classes asked of an unconditional model;
+        ModelError where the model fails or gives other values than pixels.
         """
-        request = checked_request(self.card, n, return_labels, **asked)
+        request = checked_request(self.card, n, return_labels, AT_ONCE, **asked)
         return self._take(request, 0, request.count, return_labels)
 
     @overload
@@ -167,8 +178,8 @@ class Generator:
 
         Every batch has batch_size digits, the last what remains. Raises as `sample` does, at the call.
         """
-        size = whole_number("batch_size", batch_size, 1, INDICES)
-        request = checked_request(self.card, n, return_labels, **asked)
+        size = whole_number("batch_size", batch_size, 1, AT_ONCE)
+        request = checked_request(self.card, n, return_labels, INDICES, **asked)
 
         def batches() -> Iterator[Any]:
             for first in range(0, request.count, size):
@@ -182,7 +193,7 @@ class Generator:
         The hand is the first of the seed; without one, a fresh one is drawn and logged. `truncation` as in `sample`.
         Raises InputError for other characters, and from unconditional models.
         """
-        check_conditional(self.card, f"text {text!r}")
+        check_conditional(self.card, f"text {shown(text)}")
         digits = checked_text(text)
         hand, _ = draw(checked_seed(seed), 0, 1, self.card.latent_dim)
         labels = [digit for digit in digits if digit is not None]
@@ -204,14 +215,19 @@ class Generator:
 
         Latents go along the arc from one to the other, class weights in a straight line; of a mixture, the member that
         draws the first frame draws them all. An unconditional model takes no digits. Raises InputError for fewer than
-        two frames, digits outside 0 to 9, or one without the other.
+        two frames or more than ten million, digits outside 0 to 9, or one without the other.
         """
-        count = whole_number("frames", frames, 2, INDICES)
+        count = whole_number("frames", frames, 2, AT_ONCE)
         digits = self._ends({"first": first, "last": last})
-        shares = np.linspace(0, 1, count)
+        ends = None if digits is None else one_hot(digits)
         latents = self._ways(checked_seed(seed), 2)
-        classes = None if digits is None else linear(one_hot(digits[:1]), one_hot(digits[1:]), shares)
-        return self.decode(spherical(latents[0], latents[1], shares), classes)
+        shares = np.linspace(0, 1, count)
+
+        def between(part: slice) -> Drawn:
+            classes = None if ends is None else linear(ends[0], ends[1], shares[part])
+            return spherical(latents[0], latents[1], shares[part]), classes
+
+        return self._images(count, between)
 
     def walk(
         self,
@@ -225,31 +241,33 @@ class Generator:
 
         `corners` are the digits at the top left, top right, bottom left and bottom right; their latents are the seed's
         first four. Between them all goes as in `interpolate`, first along the sides, then from left to right. An
-        unconditional model takes no digits. Raises InputError for fewer than two rows or columns, and other corners.
+        unconditional model takes no digits. Raises InputError for fewer than two rows or columns, more than ten million
+        digits, and other corners.
         """
-        size = whole_number("rows", rows, 2, SIDE), whole_number("columns", columns, 2, SIDE)
-        given = len(corners) if isinstance(corners, Sized) else 1
-        if corners is not None and given != len(CORNERS):
-            raise InputError(f"corners: expected 4 digits, got {given}")
-        named = dict.fromkeys(CORNERS) if corners is None else dict(zip(CORNERS, corners, strict=True))
-        digits = self._ends(named)
+        sides = whole_number("rows", rows, 2, SIDE), whole_number("columns", columns, 2, SIDE)
+        count = whole_number("rows times columns", math.prod(sides), 4, AT_ONCE)
+        digits = self._ends(named_corners(corners))
+        ends = None if digits is None else one_hot(digits)
         latents = self._ways(checked_seed(seed), 4)
-        classes = None if digits is None else surface(linear, one_hot(digits), *size)
-        return self.decode(surface(spherical, latents, *size), classes)
+        down, right = (np.linspace(0, 1, side) for side in sides)
+
+        def between(part: slice) -> Drawn:
+            row, column = np.divmod(np.arange(part.start, part.stop), len(right))
+            classes = None if ends is None else surface(linear, ends, down[row], right[column])
+            return surface(spherical, latents, down[row], right[column]), classes
+
+        return self._images(count, between)
 
     def decode(self, latents: Float32, labels: ArrayLike | None = None) -> UInt8:
-        """Images uint8 (N, 28, 28) of latents float32 (N, D), finite, drawn from N(0, 1) or made by hand.
+        """Images uint8 (N, 28, 28) of latents float32 (N, D), drawn from N(0, 1) or made by hand, from -1000 to 1000.
 
-        A class-conditional model also wants labels: whole numbers (N,), 0 to 9, or mixtures float (N, 10) whose rows
-        sum to 1. Raises InputError for anything else, with what was expected and what came.
+        A class-conditional model also wants labels: whole numbers (N,), 0 to 9, or mixtures float (N, 10) of entries
+        from 0 to 1 whose rows sum to 1. Raises InputError for anything else, with what was expected and what came;
+        ModelError where the model fails or gives other values than pixels.
         """
         latents = checked_latents(self.card, latents)
         classes = checked_classes(self.card, labels, len(latents))
-        images = np.empty((len(latents), 28, 28), np.uint8)
-        for first in range(0, len(latents), self._chunk_size):
-            part = slice(first, first + self._chunk_size)
-            images[part] = to_uint8(self._session.run(latents[part], None if classes is None else classes[part]))
-        return images
+        return self._images(len(latents), lambda part: (latents[part], None if classes is None else classes[part]))
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
@@ -275,32 +293,38 @@ class Generator:
         """Digits (N,) by their names, 0 to 9; none for an unconditional model."""
         given = {name: digit for name, digit in digits.items() if digit is not None}
         if given:
-            check_conditional(self.card, f"digits {', '.join(map(str, given.values()))}")
+            check_conditional(self.card, f"digits {', '.join(map(shown, given.values()))}")
         elif not self.card.conditional:
             return None
         return np.array([whole_number(name, digits[name], 0, 9) for name in digits])  # type: ignore[arg-type]
 
     def _take(self, request: Request, first: int, count: int, with_labels: bool) -> UInt8 | Labelled:
         """`count` digits of a request from its digit `first` on."""
-        try:
-            images = np.empty((count, 28, 28), np.uint8)
-            labels = np.empty(count if with_labels else 0, np.int64)
-        except (MemoryError, ValueError):
-            raise InputError(f"n: {count:,} digits do not fit in memory; take them in turn from stream()") from None
-        for begin in range(0, count, self._chunk_size):
-            part = slice(begin, min(begin + self._chunk_size, count))
-            images[part], drawn = self._chunk(request, first + begin, part.stop - begin)
+        labels = np.empty(count if with_labels else 0, np.int64)
+
+        def drawn(part: slice) -> Drawn:
+            begin = first + part.start
+            latents, chosen = draw(request.seed, request.start + begin, part.stop - part.start, self.card.latent_dim)
+            if request.truncation != 1:
+                latents *= np.float32(request.truncation)
+            classes = request.classes(begin, chosen)
             if with_labels:
-                labels[part] = drawn
+                labels[part] = classes
+            return latents, one_hot(classes) if self.card.conditional else None
+
+        images = self._images(count, drawn)
         return Labelled(images, labels) if with_labels else images
 
-    def _chunk(self, request: Request, first: int, count: int) -> tuple[UInt8, Int64 | Float32]:
-        latents, drawn = draw(request.seed, request.start + first, count, self.card.latent_dim)
-        if request.truncation != 1:
-            latents *= np.float32(request.truncation)
-        labels = request.classes(first, drawn)
-        classes = one_hot(labels) if self.card.conditional else None
-        return to_uint8(self._session.run(latents, classes)), labels
+    def _images(self, count: int, drawn: Callable[[slice], Drawn]) -> UInt8:
+        """Images uint8 (count, 28, 28) of the latents and classes of every chunk."""
+        try:
+            images = np.empty((count, 28, 28), np.uint8)
+        except MemoryError:
+            raise InputError(f"{count:,} digits do not fit in memory; take them in turn, as with stream()") from None
+        for first in range(0, count, self._chunk_size):
+            part = slice(first, min(first + self._chunk_size, count))
+            images[part] = to_uint8(self._session.run(*drawn(part)))
+        return images
 
 
 def chunk_size(card: ModelCard) -> int:
@@ -310,4 +334,5 @@ def chunk_size(card: ModelCard) -> int:
 
 
 def _reopen(path: Path, device: str, threads: int, open_session: Callable[..., Session]) -> Generator:
-    return Generator(path, device=device, threads=threads, open_session=open_session)
+    # Here, which may be a smaller machine.
+    return Generator(path, device=device, threads=min(threads, most_threads()), open_session=open_session)

@@ -45,5 +45,5 @@ def version(distribution: str) -> str | None:
 def _names(folder: str) -> list[str]:
     try:
         return os.listdir(folder or ".")  # noqa: PTH208 - pathlib would make objects of all
-    except OSError:
+    except (OSError, ValueError):  # a name with a NUL in it
         return []

@@ -22,7 +22,7 @@ ARITHMETICS: dict[str, tuple[type[Any], type[Any]]] = {"float32": (np.float32, n
 def product(arithmetic: str, threads: int) -> Callable[[], Any]:
     """A product of two matrices (1024, 1024), ready to be called, on the CPU; it returns float32 or int32 (1024, 1024).
 
-    Raises DeviceError where onnxruntime cannot be imported.
+    Raises DeviceError where onnxruntime cannot be imported, ModelError where its graph cannot be read.
     """
     session = open_graph(PRODUCTS / f"{arithmetic}.onnx", threads)
     source = np.random.default_rng(0)

@@ -40,8 +40,7 @@ def linear(first: Float32, last: Float32, shares: Float64) -> Float32:
     return ((1 - weights) * first + weights * last).astype(np.float32)
 
 
-def surface(path: Path, corners: Float32, rows: int, columns: int) -> Float32:
-    """What lies between corners (4, D), in the order of reading: float32 (rows * columns, D), row by row."""
-    down, right = np.linspace(0, 1, rows), np.linspace(0, 1, columns)
-    left_side, right_side = (path(corners[side], corners[side + 2], down)[:, None] for side in (0, 1))  # (rows, 1, D)
-    return path(left_side, right_side, right).reshape(rows * columns, -1)
+def surface(path: Path, corners: Float32, down: Float64, right: Float64) -> Float32:
+    """What lies between corners (4, D), in the order of reading, at shares (N,) of both ways: float32 (N, D)."""
+    left_side, right_side = (path(corners[side], corners[side + 2], down) for side in (0, 1))
+    return path(left_side, right_side, right)

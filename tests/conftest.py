@@ -97,7 +97,7 @@ def stand_in_for_onnxruntime(
     """Play a machine that tests do not run on: its providers, and the one that a session that wants CUDA ends on."""
 
     class InferenceSession:
-        def __init__(self, path: str, options: Any, providers: list[Any]) -> None:
+        def __init__(self, graph: bytes, options: Any, providers: list[Any]) -> None:
             self.providers = providers if providers == [CPU] else [ends_on]
 
         def get_providers(self) -> list[str]:
@@ -117,7 +117,7 @@ def stand_in_for_onnxruntime(
     engine = SimpleNamespace(
         __version__="1.99.0",
         cuda_version="13.0",
-        SessionOptions=SimpleNamespace,
+        SessionOptions=lambda: SimpleNamespace(add_session_config_entry=lambda key, value: None),
         InferenceSession=InferenceSession,
         get_available_providers=lambda: available,
         preload_dlls=lambda: print("Failed to load libcudart.so.13"),

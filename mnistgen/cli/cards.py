@@ -1,6 +1,7 @@
 """mnistgen models, info: what is known of models."""
 
 import json
+import sys
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -9,8 +10,10 @@ import typer
 from mnistgen.catalog import DEFAULT_MODEL, find, models
 from mnistgen.cli.app import app
 from mnistgen.cli.options import NamedModel
+from mnistgen.errors import plain
 
 FIGURE = {"mean", "interval"}  # what a measured figure has, and no other part of a card
+BESIDE = ("real_digits", "float32")  # what it is compared with
 
 
 @app.command("models", epilog="Example: mnistgen models --json")
@@ -23,7 +26,7 @@ def list_models(as_json: Annotated[bool, typer.Option("--json", help="Print the 
     width = max(map(len, cards), default=0)
     for name, card in cards.items():
         default = " (default)" if name == DEFAULT_MODEL else ""
-        print(f"{name:{width}}  {card.parameters / 1e6:.1f} M parameters  {card.summary}{default}")
+        print(f"{name:{width}}  {card.parameters / 1e6:.1f} M parameters  {plain(card.summary)}{default}")
 
 
 @app.command(epilog="Example: mnistgen info dcgan")
@@ -42,32 +45,45 @@ def info(
 
 def _lines(fields: dict[str, Any], indent: str = "") -> Iterator[str]:
     """A card as aligned lines, what is nested below its name."""
-    width = max(map(len, fields), default=0)
-    for name, value in fields.items():
-        if isinstance(value, dict) and not value.keys() >= FIGURE:
+    named = [(plain(name), value) for name, value in fields.items()]
+    width = max((len(name) for name, _ in named), default=0)
+    for name, value in named:
+        if isinstance(value, dict) and not _is_figure(value):
             yield f"{indent}{name}"
             yield from _lines(value, f"{indent}  ")
         else:
-            yield f"{indent}{name:{width}}  {_text(value)}"
+            yield f"{indent}{name:{width}}  {plain(_text(value))}"
 
 
-def _text(value: Any) -> str:
+def _is_figure(part: dict[str, Any]) -> bool:
+    return part.keys() >= FIGURE and not any(isinstance(value, dict | list) for value in part.values())
+
+
+def _text(value: Any, digits: int = 4) -> str:
     """A value of a card, for people."""
     if value in (None, ""):
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict):
-        return _figure(value)
+        return _figure(value) if _is_figure(value) else f"{{{', '.join(f'{k}: {_text(v)}' for k, v in value.items())}}}"
     if isinstance(value, list):
         return f"[{', '.join(map(_text, value))}]"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:.{digits}g}" if isinstance(value, float) else str(value)
 
 
 def _figure(measured: dict[str, Any]) -> str:
-    """A measured figure with its spread, beside those of real digits and of the model before quantisation."""
-    spread = "" if measured["interval"] is None else f" ± {measured['interval']:.2g}"
-    beside = [
-        f"{name.replace('_', ' ')}: {measured[name]:.4g}" for name in ("real_digits", "float32") if name in measured
-    ]
-    return f"{measured['mean']:.4g}{spread}  ({', '.join(beside)})"
+    """A measured figure with its spread, beside those of real digits and of the model before quantization."""
+    interval = measured["interval"]
+    spread = "" if interval is None else f" {_plus_minus()} {_text(interval, 2)}"
+    beside = [f"{name.replace('_', ' ')}: {_text(measured[name])}" for name in BESIDE if name in measured]
+    comparison = f"  ({', '.join(beside)})" if beside else ""
+    return f"{_text(measured['mean'])}{spread}{comparison}"
+
+
+def _plus_minus() -> str:
+    try:
+        "±".encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        return "+-"
+    return "±"

@@ -46,11 +46,18 @@ def _clear_progress() -> None:
 
 
 @app.command(epilog="Example: mnistgen doctor --json")
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False) -> None:
-    """Say what is installed and will be used, what is wrong and what mends it; exit code 1 where something is wrong."""
+def doctor(
+    model: Annotated[
+        str | None, typer.Option(help="Try this model instead, in a process with limits on time and memory.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="How long the model may take.")] = 60.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """Say what is installed and will be used, what is wrong and what fixes it; exit code 1 where something is wrong."""
     from mnistgen.doctor import examine, is_wrong, table
+    from mnistgen.trial import examine_model
 
-    findings = examine()
+    findings = examine() if model is None else examine_model(model, seconds=seconds)
     print(json.dumps([finding.to_dict() for finding in findings], indent=2) if as_json else table(findings))
     if is_wrong(findings):
         raise typer.Exit(1)

@@ -4,13 +4,15 @@ from typing import Annotated, Any
 
 import typer
 
+from mnistgen.errors import shown
+
 
 def whole(text: str) -> int:
     """A whole number, or a line that says what came instead. Its limits are checked where it is used."""
     try:
         return int(text)
     except ValueError:
-        raise typer.BadParameter(f"expected a whole number, got {text!r}") from None
+        raise typer.BadParameter(f"expected a whole number, got {shown(text)}") from None
 
 
 def several(text: str) -> list[int]:
@@ -34,4 +36,4 @@ Seed = Annotated[int | None, number("seed", "Names the digits; without it, a fre
 Scale = Annotated[int, number("scale", "Pixels of the picture for each pixel of a digit.")]
 Truncation = Annotated[float, typer.Option(help="0 to 1: less for cleaner and less varied digits.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Threads = Annotated[int | None, number("threads", "CPU threads.", "the CPUs allowed")]
+Threads = Annotated[int | None, number("threads", "CPU threads, at most four for each CPU.", "the CPUs allowed")]

@@ -11,7 +11,7 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Any, SupportsIndex
 
 from mnistgen.catalog import DEFAULT_MODEL, find, portable
-from mnistgen.checks import checked_seed, whole_number
+from mnistgen.checks import check_flag, checked_seed, whole_number
 from mnistgen.dataset.engines import ENGINES
 from mnistgen.dataset.formats import format_named
 from mnistgen.dataset.journal import Journal, Record
@@ -92,6 +92,8 @@ def write_dataset(
         raise InputError(
             f"address: expected none for the engine local, got {shown(address)}; did you mean the engine ray?"
         )
+    check_flag("resume", resume)
+    check_flag("force", force)
     if resume and force:
         raise InputError("resume: expected without force, which begins again; pass only one of them")
     if engine == "ray":

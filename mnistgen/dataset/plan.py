@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, SupportsIndex
 from mnistgen import __version__
 from mnistgen.card import ModelCard
 from mnistgen.checks import check_conditional, checked_digits, whole_number
-from mnistgen.errors import InputError
+from mnistgen.errors import InputError, shown
 from mnistgen.latents import SEEDS
 
 # Images that a network sees at once are cut at multiples of this, so that every bit of their arithmetic is the same
@@ -119,8 +119,8 @@ def plan_of(
     train_count, test_count = whole_number("n", n, 0, LIMIT - first), whole_number("test", test, 0, LIMIT)
     if not train_count + test_count:
         raise InputError("n: expected at least one image, for training or for the test, got none of both")
-    if balance not in BALANCES:
-        raise InputError(f"balance: expected one of {', '.join(BALANCES)}, got {balance!r}")
+    if not isinstance(balance, str) or balance not in BALANCES:
+        raise InputError(f"balance: expected one of {', '.join(BALANCES)}, got {shown(balance)}")
     return Plan(
         format=format,
         n=train_count,

@@ -1,12 +1,31 @@
-"""What several tests of the runtime share: generators of a small model, and when digits count as equal."""
+"""What several tests of the runtime share: generators of a small model, hostile values, when digits count as equal."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 import mnistgen
+
+HUGE = 10**5000  # which has no repr
+
+
+class Unreadable:
+    """As arrays of other libraries that cannot be read: tensors that carry a gradient."""
+
+    def __array__(self) -> Any:
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad.")
+
+    def __index__(self) -> int:
+        raise RuntimeError("no")
+
+    def __len__(self) -> int:
+        raise RuntimeError("no")
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no")
 
 
 def near(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> bool:

@@ -4,6 +4,7 @@ import itertools
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -182,9 +183,11 @@ class TestCommand:
             (["--batch", "1,2000000"], 2, ["batch: expected a whole number, at most 1000000, got 2000000"]),
             (["--batch", ""], 2, ["--batch", "expected a whole number, got ''"]),
             (["--batch", "16,x"], 2, ["--batch", "expected a whole number, got 'x'"]),
-            (["--threads", "1,0"], 2, ["threads: expected a whole number, 1 or more, got 0"]),
-            (["--seconds", "-1"], 2, ["seconds: expected 0 to 3600, got -1.0"]),
-            (["--seconds", "nan"], 2, ["seconds: expected 0 to 3600, got nan"]),
+            (["--batch", "9" * 5000], 2, ["--batch", "expected a whole number, got '999"]),
+            (["--threads", "1,0"], 2, ["threads: expected a whole number, 1 ", "got 0"]),
+            (["--threads", "100000"], 2, ["threads: expected a whole number, ", "got 100000; usable CPUs: "]),
+            (["--seconds", "-1"], 2, ["seconds: expected 0 to 3600 seconds, got -1.0"]),
+            (["--seconds", "nan"], 2, ["seconds: expected 0 to 3600 seconds, got nan"]),
             (["--device", "tpu"], 2, ["device: expected one of auto, cpu, cuda, got 'tpu'"]),
         ],
     )
@@ -197,6 +200,18 @@ class TestCommand:
         assert f"[default: {SECONDS}]" in text
 
 
-def test_no_batches_at_all(conditional_model: Path) -> None:
-    with pytest.raises(mnistgen.InputError, match="batch: expected at least one whole number, got none"):
-        measure(conditional_model, batches=[])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"batches": []}, "batch: expected at least one whole number, got none"),
+        ({"batches": 10}, "batch: expected whole numbers, got 10"),
+        ({"batches": [10**5000]}, "batch: expected a whole number, at most 1000000, got an object of type int"),
+        ({"threads": np.array(1)}, "threads: expected whole numbers, got array(1)"),
+        ({"seconds": "1"}, "seconds: expected 0 to 3600 seconds, got '1'"),
+        ({"seconds": np.zeros(2)}, "seconds: expected 0 to 3600 seconds, got array([0., 0.])"),
+    ],
+)
+def test_what_cannot_be_measured(conditional_model: Path, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(mnistgen.InputError) as error:
+        measure(conditional_model, **arguments)
+    assert str(error.value) == message

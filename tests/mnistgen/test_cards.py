@@ -1,7 +1,11 @@
 """`mnistgen models` and `info`: cards, for people and as JSON."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,3 +44,54 @@ class TestModelsAndInfo:
         model = write_model(tmp_path / "measured", quality={"ratio": ratio})
         lines = run_cli("info", model).out.splitlines()
         assert "  ratio  1.234 ± 0.05  (real digits: 1, float32: 1.2)" in lines
+
+    @pytest.mark.parametrize(
+        ("quality", "lines"),
+        [
+            ({"a": "text", "b": [1, "x", None], "c": None}, ["  a  text", "  b  [1, x, none]", "  c  none"]),
+            ({"a": float("nan"), "b": float("inf"), "c": True}, ["  a  nan", "  b  inf", "  c  yes"]),
+            ({"a": {"mean": 1.5}}, ["  a", "    mean  1.5"]),
+            ({"a": {"interval": 1.5}}, ["  a", "    interval  1.5"]),
+            ({"a": {"mean": None, "interval": None}}, ["  a  none"]),
+            ({"a": {"mean": "x", "interval": "y", "float32": "z"}}, ["  a  x ± y  (float32: z)"]),
+            ({"a": {"mean": [1], "interval": {}}}, ["  a", "    mean      [1]", "    interval"]),
+            ({"a": {"mean": 10**50, "interval": 10**50}}, [f"  a  {10**50:,} ± {10**50:,}"]),
+            ({"a": [{"mean": 1, "interval": 2}, {"x": [{}]}]}, ["  a  [1 ± 2, {x: [{}]}]"]),
+            ({"a": 10**4000}, [f"  a  {f'{10**4000:,}'[:299]}…"]),
+            ({"a\nb": "\x1b[31mred\r\n\u202e"}, ["  a\\nb  \\x1b[31mred\\r\\n\\u202e"]),
+            ({"": "y" * 1000}, [f"    {'y' * 299}…"]),
+        ],
+        ids=range(12),
+    )
+    def test_info_of_odd_figures(
+        self, run_cli: RunCli, tmp_path: Path, quality: dict[str, Any], lines: list[str]
+    ) -> None:
+        model = write_model(tmp_path, quality=quality)
+        outcome = run_cli("info", model)
+        assert (outcome.code, outcome.err) == (0, "")
+        shown = outcome.out.splitlines()
+        assert shown[shown.index("quality") + 1 :] == lines
+        assert run_cli("info", model, "--json").code == 0
+
+    def test_text_of_cards_is_one_line(self, run_cli: RunCli, tmp_path: Path) -> None:
+        model = write_model(tmp_path, summary="\x1b]0;title\x07\nsecond", licence="z" * 1000)
+        lines = run_cli("info", model).out.splitlines()
+        assert "summary        \\x1b]0;title\\x07\\nsecond" in lines
+        assert f"licence        {'z' * 299}…" in lines
+
+    def test_models_shows_summaries_in_one_line(
+        self, run_cli: RunCli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write_model(tmp_path / "digits", summary="\x1b[31m\n" + "y" * 1000, parameters=2**64)
+        monkeypatch.setattr("mnistgen.catalog.MODELS", tmp_path)
+        (line,) = run_cli("models").out.splitlines()
+        assert "M parameters  \\x1b[31m\\nyyy" in line
+        assert len(line) < 400
+
+    def test_where_plus_minus_cannot_be_printed(self, tmp_path: Path) -> None:
+        model = write_model(tmp_path, quality={"ratio": {"mean": 1.234, "interval": 0.05}}, summary="ö")
+        command = [sys.executable, "-m", "mnistgen", "info", str(model)]
+        environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+        result = subprocess.run(command, env=environment, capture_output=True, check=True)
+        assert result.stdout.decode("ascii").endswith("  ratio  1.234 +- 0.05\n")
+        assert result.stderr == b""

@@ -54,6 +54,13 @@ def test_quotas(tmp_path: Path, groups: str, files: dict[str, str], expected: in
     assert usable_cpus(machine(tmp_path, groups, files)) == expected
 
 
+@pytest.mark.usefixtures("eight_cpus")
+def test_a_group_whose_name_is_no_text(tmp_path: Path) -> None:
+    (machine(tmp_path, "", {}) / "proc/self/cgroup").write_bytes(b"0::/\xff\n")
+    assert usable_cpus(tmp_path) == 8
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no affinity on this system")
 def test_affinity_of_this_process() -> None:
     assert 1 <= usable_cpus() <= len(os.sched_getaffinity(0))
 

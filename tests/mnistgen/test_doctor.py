@@ -7,16 +7,21 @@ import os
 import platform
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 import mnistgen
-from mnistgen import catalog, doctor
+from mnistgen import catalog, doctor, trial
 from mnistgen.doctor import Finding, examine, is_wrong, table
-from tests.conftest import CPU, CUDA, RunCli, install, stand_in_for_onnxruntime, write_model
+from mnistgen.trial import examine_model
+from tests.conftest import CPU, CUDA, RunCli, assert_refused, install, stand_in_for_onnxruntime, write_model
 
 Row = dict[str, str | None]
 
@@ -241,3 +246,94 @@ def test_findings_from_python(bundled: Path) -> None:
         "",
         "1 wrong",
     ]
+
+
+def endless(model: onnx.ModelProto) -> None:
+    """Let the latents go round a loop for ever."""
+    scalar = partial(helper.make_tensor_value_info, shape=[])
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["go"], ["goes"]), helper.make_node("Sin", ["before"], ["after"])],
+        "body",
+        [scalar("turn", TensorProto.INT64), scalar("go", TensorProto.BOOL), matrix("before")],
+        [scalar("goes", TensorProto.BOOL), matrix("after")],
+    )
+    model.graph.initializer.append(numpy_helper.from_array(np.array(2**62), "turns"))
+    model.graph.initializer.append(numpy_helper.from_array(np.array(True), "yes"))
+    model.graph.node[0].input[0] = "turned"
+    model.graph.node.insert(0, helper.make_node("Loop", ["turns", "yes", "latents"], ["turned"], body=body))
+
+
+def enormous(model: onnx.ModelProto) -> None:
+    """Add the largest of 100 GB to the latents."""
+    model.graph.initializer.append(numpy_helper.from_array(np.array([25 * 10**9]), "many"))
+    model.graph.node[0].input[0] = "moved"
+    for place, node in enumerate(
+        (
+            helper.make_node("ConstantOfShape", ["many"], ["zeros"]),
+            helper.make_node("ReduceMax", ["zeros"], ["zero"], keepdims=0),
+            helper.make_node("Add", ["latents", "zero"], ["moved"]),
+        )
+    ):
+        model.graph.node.insert(place, node)
+
+
+def matrix(name: str) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
+
+
+class TestTrial:
+    """`doctor --model`: a model in a process of its own."""
+
+    def test_a_sound_model(self, run_cli: RunCli, conditional_model: Path) -> None:
+        outcome = run_cli("doctor", "--model", conditional_model, "--json")
+        assert (outcome.code, outcome.err) == (0, "")
+        findings = json.loads(outcome.out)
+        assert [finding["name"] for finding in findings] == ["card", "opens", "draws"]
+        assert {finding["status"] for finding in findings} == {"ok"}
+        assert findings[2]["found"].startswith("draws 100 digits, ")
+
+    def test_one_that_never_ends(self, run_cli: RunCli, tmp_path: Path) -> None:
+        model = write_model(tmp_path, conditional=False, edit=endless)
+        outcome = run_cli("doctor", "--model", model, "--seconds", 1.5)
+        assert (outcome.code, outcome.err) == (1, "")
+        assert "wrong  not done after 1.5 s\n" in outcome.out
+        assert "-> Do not use it: elsewhere nothing would stop it\n" in outcome.out
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
+    def test_one_that_takes_all_memory(self, tmp_path: Path) -> None:
+        *_, last = examine_model(write_model(tmp_path, conditional=False, edit=enormous), memory=2**31)
+        assert last.status == "wrong"
+        assert "Failed to allocate memory for requested buffer of size 100000000000" in last.found
+
+    def test_one_that_kills_its_process(self, monkeypatch: pytest.MonkeyPatch, conditional_model: Path) -> None:
+        monkeypatch.setattr(
+            trial, "CHILD", trial.START + "import os; trial.STEPS['opens'] = lambda _: os.abort(); trial.run(**given)"
+        )
+        ok, wrong = examine_model(conditional_model)
+        assert (ok.name, ok.status) == ("card", "ok")
+        assert (wrong.name, wrong.status, wrong.found) == ("opens", "wrong", "its process ended with SIGABRT")
+
+    @pytest.mark.parametrize(
+        ("model", "found"), [("mpl", "no model 'mpl': did you mean mlp"), ("a\0b\udcff", "no model 'a\\x00b\\udcff'")]
+    )
+    def test_one_that_is_not_there(self, run_cli: RunCli, model: str, found: str) -> None:
+        outcome = run_cli("doctor", "--model", model)
+        assert outcome.code == 1
+        assert outcome.out.startswith(f"card  wrong  {found}")
+
+    def test_hostile_text(self, run_cli: RunCli, tmp_path: Path) -> None:
+        model = write_model(tmp_path, conditional=False, edit=renamed)
+        outcome = run_cli("doctor", "--model", model)
+        assert outcome.code == 1
+        (line,) = [line for line in outcome.out.splitlines() if line.startswith("opens")]
+        assert "expected inputs latents float32 (N, 10), got \\x1b[31m\\nzzz" in line
+        assert len(line) < 600
+
+    def test_times_that_make_no_sense(self, run_cli: RunCli, conditional_model: Path) -> None:
+        for seconds in (0, "nan", 10**9):
+            outcome = run_cli("doctor", "--model", conditional_model, "--seconds", seconds)
+            assert_refused(outcome, 2, "seconds: expected 1 to 3600 seconds, got")
+
+
+def renamed(model: onnx.ModelProto) -> None:
+    model.graph.input[0].name = model.graph.node[0].input[0] = "\x1b[31m\n" + "z" * 1000

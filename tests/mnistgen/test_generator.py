@@ -1,10 +1,14 @@
 """Generator: what it draws, and what it refuses."""
 
 import dataclasses
+import pickle
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,7 +18,7 @@ from numpy.typing import NDArray
 import mnistgen
 from mnistgen.generator import chunk_size
 from mnistgen.latents import draw
-from tests.mnistgen.conftest import near
+from tests.mnistgen.conftest import HUGE, Unreadable, near
 
 Float32 = NDArray[np.float32]
 CHUNK = 64  # of the small models
@@ -139,6 +143,23 @@ class TestSample:
             ({"truncation": "1"}, "truncation: expected a number from 0 to 1, got '1'"),
             ({"start": -1}, "start: expected a whole number, 0 or more, got -1"),
             ({"start": 2**63}, "start: expected a whole number, at most"),
+            ({"seed": HUGE}, "seed: expected a whole number, at most 18446744073709551615, got an object of type int"),
+            ({"start": HUGE}, "start: expected a whole number, at most"),
+            ({"digit": HUGE}, "digit: expected a whole number, 0 to 9, got an object of type int"),
+            ({"digit": range(10**12)}, "digit: expected a whole number, 0 to 9, got 10"),
+            ({"digit": np.zeros((2, 2), int)}, "digit: expected a whole number, 0 to 9, got array("),
+            ({"truncation": HUGE}, "truncation: expected a number from 0 to 1, got an object of type int"),
+            ({"truncation": np.zeros(2)}, "truncation: expected a number from 0 to 1, got array([0., 0.])"),
+            ({"seed": np.zeros(2)}, "seed: expected a whole number, 0 or more, got array([0., 0.])"),
+            ({"seed": Unreadable()}, "seed: expected a whole number, 0 or more, got an object of type Unreadable"),
+            ({"return_labels": np.zeros(2)}, "return_labels: expected True or False, got array([0., 0.])"),
+            ({"return_labels": 1}, "return_labels: expected True or False, got 1"),
+            ({"labels": range(10**9)}, "labels: expected whole numbers (1,) from 0 to 9, or mixtures"),
+            ({"labels": 7}, "labels: expected whole numbers (1,) from 0 to 9, or mixtures"),
+            ({"labels": np.array(7)}, "labels: expected whole numbers (1,) from 0 to 9, or mixtures"),
+            ({"labels": [HUGE]}, "labels: expected whole numbers (1,) from 0 to 9, or mixtures"),
+            ({"labels": [[0.5, 0.5], [1]]}, "labels: expected whole numbers (1,) from 0 to 9, or mixtures"),
+            ({"labels": Unreadable()}, "labels: expected whole numbers (1,) from 0 to 9, or mixtures"),
         ],
     )
     def test_refuses(self, generator: mnistgen.Generator, arguments: dict[str, Any], message: str) -> None:
@@ -146,9 +167,31 @@ class TestSample:
             generator.sample(1, **arguments)
         assert str(error.value).startswith(message)
 
-    def test_more_than_memory_points_to_stream(self, generator: mnistgen.Generator) -> None:
-        with pytest.raises(mnistgen.InputError, match=r"take them in turn from stream\(\)"):
-            generator.sample(2**60)
+    @pytest.mark.parametrize("n", [10**8, 2**60, pytest.param(HUGE, id="huge")])
+    def test_more_than_memory_points_to_stream(self, generator: mnistgen.Generator, n: int) -> None:
+        with pytest.raises(
+            mnistgen.InputError, match=r"n: expected .* at most 10000000, got .*; take them in turn from stream\(\)"
+        ):
+            generator.sample(n)
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
+    def test_memory_that_is_not_there(self, conditional_model: Path) -> None:
+        script = f"""
+import mnistgen, resource
+generator = mnistgen.Generator({str(conditional_model)!r}, threads=1)
+resource.setrlimit(resource.RLIMIT_DATA, (2**30, 2**30))
+try:
+    generator.sample(10_000_000)
+except mnistgen.InputError as error:
+    print(error)
+"""
+        result = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+        assert result.stdout == "10,000,000 digits do not fit in memory; take them in turn, as with stream()\n"
+        assert result.stderr == ""
+
+    def test_labels_of_no_dimensions_are_one(self, generator: mnistgen.Generator) -> None:
+        assert generator.sample(digit=np.array(7), return_labels=True).labels.tolist() == [7]
+        assert generator.sample(digit=[np.array(7), np.int8(1)], return_labels=True).labels.tolist() == [7, 1]
 
     def test_numpy_integers_are_integers(self, generator: mnistgen.Generator) -> None:
         assert len(generator.sample(np.int64(2), digit=np.uint8(3), seed=np.uint64(2**64 - 1))) == 2
@@ -176,10 +219,16 @@ class TestStream:
         assert near(images, generator.sample(20, seed=int(caplog.messages[0].removeprefix("seed "))))
 
     def test_refuses_at_the_call(self, generator: mnistgen.Generator) -> None:
-        with pytest.raises(mnistgen.InputError, match="batch_size"):
-            generator.stream(10, batch_size=0)
+        for size in (0, 10**8):
+            with pytest.raises(mnistgen.InputError, match="batch_size"):
+                generator.stream(10, batch_size=size)
+        with pytest.raises(mnistgen.InputError, match="n: expected a whole number, at most 10000000"):
+            generator.stream(labels=range(10**12))
         with pytest.raises(mnistgen.InputError, match="n: "):
             generator.stream(0)
+
+    def test_any_number_that_a_seed_has(self, generator: mnistgen.Generator) -> None:
+        assert next(generator.stream(2**63, seed=1, batch_size=7)).shape == (7, 28, 28)
 
     def test_memory_does_not_grow_with_n(self, generator: mnistgen.Generator) -> None:
         tracemalloc.start()
@@ -221,14 +270,19 @@ class TestDecode:
             (np.zeros(10, np.float32), "float32 (10,)"),
             (np.zeros((2, 10)), "float64 (2, 10)"),
             ([[0.0] * 10], "list"),
-            (np.full((2, 10), np.nan, np.float32), "20 NaN or infinite values"),
-            (np.full((1, 10), np.inf, np.float32), "10 NaN or infinite values"),
+            (np.zeros((2, 10), ml_dtypes.bfloat16), "bfloat16 (2, 10)"),
+            (np.full((2, 10), np.nan, np.float32), "20 NaN or larger values"),
+            (np.full((1, 10), np.inf, np.float32), "10 NaN or larger values"),
+            (np.array([[3e38, -3e38, 1000, -1000, 1001, 0, 0, 0, 0, 0]], np.float32), "3 NaN or larger values"),
         ],
     )
     def test_latents_are_checked(self, generator: mnistgen.Generator, latents: Any, came: str) -> None:
         with pytest.raises(mnistgen.InputError) as error:
             generator.decode(latents, [0, 1])
-        assert str(error.value) == f"latents: expected finite float32 (N, 10), got {came}"
+        assert str(error.value) == f"latents: expected float32 (N, 10) from -1000 to 1000, got {came}"
+
+    def test_latents_up_to_their_bound_give_pixels(self, generator: mnistgen.Generator) -> None:
+        assert generator.decode(np.full((1, 10), 1000, np.float32), [3]).any()
 
     @pytest.mark.parametrize(
         ("labels", "came"),
@@ -239,15 +293,21 @@ class TestDecode:
             ([-1, 1], "values from -1 to 1"),
             ([1.0, 2.0], "float64 (2,)"),
             (np.ones((2, 10)), "rows that sum to other values"),
-            (np.full((2, 10), np.nan), "rows that sum to other values"),
+            (np.full((2, 10), np.nan), "entries that are not from 0 to 1"),
+            (np.tile([2.0, -1, 0, 0, 0, 0, 0, 0, 0, 0], (2, 1)), "entries that are not from 0 to 1"),
+            (np.tile([1e30, -1e30, 1, 0, 0, 0, 0, 0, 0, 0], (2, 1)), "entries that are not from 0 to 1"),
             (["one", "two"], "<U3 (2,)"),
+            (np.array([1, 2], ml_dtypes.bfloat16), "bfloat16 (2,)"),
+            ([1, 2, 3], "3 values"),
+            ([[1, 2], [3]], "what NumPy cannot read: ValueError('setting an array element with a sequence. The "),
         ],
     )
     def test_labels_are_checked(self, generator: mnistgen.Generator, labels: Any, came: str) -> None:
         with pytest.raises(mnistgen.InputError) as error:
             generator.decode(np.zeros((2, 10), np.float32), labels)
         assert str(error.value).startswith("labels: expected whole numbers (2,) from 0 to 9, or mixtures (2, 10)")
-        assert str(error.value).endswith(f"got {came}")
+        assert f", got {came}" in str(error.value)
+        assert len(str(error.value)) < 500
 
     def test_an_unconditional_model_takes_no_labels(self, unconditional_model: Path) -> None:
         generator = mnistgen.Generator(unconditional_model)
@@ -271,10 +331,30 @@ def test_what_it_says_of_itself(conditional_model: Path) -> None:
     assert repr(generator) == f"Generator({str(conditional_model)!r}, device='cpu', threads=1)"
 
 
-@pytest.mark.parametrize("threads", [0, -2, 1.5, "two"])
+@pytest.mark.parametrize("threads", [0, -2, 1.5, "two", True, pytest.param(HUGE, id="huge")])
 def test_threads_are_checked(conditional_model: Path, threads: Any) -> None:
     with pytest.raises(mnistgen.InputError, match="threads: expected a whole number"):
         mnistgen.Generator(conditional_model, threads=threads)
+
+
+def test_threads_are_at_most_four_a_cpu(conditional_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mnistgen.checks.usable_cpus", lambda: 2)
+    assert mnistgen.Generator(conditional_model, threads=8).threads == 8
+    with pytest.raises(mnistgen.InputError, match="threads: expected a whole number, 1 to 8, got 1024; usable CPUs: 2"):
+        mnistgen.Generator(conditional_model, threads=1024)
+
+
+def test_fewer_cpus_where_it_is_opened_again(conditional_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mnistgen.checks.usable_cpus", lambda: 2)
+    generator = mnistgen.Generator(conditional_model, threads=8)
+    monkeypatch.setattr("mnistgen.checks.usable_cpus", lambda: 1)
+    assert pickle.loads(pickle.dumps(generator)).threads == 4  # noqa: S301 - our own bytes
+
+
+@pytest.mark.parametrize("device", [None, 1, np.array(["cpu", "cuda"]), ["cpu"]])
+def test_devices_are_checked(conditional_model: Path, device: Any) -> None:
+    with pytest.raises(mnistgen.InputError, match="device: expected one of auto, cpu, cuda, got"):
+        mnistgen.Generator(conditional_model, device=device)
 
 
 def test_generate_is_a_shortcut(conditional_model: Path) -> None:

@@ -1,5 +1,6 @@
-"""One generator in many threads, pickled, spawned and forked."""
+"""One generator in many threads, pickled, spawned and forked, and when its process ends."""
 
+import json
 import multiprocessing
 import os
 import pickle
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 import mnistgen
+from mnistgen.lifetime import PATIENCE
 from tests.mnistgen.conftest import near
 
 
@@ -51,3 +53,80 @@ for child_samples in (True, False):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
 """
         subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+    def test_a_fork_while_a_daemon_thread_draws(self) -> None:
+        """The child neither waits for the call that its parent is in, nor for a lock that it held."""
+        run(f"""
+import os, sys
+{DRAWING}
+child = os.fork()
+if child == 0:
+    generator.sample(3)
+    sys.exit(7)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+""")
+
+
+# Four daemon threads that are inside the network for nearly all of their time.
+DRAWING = """
+import threading, mnistgen
+generator = mnistgen.Generator("dcgan", device="cpu", threads=1)
+drawn = threading.Semaphore(0)
+def draw_for_ever():
+    while True:
+        generator.sample(8, seed=1)
+        drawn.release()
+for _ in range(4):
+    threading.Thread(target=draw_for_ever, daemon=True).start()
+for _ in range(4):
+    drawn.acquire()
+"""
+
+
+def run(script: str, *arguments: object) -> str:
+    """What a script prints in a process of its own that must end well, in less time than it waits for calls."""
+    command = [sys.executable, "-c", script, *map(str, arguments)]
+    return subprocess.run(command, check=True, timeout=0.9 * PATIENCE, stdout=subprocess.PIPE, text=True).stdout
+
+
+class TestEnd:
+    """Of the interpreter, which a daemon thread that is inside onnxruntime would abort."""
+
+    def test_daemon_threads_that_draw(self) -> None:
+        run(DRAWING)
+
+    def test_what_runs_at_exit_may_draw(self) -> None:
+        script = f"""
+import atexit
+atexit.register(lambda: print(generator.sample(3).shape))
+{DRAWING}
+atexit.register(lambda: print(generator.sample(2).shape))
+"""
+        assert run(script) == "(2, 28, 28)\n(3, 28, 28)\n"
+
+    def test_daemon_threads_that_open_models(self) -> None:
+        run(DRAWING.replace("generator.sample(8, seed=1)", "mnistgen.Generator('dcgan', device='cpu', threads=1)"))
+
+
+def test_systems_without_fork_affinity_and_limits(conditional_model: Path) -> None:
+    """As on Windows, and in part on macOS."""
+    script = """
+import os, sys
+for name in {"fork", "register_at_fork", "sched_getaffinity"} & set(dir(os)):
+    delattr(os, name)
+sys.modules["resource"] = None
+
+if __name__ == "__main__":
+    import mnistgen
+    from mnistgen.doctor import examine
+    from mnistgen.trial import run
+    generator = mnistgen.Generator(sys.argv[1])
+    assert 1 <= generator.threads <= os.cpu_count()
+    print(generator.sample(3).shape)
+    assert all(finding.status != "wrong" for finding in examine())
+    run(sys.argv[1], 60, 2**32)
+"""
+    lines = run(script, conditional_model).splitlines()
+    assert lines[0] == "(3, 28, 28)"
+    assert [json.loads(line)["status"] for line in lines[1:]] == ["ok"] * 3

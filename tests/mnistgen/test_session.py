@@ -4,18 +4,20 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import onnx
-import onnx.numpy_helper
+import onnxruntime
 import pytest
-from onnx import TensorProto
+from onnx import TensorProto, helper, numpy_helper
 
 import mnistgen
 from mnistgen import session
+from mnistgen.files import read_file
 from mnistgen.installation import installation_conflict
-from tests.conftest import CPU, CUDA, install, stand_in_for_onnxruntime, write_model
+from tests.conftest import CPU, CUDA, install, small_model, stand_in_for_onnxruntime, write_model
 
 
 def load_error(directory: Path) -> str:
@@ -80,25 +82,11 @@ class TestGraph:
         (tmp_path / "model.onnx").write_bytes(half)
         assert "onnxruntime cannot load it" in load_error(tmp_path)
 
-    @pytest.mark.parametrize("location", ["../outside.bin", "/etc/hostname"])
-    def test_external_data_outside_the_directory(self, tmp_path: Path, location: str) -> None:
-        (tmp_path / "outside.bin").write_bytes(bytes(40_000))
-
-        def move_out(model: onnx.ModelProto) -> None:
-            weight = model.graph.initializer[0]
-            weight.ClearField("raw_data")
-            weight.data_location = TensorProto.EXTERNAL
-            weight.external_data.add(key="location", value=location)
-
-        assert "onnxruntime cannot load it" in load_error(
-            write_model(tmp_path / "model", conditional=False, edit=move_out)
-        )
-
     @pytest.mark.parametrize("shape", [[3, 28, 28], [1, -1, 28, 28]])
     def test_a_graph_that_breaks_its_promise_when_it_runs(self, tmp_path: Path, shape: list[int]) -> None:
         def reshape(model: onnx.ModelProto) -> None:
             constant = next(weight for weight in model.graph.initializer if weight.name == "shape")
-            constant.CopyFrom(onnx.numpy_helper.from_array(np.array(shape, np.int64), "shape"))
+            constant.CopyFrom(numpy_helper.from_array(np.array(shape, np.int64), "shape"))
             del model.graph.value_info[:]
 
         write_model(tmp_path, conditional=False, edit=reshape)
@@ -106,6 +94,147 @@ class TestGraph:
             mnistgen.Generator(tmp_path).sample(5)
         assert str(error.value).startswith(f"{tmp_path / 'model.onnx'}: ")
         assert "\n" not in str(error.value)
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+    def test_pixels_that_are_no_numbers(self, tmp_path: Path, value: float) -> None:
+        def spoil(model: onnx.ModelProto) -> None:
+            weights = np.zeros((10, 784), np.float32)
+            weights[0, 300] = value
+            model.graph.initializer[0].CopyFrom(numpy_helper.from_array(weights, "weights"))
+            model.graph.node[1].op_type = "Identity"  # the sigmoid
+
+        write_model(tmp_path, conditional=False, edit=spoil)
+        with pytest.raises(mnistgen.ModelError, match="expected pixels from 0 to 1, got NaN or infinite ones"):
+            mnistgen.Generator(tmp_path).sample(5, seed=1)
+
+    def test_the_bytes_that_were_checked_are_the_ones_that_run(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def read_and_replace(path: Path, limit: int) -> bytes:
+            content = read_file(path, limit)
+            path.write_bytes(b"another model")
+            return content
+
+        write_model(tmp_path)
+        monkeypatch.setattr("mnistgen.catalog.read_file", read_and_replace)
+        assert mnistgen.Generator(tmp_path).sample(2).shape == (2, 28, 28)
+
+    def test_the_own_format_of_onnxruntime(self, tmp_path: Path) -> None:
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        options.optimized_model_filepath = str(tmp_path / "own.ort")
+        onnxruntime.InferenceSession(write_model(tmp_path) / "model.onnx", options)
+        own = (tmp_path / "own.ort").read_bytes()
+        (tmp_path / "model.onnx").write_bytes(own)
+        write_card_of(tmp_path, own)
+        assert "onnxruntime cannot load it" in load_error(tmp_path)
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs on this system")
+    def test_a_fifo_is_not_waited_for(self, tmp_path: Path) -> None:
+        (write_model(tmp_path) / "model.onnx").unlink()
+        os.mkfifo(tmp_path / "model.onnx")
+        assert load_error(tmp_path).endswith("cannot be read (not a regular file)")
+
+
+def write_card_of(directory: Path, graph: bytes) -> None:
+    """A card that speaks of other bytes than those of the small model."""
+    write_model(directory, sha256=hashlib.sha256(graph).hexdigest())
+    (directory / "model.onnx").write_bytes(graph)
+
+
+def field(number: int, content: bytes, length: bytes = b"") -> bytes:
+    """A field of a protobuf message; its length may be encoded otherwise than in as few bytes as can be."""
+    size = len(content)
+    shortest = b""
+    while size > 127:
+        shortest, size = shortest + bytes([size & 127 | 128]), size >> 7
+    return bytes([number << 3 | 2]) + (length or shortest + bytes([size])) + content
+
+
+def external(name: str, location: str) -> TensorProto:
+    """A tensor of the weights' shape whose values are in another file."""
+    tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=[10, 784], data_location=TensorProto.EXTERNAL)
+    tensor.external_data.add(key="location", value=location)
+    return tensor
+
+
+def as_initializer(model: onnx.ModelProto, location: str) -> None:
+    model.graph.initializer[0].CopyFrom(external("weights", location))
+
+
+def as_sparse_initializer(model: onnx.ModelProto, location: str) -> None:
+    sparse = model.graph.sparse_initializer.add(dims=[10, 784])
+    sparse.values.CopyFrom(external("weights", location))
+    sparse.values.dims[:] = [7840]
+    sparse.indices.CopyFrom(numpy_helper.from_array(np.arange(7840)))
+    del model.graph.initializer[0]
+
+
+def as_constant(model: onnx.ModelProto, location: str) -> None:
+    model.graph.node.insert(0, helper.make_node("Constant", [], ["weights"], value=external("", location)))
+    del model.graph.initializer[0]
+
+
+def in_a_subgraph(model: onnx.ModelProto, location: str) -> None:
+    output = helper.make_tensor_value_info("chosen", TensorProto.FLOAT, [10, 784])
+    node = helper.make_node("Identity", ["inner"], ["chosen"])
+    branch = helper.make_graph([node], "branch", [], [output], [external("inner", location)])
+    choice = helper.make_node("If", ["yes"], ["weights"], then_branch=branch, else_branch=branch)
+    model.graph.node.insert(0, choice)
+    model.graph.initializer[0].CopyFrom(numpy_helper.from_array(np.array(True), "yes"))
+
+
+def in_a_function(model: onnx.ModelProto, location: str) -> None:
+    constant = helper.make_node("Constant", [], ["out"], value=external("", location))
+    operators = [helper.make_opsetid("", 18)]
+    model.functions.append(helper.make_function("own", "Weights", [], ["out"], [constant], operators))
+    model.opset_import.append(helper.make_opsetid("own", 1))
+    model.graph.node.insert(0, helper.make_node("Weights", [], ["weights"], domain="own"))
+    del model.graph.initializer[0]
+
+
+PLACES = (as_initializer, as_sparse_initializer, as_constant, in_a_subgraph, in_a_function)
+
+
+class TestExternalData:
+    """Weights in other files escape the card's SHA-256, and old versions of onnxruntime read any file."""
+
+    @pytest.mark.parametrize("location", ["beside.bin", "../outside.bin", "absolute", "link.bin", "*/_ORT_MEM_ADDR_/*"])
+    @pytest.mark.parametrize("place", PLACES)
+    def test_is_refused_wherever_it_is(
+        self, tmp_path: Path, place: Callable[[onnx.ModelProto, str], None], location: str
+    ) -> None:
+        directory = tmp_path / "model"
+        directory.mkdir()
+        for path in (tmp_path / "outside.bin", directory / "beside.bin"):
+            path.write_bytes(bytes(4 * 7840))
+        (directory / "link.bin").symlink_to(tmp_path / "outside.bin")
+        named = str(tmp_path / "outside.bin") if location == "absolute" else location
+        write_model(directory, conditional=False, edit=lambda model: place(model, named))
+        assert load_error(directory).endswith("keeps weights in other files (external data); save it as one file")
+
+    @pytest.mark.parametrize("place", PLACES)
+    def test_would_else_be_read(self, tmp_path: Path, place: Callable[[onnx.ModelProto, str], None]) -> None:
+        """The graphs above are sound: without the check, onnxruntime runs them."""
+        (tmp_path / "beside.bin").write_bytes(bytes(4 * 7840))
+        write_model(tmp_path, conditional=False, edit=lambda model: place(model, "beside.bin"))
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # 1.27 stumbles over them
+        opened = onnxruntime.InferenceSession(tmp_path / "model.onnx", options)
+        assert opened.run(None, {"latents": np.ones((2, 10), np.float32)})[0].shape == (2, 28, 28)
+
+    @pytest.mark.parametrize("length", [b"\x08", b"\x88\x00", b"\x88\x80\x00"])
+    def test_however_its_key_is_encoded(self, tmp_path: Path, length: bytes) -> None:
+        tensor = external("weights", "")
+        del tensor.external_data[:]
+        entry = field(1, b"location", length) + field(2, b"beside.bin")
+        (tmp_path / "beside.bin").write_bytes(bytes(4 * 7840))
+        model = small_model(conditional=False)
+        del model.graph.initializer[0]
+        graph = model.SerializeToString() + field(7, field(5, tensor.SerializeToString() + field(13, entry)))
+        write_card_of(tmp_path, graph)
+        assert onnxruntime.InferenceSession(tmp_path / "model.onnx")  # which does read it
+        assert "external data" in load_error(tmp_path)
 
 
 class TestDevice:

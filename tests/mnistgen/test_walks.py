@@ -55,7 +55,8 @@ def test_where_there_is_no_arc_it_is_a_line(last: list[float]) -> None:
 def test_a_surface_has_its_corners_and_sides(path: object) -> None:
     assert callable(path)
     corners = np.random.default_rng(1).standard_normal((4, 8)).astype(np.float32)
-    points = surface(path, corners, rows=3, columns=5).reshape(3, 5, 8)
+    down, right = np.linspace(0, 1, 3).repeat(5), np.tile(np.linspace(0, 1, 5), 3)
+    points = surface(path, corners, down, right).reshape(3, 5, 8)
     assert np.array_equal(points[[0, 0, -1, -1], [0, -1, 0, -1]], corners)
     assert points[0] == pytest.approx(path(corners[0], corners[1], np.linspace(0, 1, 5)))
     assert points[:, 0] == pytest.approx(path(corners[0], corners[2], np.linspace(0, 1, 3)))

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import mnistgen
@@ -248,6 +249,11 @@ class TestPlaces:
         ({"workers": 0}, "workers: expected a whole number, 1 or more, got 0"),
         ({"shard_size": 0}, "shard_size: expected a whole number, 1 or more, got 0"),
         ({"engine": "steam"}, "engine: expected one of local, ray, got 'steam'"),
+        ({"engine": ["ray"]}, "engine: expected one of local, ray, got ['ray']"),
+        ({"balance": np.zeros(2)}, "balance: expected one of uniform, mnist, got array([0., 0.])"),
+        ({"force": np.zeros(2)}, "force: expected True or False, got array([0., 0.])"),
+        ({"resume": 1}, "resume: expected True or False, got 1"),
+        ({"n": 10**5000}, "n: expected a whole number, at most 2000000000000000000, got an object of type int"),
         ({"resume": True, "force": True}, "resume: expected without force, which begins again"),
         ({"out": "nowhere://bucket/data"}, "nowhere://bucket/data: ValueError: Protocol not known: nowhere"),
     ],

@@ -142,6 +142,7 @@ class TestOwner:
         refused: list[str] = []
 
         def meanwhile(done: int, total: int) -> None:
+            changes: dict[str, Any]
             for changes in ({}, {"force": True}, {"resume": True}):
                 with pytest.raises(mnistgen.OutputError) as error:
                     write_dataset(out, **asked, **changes)

@@ -81,7 +81,7 @@ class TestForeignFiles:
             with pytest.raises(
                 mnistgen.InputError, match=r"holds other files than a data set \(dataset.json: .*expected"
             ):
-                write_dataset(out, **asked, **changes)
+                write_dataset(out, **asked | changes)
         assert contents(tmp_path) == before
 
     def test_folders_of_like_names(self, asked: dict[str, Any], tmp_path: Path) -> None:
@@ -142,10 +142,9 @@ class TestOwner:
         refused: list[str] = []
 
         def meanwhile(done: int, total: int) -> None:
-            changes: dict[str, Any]
             for changes in ({}, {"force": True}, {"resume": True}):
                 with pytest.raises(mnistgen.OutputError) as error:
-                    write_dataset(out, **asked, **changes)
+                    write_dataset(out, **asked | changes)
                 refused.append(str(error.value))
 
         write_dataset(out, **asked | {"seed": 6}, force=True, report=meanwhile)

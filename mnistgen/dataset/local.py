@@ -227,7 +227,8 @@ class LocalStore:
         for folder in self._growing():
             names = FORMATS[plan.format].names if plan else NOTHING
             if other := _unlisted(folder, lambda name: name == MANIFEST or names.fullmatch(name)):  # noqa: B023
-                raise InputError(f"{folder}: holds files of somebody else ({', '.join(other)}); move them away")
+                known = "" if plan else f", and {self.file(PLAN)} is missing or damaged"
+                raise InputError(f"{folder}: holds files of somebody else ({', '.join(other)}){known}; move them away")
             shutil.rmtree(folder)
         self._clear_progress()
 

@@ -291,7 +291,7 @@ class TestResume:
         write_dataset(out, **asked, force=True)
         assert contents(out) == whole
 
-    @pytest.mark.parametrize("damage", ["truncate", "flip", "remove"])
+    @pytest.mark.parametrize("damage", ["truncate", "append", "flip", "remove"])
     @pytest.mark.parametrize("form", ["idx", "npz", "parquet"])
     def test_damaged_parts_are_made_again(self, asked: dict[str, Any], tmp_path: Path, form: str, damage: str) -> None:
         asked["format"] = form
@@ -300,10 +300,15 @@ class TestResume:
         work = tmp_path / ".data.mnistgen"
         path = max((file for file in work.rglob("*") if "x" in file.name or "train" in file.name), key=size_of)
         content = path.read_bytes()
+        damaged = {
+            "truncate": content[:9000],
+            "append": content + b"x",
+            "flip": content[:900] + b"\xff" + content[901:],
+        }
         if damage == "remove":
             path.unlink()
         else:
-            path.write_bytes(content[:9000] if damage == "truncate" else content[:900] + b"\xff" + content[901:])
+            path.write_bytes(damaged[damage])
         write_dataset(tmp_path / "data", **asked, resume=True)
         assert contents(tmp_path / "data") == contents(tmp_path / "whole")
 

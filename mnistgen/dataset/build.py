@@ -2,34 +2,30 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any, SupportsIndex
+from typing import Any, SupportsIndex
 
 from mnistgen.catalog import DEFAULT_MODEL, find, portable
 from mnistgen.checks import check_flag, checked_seed, whole_number
 from mnistgen.dataset.engines import ENGINES
 from mnistgen.dataset.formats import format_named
-from mnistgen.dataset.journal import Journal, Record
 from mnistgen.dataset.local import LocalStore
-from mnistgen.dataset.manifest import Manifest, file_line, read_manifest, read_plan, written
+from mnistgen.dataset.manifest import Manifest, read_manifest, read_plan, written
 from mnistgen.dataset.plan import Plan, plan_of
+from mnistgen.dataset.progress import LISTED, Progress, Report
 from mnistgen.dataset.remote import RemoteStore
 from mnistgen.dataset.store import MANIFEST, PLAN, Store
 from mnistgen.dataset.work import Job
 from mnistgen.errors import InputError, OutputError, shown
 
 LEAST = 57  # bytes of a digit, in any format: a PNG has no fewer
-LISTED = 12  # files whose SHA-256 a summary holds; dataset.json holds all
 NAMED = 3  # files that are missing or were changed, and are named
 SPOOL = 1 << 24  # bytes of the list of files that are in memory: there may be more than fit
-
-# Images done so far, of how many.
-Report = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +125,7 @@ def write_dataset(
             store.begin(json.dumps(plan.to_json()).encode(), LEAST * (plan.n + plan.test))
         writer.begin(plan, store)
         folder = str(store.scratch) if store.scratch else None
-        with SpooledTemporaryFile(SPOOL, dir=folder) as lines, _Progress(plan, store, report, lines) as progress:
+        with SpooledTemporaryFile(SPOOL, dir=folder) as lines, Progress(plan, store, report, lines) as progress:
             job = Job(plan, store, portable(model))
             for record in ENGINES[engine](job, plan.tasks(progress.next), workers=hands, address=address):
                 progress.add(record)
@@ -143,65 +139,6 @@ TAKEN = "holds a data set; --force (force=True) replaces it"
 UNFINISHED = (
     "an unfinished data set is there; --resume (resume=True) goes on with it, --force (force=True) begins again"
 )
-
-
-class _Progress:
-    """What is done: kept for a later call, counted and listed."""
-
-    def __init__(self, plan: Plan, store: Store, report: Report, lines: IO[bytes]) -> None:
-        self.counts = {split: [0] * 10 for split in plan.ranges()}
-        self.files = 0
-        self.first: dict[str, str] = {}
-        self._plan = plan
-        self._report = report
-        self._done, self._total = 0, plan.n + plan.test
-        self._lines = lines  # of dataset.json
-        self._journal = Journal(plan, store)
-
-    def __enter__(self) -> "_Progress":
-        for record in self._journal.replay():
-            self._count(record)
-            self._list(record)
-        self._report(self._done, self._total)
-        return self
-
-    def __exit__(self, error: type[BaseException] | None, *details: object) -> None:
-        if error:  # else the data set is published, and nothing is left to be resumed
-            self._journal.flush()
-
-    @property
-    def next(self) -> int:
-        """The first task that is to be done."""
-        return self._journal.next
-
-    def add(self, record: Record) -> None:
-        """Keep a record, and report it."""
-        self._count(record)
-        for ready in self._journal.add(record):
-            self._list(ready)
-        self._report(self._done, self._total)
-
-    def list_file(self, name: str, sha256: str) -> None:
-        """Add a file to the list, in the order of dataset.json."""
-        self._lines.write(b",\n" * bool(self.files) + file_line(name, sha256))
-        if self.files < LISTED:
-            self.first[name] = sha256
-        self.files += 1
-
-    def listing(self) -> Iterator[bytes]:
-        """The lines of dataset.json for all files."""
-        self._lines.seek(0)
-        yield from self._lines
-
-    def _count(self, record: Record) -> None:
-        split = self._plan.task(record.number).split
-        self.counts[split] = [one + more for one, more in zip(self.counts[split], record.counts, strict=True)]
-        self._done += sum(record.counts)
-
-    def _list(self, record: Record) -> None:
-        for name, offset, _, sha256 in record.written:
-            if offset is None:
-                self.list_file(name, sha256)
 
 
 def store_at(out: str | os.PathLike[str]) -> Store:

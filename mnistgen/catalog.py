@@ -85,7 +85,10 @@ def read_graph(path: Path) -> bytes:
 
 def named(model: str | os.PathLike[str]) -> str:
     """A name or a path as text. Raises InputError for anything else."""
-    text = os.fspath(model) if isinstance(model, str | os.PathLike) else None
+    try:
+        text = os.fspath(model)
+    except Exception:  # noqa: BLE001 - TypeError, or whatever a stranger's __fspath__ raises
+        text = None
     if not isinstance(text, str):
         raise InputError(f"model: expected a name or a path, got {shown(model)}")
     return text

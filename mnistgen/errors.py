@@ -8,11 +8,16 @@ MnistgenError
 """
 
 
+LONGEST = 1000  # characters of a message; of a longer one, which names a path of that length, the middle goes
+
+
 class MnistgenError(Exception):
     """Base of all errors that mnistgen raises on purpose."""
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(_printable(message))
+        line = _printable(message)
+        half = LONGEST // 2
+        super().__init__(line if len(line) <= LONGEST else f"{line[:half]}…{line[-half + 1 :]}")
 
 
 class InputError(MnistgenError, ValueError):

@@ -148,7 +148,7 @@ def store_at(out: str | os.PathLike[str]) -> Store:
     """
     try:
         text = os.fsdecode(out)
-    except TypeError:
+    except Exception:  # noqa: BLE001 - TypeError, or whatever a stranger's __fspath__ raises
         raise InputError(f"out: expected the path of a folder or a URL, got {shown(out)}") from None
     return RemoteStore(text) if "://" in text else LocalStore(Path(text))
 

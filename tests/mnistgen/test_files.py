@@ -131,6 +131,7 @@ def test_messages_are_one_line_of_what_can_be_printed() -> None:
             raise ZeroDivisionError
 
     assert str(InputError("a\n\x1b[31mb\u202e")) == r"a\n\x1b[31mb\u202e"
+    assert str(InputError("x" * 5000 + " cannot be read")) == "x" * 500 + "…" + "x" * 484 + " cannot be read"
     assert plain("é\r" + "x" * 400) == r"é\r" + "x" * 296 + "…"
     assert shown(10**5000) == "an object of type int"
     assert shown(Broken()) == "an object of type Broken"

@@ -188,7 +188,7 @@ class LocalStore:
                 ready.replace(self._old())  # it was killed when the two had changed places
             elif _description_of(ready) == name:
                 if content := self.manifest():
-                    _listed(self.path, content)
+                    _check_listed(self.path, content)
                 self._take_place(ready)
         for old in self.scratch.glob("old-*"):
             self._discard(old)
@@ -209,10 +209,8 @@ class LocalStore:
         """Remove a data set that was replaced, or say why it stays."""
         try:
             description = folder / MANIFEST
-            listed = _listed(folder, read_file(description, LARGEST) if description.exists() else None)
-            for name in listed:  # before the folder, and with it the description: it may be killed in between
-                (folder / name).unlink(missing_ok=True)
-            shutil.rmtree(folder)
+            _check_listed(folder, read_file(description, LARGEST) if description.exists() else None)
+            _remove(folder)
         except (OSError, InputError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             warnings.warn(
@@ -229,7 +227,7 @@ class LocalStore:
             if other := _unlisted(folder, lambda name: name == MANIFEST or names.fullmatch(name)):  # noqa: B023
                 known = "" if plan else f", and {self.file(PLAN)} is missing or damaged"
                 raise InputError(f"{folder}: holds files of somebody else ({', '.join(other)}){known}; move them away")
-            shutil.rmtree(folder)
+            _remove(folder)
         self._clear_progress()
 
     def _old(self) -> Path:
@@ -252,6 +250,19 @@ class LocalStore:
             file.write(piece.content)
 
 
+def _remove(folder: Path) -> None:
+    """Remove a folder whose files are all known, dataset.json last of them: the process may be killed in between."""
+    # Not by shutil.rmtree, which makes an OSError of a signal's exception.
+    for root, folders, files in os.walk(folder, topdown=False):
+        for name in files:
+            if (path := Path(root, name)) != folder / MANIFEST:
+                path.unlink()
+        for name in folders:
+            Path(root, name).rmdir()
+    (folder / MANIFEST).unlink(missing_ok=True)
+    folder.rmdir()
+
+
 def _owner(lock: Path) -> str:
     try:
         return plain(read_file(lock, 300).decode(errors="replace")) or "another process"
@@ -265,12 +276,11 @@ def _description_of(folder: Path) -> str | None:
     return sha256_of(path) if path.is_file() else None
 
 
-def _listed(folder: Path, description: bytes | None) -> Iterable[str]:
-    """The files of a data set, by its dataset.json. Raises InputError for a folder that holds any other."""
+def _check_listed(folder: Path, description: bytes | None) -> None:
+    """Raise InputError for a folder that holds any file but those of a data set, by its dataset.json."""
     listed = read_manifest(description).files if description else {}
     if other := _unlisted(folder, {*listed, MANIFEST}.__contains__):
         raise InputError(f"{folder}: holds files that its {MANIFEST} does not list ({', '.join(other)})")
-    return listed
 
 
 def _unlisted(folder: Path, known: Callable[[str], object]) -> list[str]:

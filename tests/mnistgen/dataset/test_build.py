@@ -160,7 +160,7 @@ write_dataset("data", n=130, test=20, seed=5, shard_size=20, model={str(conditio
                 context.setattr(local, "exchange", dying("exchange", exchange if one_step else lambda *_: False))
                 context.setattr(Path, "replace", dying("replace", Path.replace))
                 context.setattr(Path, "unlink", dying("unlink", Path.unlink))
-                context.setattr(shutil, "rmtree", dying("rmtree", shutil.rmtree))
+                context.setattr(Path, "rmdir", dying("rmdir", Path.rmdir))
                 try:
                     make(tmp_path / "data", resume=True)
                     finished = True

@@ -1,0 +1,30 @@
+"""HARNESSES: what is attacked. A new one is a module of its name with a function `trial`, and one row."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Harness:
+    """One module's trials."""
+
+    what: str  # is tried
+    in_suite: int  # trials in every run of the tests
+    after_death: str = ""  # the trial whose outcome counts where this one kills or stops its process
+
+
+HARNESSES: Mapping[str, Harness] = {
+    "graphs": Harness("`model.onnx`: changed bytes, crafted graphs", 150, after_death="graphs:by_doctor"),
+    "cards": Harness("`card.json`: changed values, types, names and bytes", 150),
+    "pictures": Harness("`mnistgen reproduce` of changed PNG, APNG, GIF and WebP files", 250),
+    "manifests": Harness(
+        "data sets with changed files, then `reproduce`, `--resume`, `--force`; files of the user's among them", 80
+    ),
+    "checkpoints": Harness("training checkpoints with changed bytes and headers", 100),
+    "calls": Harness("public functions with arguments of any type and value", 400),
+    "options": Harness("commands with options of any value", 150),
+    "kills": Harness("`dataset` ended by a signal at any file operation or call, perhaps damaged, then resumed", 24),
+    "orphans": Harness("`dataset` with several workers, one process of them ended, then run again at once", 3),
+    "rivals": Harness("two `dataset` runs in one folder, one stopped at any file operation", 20),
+    "disks": Harness("full disks, few open files: `dataset`, pictures and arrays", 20),
+}

@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-import tempfile
+import os
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import onnx
+import torch
 
 from export.errors import ExportError
 from export.to_onnx import to_onnx
@@ -16,21 +17,34 @@ from export.to_torchscript import to_torchscript
 from export.verify import EXACT, QUANTISED, verify
 from export.wrapper import ExportedGenerator, count_multiply_adds
 from mnistgen.card import SCHEMA, ModelCard
+from mnistgen.files import whole_file
 from training.checkpoint import Checkpoint, generator_of
-from training.errors import CheckpointError
+from training.errors import TrainingError
+from training.outline import MISFITS, explained
 from training.preset import to_json
 
 LIBRARIES = ("torch", "onnx", "onnxscript", "onnxruntime", "numpy")
 LICENCE = "MIT"
-FILES = ("model.torchscript.pt", "model.onnx", "card.json")  # in the order that they are replaced
 
 
 def load_generator(checkpoint: Checkpoint) -> ExportedGenerator:
-    """The generator of a checkpoint behind the contract's signature. Raises ExportError where weights do not fit."""
+    """The generator of a checkpoint behind the contract's signature.
+
+    Raises ExportError where weights do not fit, are beyond float16, or draw no images of 28 by 28 pixels.
+    """
     try:
-        return ExportedGenerator(generator_of(checkpoint))
-    except CheckpointError as error:
+        generator = ExportedGenerator(generator_of(checkpoint))
+        with torch.no_grad():
+            images = generator(*generator.inputs(2))
+    except TrainingError as error:
         raise ExportError(str(error)) from None
+    except MISFITS as error:
+        raise ExportError(f"the generator does not work: {explained(error)}") from None
+    if images.shape != (2, 28, 28):
+        raise ExportError(f"expected images (2, 28, 28) for two latents, got {tuple(images.shape)}")
+    if not all(value.isfinite().all() for value in (images, *generator.parameters())):
+        raise ExportError("the weights: expected numbers that float16 can hold, got larger ones or NaN")
+    return generator
 
 
 def in_float32(checkpoint: Checkpoint) -> Checkpoint:
@@ -40,11 +54,38 @@ def in_float32(checkpoint: Checkpoint) -> Checkpoint:
     )
 
 
+class Export(NamedTuple):
+    """A model directory in memory."""
+
+    card: ModelCard
+    graph: bytes
+    torchscript: bytes
+
+    def write(self, out: Path, *, torchscript: bool = True) -> None:
+        """Write the files into a folder, in place of those that are there: none before all are on the disk."""
+        contents = {"model.onnx": self.graph} | ({"model.torchscript.pt": self.torchscript} if torchscript else {})
+        out.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            for name, content in contents.items():
+                file = stack.enter_context(whole_file(out / name))
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            self.card.write(out)
+
+
 def build(checkpoint: Checkpoint, out: Path) -> ModelCard:
     """Write model.onnx, model.torchscript.pt and card.json into `out`, replacing those that are there.
 
     Raises ExportError, with nothing written, unless PyTorch, TorchScript and onnxruntime agree.
     """
+    made = convert(checkpoint)
+    made.write(out)
+    return made.card
+
+
+def convert(checkpoint: Checkpoint) -> Export:
+    """The model directory of a checkpoint. Raises ExportError unless PyTorch, TorchScript and onnxruntime agree."""
     header = checkpoint.header
     preset = header.preset
     generator = load_generator(checkpoint)
@@ -66,18 +107,10 @@ def build(checkpoint: Checkpoint, out: Path) -> ModelCard:
         "versions": {name: version(name) for name in LIBRARIES},
     }
     metadata = {key: value if isinstance(value, str) else json.dumps(value) for key, value in fields.items()}
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".export-") as folder:
-        fresh = Path(folder)
-        onnx.save(to_onnx(generator, metadata, preset.quantisation), fresh / "model.onnx")
-        to_torchscript(generator).save(fresh / "model.torchscript.pt")
-        tolerance = QUANTISED if preset.quantisation else EXACT
-        difference = verify(generator, fresh, tolerance)
-        parity = {"tolerance": asdict(tolerance), "difference": difference}
-        sha256 = hashlib.sha256((fresh / "model.onnx").read_bytes()).hexdigest()
-        card = ModelCard(**fields, sha256=sha256, parity=parity)
-        card.write(fresh)
-        out.mkdir(exist_ok=True)
-        for name in FILES:
-            (fresh / name).replace(out / name)
-    return card
+    graph = to_onnx(generator, metadata, preset.quantisation).SerializeToString()
+    torchscript = to_torchscript(generator)
+    tolerance = QUANTISED if preset.quantisation else EXACT
+    difference = verify(generator, graph, torchscript, tolerance)
+    parity = {"tolerance": asdict(tolerance), "difference": difference}
+    card = ModelCard(**fields, sha256=hashlib.sha256(graph).hexdigest(), parity=parity)
+    return Export(card, graph, torchscript)

@@ -1,5 +1,7 @@
 """What can go wrong in an export."""
 
+from mnistgen.errors import MnistgenError
 
-class ExportError(Exception):
+
+class ExportError(MnistgenError):
     """The export was refused or failed its checks; nothing was written."""

@@ -1,17 +1,22 @@
 """Export a generator: python export/export.py CHECKPOINT|NAME --out DIR."""
 
-import sys
+if __name__ == "__main__":  # before all that takes long to import, so that Ctrl-C is one line there too
+    import sys
+    from pathlib import Path
+
+    sys.path[0] = str(Path(__file__).resolve().parents[1])  # the repository, whatever folder this is called from
+    from training.script import run
+
+    run("export.export")
+
 from pathlib import Path
 from typing import Annotated
-
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # the repository, whatever folder this is called from
 
 import typer
 
 from export.build import build, in_float32
 from export.errors import ExportError
 from training import checkpoint as checkpoints
-from training.errors import TrainingError
 
 
 def main(
@@ -27,13 +32,8 @@ def main(
 
     Example: python export/export.py dcgan --out exported/dcgan
     """
-    try:
-        checkpoint = checkpoints.read(locate(source))
-        card = build(in_float32(checkpoint) if float32 else checkpoint, out)
-    except (ExportError, TrainingError) as error:
-        sys.exit(f"export.py: {error}")
-    except OSError as error:
-        sys.exit(f"export.py: {error.filename or out}: {error.strerror}")
+    checkpoint = checkpoints.read(locate(source))
+    card = build(in_float32(checkpoint) if float32 else checkpoint, out)
     print(
         f"{out}: {card.name}, {card.parameters:,} parameters; sample with: mnistgen sample --model {out} --out grid.png"
     )
@@ -48,7 +48,3 @@ def locate(source: str) -> Path:
         known = ", ".join(sorted(path.stem for path in checkpoints.WEIGHTS.glob("*.safetensors")))
         raise ExportError(f"{source}: neither a checkpoint nor a name in training/weights ({known})")
     return Path(source)
-
-
-if __name__ == "__main__":
-    typer.run(main)

@@ -1,9 +1,9 @@
 """Parity: PyTorch, TorchScript and onnxruntime must agree, and the ONNX file must keep its promises."""
 
+import io
 import os
 import warnings
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -29,19 +29,21 @@ QUANTISED = Tolerance(largest=0.75, mean=0.01)
 BATCHES = (1, 7, 256)
 
 
-def verify(generator: ExportedGenerator, directory: Path, tolerance: Tolerance = EXACT) -> dict[str, float]:
+def verify(
+    generator: ExportedGenerator, graph: bytes, torchscript: bytes, tolerance: Tolerance = EXACT
+) -> dict[str, float]:
     """The largest and mean difference of ONNX's pixels on random latents: of the worst of BATCHES.
 
     Raises ExportError where they are past the tolerance, or TorchScript's past EXACT.
     """
-    _check_onnx(directory / "model.onnx", generator)
+    _check_onnx(onnx.load_model_from_string(graph), generator)
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime  # late: telemetry starts with its import
 
-    session = onnxruntime.InferenceSession(directory / "model.onnx", providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyTorch keeps TorchScript but no longer advises it
-        script = torch.jit.load(directory / "model.torchscript.pt")
+        script = torch.jit.load(io.BytesIO(torchscript))
     worst = {"largest": 0.0, "mean": 0.0}
     for count in BATCHES:
         inputs = generator.inputs(count, seed=count)
@@ -73,19 +75,18 @@ def _check(name: str, expected: Tensor, images: Tensor, tolerance: Tolerance) ->
     return found
 
 
-def _check_onnx(path: Path, generator: ExportedGenerator) -> None:
-    model = onnx.load(path)
+def _check_onnx(model: onnx.ModelProto, generator: ExportedGenerator) -> None:
     try:
         onnx.checker.check_model(model, full_check=True)
         inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise ExportError(f"{path.name} is not valid ONNX: {error}") from None
+        raise ExportError(f"the graph is not valid ONNX: {error}") from None
     found = {value.name: _shape(value) for value in (*inferred.graph.input, *inferred.graph.output)}
     promised: dict[str, tuple[int | str, ...]] = {LATENTS: ("N", generator.latent_dim), IMAGES: ("N", 28, 28)}
     if generator.conditional:
         promised[CLASSES] = ("N", 10)
     if found != promised:
-        raise ExportError(f"{path.name}: shape inference gives {found}, expected {promised}")
+        raise ExportError(f"the graph: shape inference gives {found}, expected {promised}")
 
 
 def _shape(value: onnx.ValueInfoProto) -> tuple[int | str, ...]:

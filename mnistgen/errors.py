@@ -7,7 +7,6 @@ MnistgenError
 └── OutputError    a file that cannot be written
 """
 
-
 LONGEST = 1000  # characters of a message; of a longer one, which names a path of that length, the middle goes
 
 

@@ -31,7 +31,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     """
     target = Path(os.path.realpath(path))
     prefix = f".mnistgen-{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:8]}"  # fits whatever the name's length
-    _remove_leftovers(target.parent, f"{prefix}-*.partial")
+    remove_leftovers(target.parent, f"{prefix}-*.partial")
     partial = target.with_name(f"{prefix}-{secrets.token_hex(4)}.partial")
     try:
         with _created(partial) as file:
@@ -43,6 +43,10 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
             if WINDOWS:  # which replaces no open file; elsewhere it stays owned until it has its name
                 file.close()
             partial.replace(target)
+    except OSError as error:
+        if error.strerror and error.filename is None:
+            error.filename = str(path)
+        raise
     finally:
         partial.unlink(missing_ok=True)
 
@@ -89,6 +93,15 @@ def open_owned(path: Path) -> BinaryIO:
         file.close()  # its owner removed it before it was locked
 
 
+def remove_leftovers(folder: Path, pattern: str) -> None:
+    """Remove the files in a folder that processes left which were killed: those that nobody owns."""
+    for path in folder.glob(pattern):
+        with suppress(OSError), open_owned(path) as file:
+            if WINDOWS:
+                file.close()
+            path.unlink()
+
+
 def exchange(first: Path, second: Path) -> bool:
     """Let two files or folders change places in one step; False where the system or the file system has none.
 
@@ -133,12 +146,3 @@ def _lock(file: BinaryIO) -> None:
         import fcntl
 
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def _remove_leftovers(folder: Path, pattern: str) -> None:
-    """Remove the files of processes that were killed: those that nobody owns."""
-    for path in folder.glob(pattern):
-        with suppress(OSError), open_owned(path) as file:
-            if WINDOWS:
-                file.close()
-            path.unlink()

@@ -1,6 +1,11 @@
 """Signals that end a program, as one exception: Ctrl-C, SIGTERM and a terminal that is closed."""
 
+import _thread
 import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
@@ -11,17 +16,13 @@ _received: list[int] = []
 class Interrupted(BaseException):
     """A signal asked the program to end. It is no Exception, so that nothing but the entry point catches it."""
 
-    @property
-    def code(self) -> int:
-        """The exit code that shells expect: 128 and the signal's number."""
-        return exit_code()
-
 
 def handle_signals() -> None:
     """Let the first of SIGNALS raise Interrupted in the main thread; a second one ends the process at once.
 
     A signal that is ignored stays so: that is how `nohup` and background jobs work.
     """
+    sys.unraisablehook = _raise_again
     for number in _numbers():
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _interrupt)
@@ -32,12 +33,41 @@ def exit_code() -> int:
     return 128 + _received[0] if _received else 0
 
 
+@contextmanager
+def signals_kept_back() -> Iterator[None]:
+    """Processes that start in here never see Ctrl-C or a closed terminal, which are sent to all of a group.
+
+    Else they would print tracebacks in their first second; whoever starts them must also end them.
+    """
+    if sys.platform == "win32":  # which knows no such thing
+        yield
+        return
+    from multiprocessing import resource_tracker  # late: it takes longer to import than all else here
+
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        resource_tracker.ensure_running()  # which lets SIGINT through again when it starts
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _interrupt(number: int, frame: FrameType | None) -> None:
     _received.append(number)
     for other in _numbers():
         if signal.getsignal(other) is _interrupt:
             signal.signal(other, signal.SIG_DFL)
     raise Interrupted
+
+
+def _raise_again(ignored: "sys.UnraisableHookArgs") -> None:
+    """What is raised in the callback of a weak reference or in __del__ is ignored; a signal must not be."""
+    if ignored.exc_type is not Interrupted:
+        sys.__unraisablehook__(ignored)
+        return
+    signal.signal(signal.SIGINT, _interrupt)
+    threading.Timer(0.01, _thread.interrupt_main).start()  # once the callback is over
 
 
 def _numbers() -> list[signal.Signals]:

@@ -6,16 +6,17 @@ states, and in its header the preset and the step, from which the position in th
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
 from torch.optim import Adam
 
+from mnistgen.errors import plain, shown
 from training import sealed
 from training.averaging import measure_batch_norm
 from training.compute import Compute, Precision
@@ -23,10 +24,12 @@ from training.data import Digits
 from training.errors import CheckpointError, PresetError
 from training.models import build_generator
 from training.models.network import GeneratorNetwork
+from training.outline import MISFITS, check_shapes, explained
 from training.players import Players
 from training.preset import Preset, from_json, to_json
 
 FORMAT = 1
+MOST_THREADS = 1_024
 WEIGHTS = Path(__file__).with_name("weights")  # NAME.safetensors: the source of the bundled models
 
 
@@ -97,8 +100,9 @@ def fitting(checkpoint: Checkpoint) -> Iterator[None]:
     """Raises CheckpointError where what is put back within does not fit."""
     try:
         yield
-    except (KeyError, RuntimeError) as error:
-        raise CheckpointError(f"the checkpoint does not fit preset {checkpoint.header.preset.name}: {error}") from None
+    except MISFITS as error:
+        name = checkpoint.header.preset.name
+        raise CheckpointError(f"the checkpoint does not fit preset {plain(name)}: {explained(error)}") from None
 
 
 def random_state(device: str) -> dict[str, Tensor]:
@@ -126,6 +130,9 @@ def restore_optimizer(optimizer: Adam, tensors: Mapping[str, Tensor]) -> None:
         return
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     for index, parameter in enumerate(parameters):
+        for moment in ("exp_avg", "exp_avg_sq"):
+            if (shape := tensors[f"{index}.{moment}"].shape) != parameter.shape:  # which would be broadcast
+                raise ValueError(f"{index}.{moment}: expected {tuple(parameter.shape)}, got {tuple(shape)}")
         # The fused step walks parameter and moments in memory order, so the moments take the parameter's strides.
         optimizer.state[parameter] = {
             "step": tensors[f"{index}.step"].to(parameter.device),
@@ -146,14 +153,13 @@ def generator_of(checkpoint: Checkpoint) -> GeneratorNetwork:
     Raises CheckpointError where the weights do not fit the preset.
     """
     preset = checkpoint.header.preset
+    check_shapes(preset, checkpoint.part)
     generator = build_generator(preset.architecture, preset.latent_dim, preset.generator)
     weights = checkpoint.part("average") or checkpoint.part("generator")
-    try:
+    with fitting(checkpoint):
         generator.load_state_dict(
             {name: value.float() if value.is_floating_point() else value for name, value in weights.items()}
         )
-    except RuntimeError as error:
-        raise CheckpointError(f"the weights do not fit preset {preset.name}: {error}") from None
     generator.eval()
     if checkpoint.part("discriminator"):  # of a run, not slim weights, whose batch norm was measured already
         measure_batch_norm(generator, preset)
@@ -172,13 +178,17 @@ def read(path: Path) -> Checkpoint:
     """
     try:
         tensors, text = sealed.read(path)
-        return Checkpoint(_parse(text), tensors)
+        checkpoint = Checkpoint(_parse(text), tensors)
+        check_shapes(checkpoint.header.preset, checkpoint.part)
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such checkpoint") from None
-    except sealed.SealError as error:
+    except (sealed.SealError, CheckpointError) as error:
         raise CheckpointError(f"{path}: {error}") from None
-    except (KeyError, TypeError, ValueError, PresetError) as error:
+    except PresetError as error:
         raise CheckpointError(f"{path}: not a checkpoint of this version of mnistgen ({error})") from None
+    except MISFITS as error:
+        raise CheckpointError(f"{path}: not a checkpoint of this version of mnistgen ({explained(error)})") from None
+    return checkpoint
 
 
 def check_preset(checkpoint: Checkpoint, preset: Preset) -> None:
@@ -199,7 +209,7 @@ def check_data(checkpoint: Checkpoint, sha256: str) -> None:
 
 def check_epochs(checkpoint: Checkpoint, preset: Preset, digits: int) -> None:
     """Refuse to end before the checkpoint. Raises CheckpointError."""
-    done = checkpoint.header.step / (digits // preset.batch_size)
+    done = checkpoint.header.step / max(1, digits // preset.batch_size)
     if done > preset.epochs:
         raise CheckpointError(f"epochs: expected at least the {done:g} that are done, got {preset.epochs}")
 
@@ -209,9 +219,22 @@ def compute_of(header: Header, device: torch.device) -> dict[str, Any]:
     return {"precision": header.precision, "threads": header.threads} if header.device == device.type else {}
 
 
+# What a header's other fields are.
+_FIELDS: dict[str, Callable[[Any], bool]] = {
+    "step": lambda value: type(value) is int and 0 <= value < 2**63,
+    "data_sha256": lambda value: isinstance(value, str),
+    "device": lambda value: isinstance(value, str),
+    "precision": lambda value: value in get_args(Precision),
+    "threads": lambda value: type(value) is int and 0 < value <= MOST_THREADS,
+}
+
+
 def _parse(text: str) -> Header:
     fields = json.loads(text)
     if fields.pop("format") != FORMAT:
         raise ValueError(f"format is not {FORMAT}")
     fields.pop("torch")
+    for name, is_right in _FIELDS.items():
+        if not is_right(fields[name]):
+            raise ValueError(f"{name} is {shown(fields[name])}")
     return Header(**fields | {"preset": from_json(fields["preset"])})

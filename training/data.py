@@ -166,11 +166,11 @@ def _download(root: Path, folder: Path, missing: list[str], files: tuple[IdxFile
     try:
         MNIST(root, download=True)
     except (RuntimeError, OSError) as error:
-        wanted = "\n".join(f"  {file.name}  {file.size:,} bytes  SHA-256 {file.sha256}" for file in files)
+        wanted = ", ".join(f"{file.name} ({file.size:,} bytes, SHA-256 {file.sha256})" for file in files)
         reason = str(error).strip().splitlines()[-1]
         raise DataError(
             f"{', '.join(missing)} not found in {folder}, and the download failed ({reason}). "
-            f"Put MNIST's four files, unpacked, into {folder}, or name their root with --data:\n{wanted}"
+            f"Put MNIST's four files, unpacked, into {folder}, or name their root with --data: {wanted}"
         ) from None
 
 

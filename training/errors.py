@@ -1,4 +1,4 @@
-"""What can go wrong in training, as one small tree.
+"""What can go wrong in training, as one small tree; a child of mnistgen's, whose messages are one line.
 
 TrainingError
 ├── DataError        the MNIST files are missing, damaged or not MNIST
@@ -8,9 +8,11 @@ TrainingError
 └── EvaluationError  a model cannot be measured: it fails, or there is too little of something
 """
 
+from mnistgen.errors import MnistgenError
 
-class TrainingError(Exception):
-    """Base of all errors that training raises on purpose; the scripts print it as one line."""
+
+class TrainingError(MnistgenError):
+    """Base of all errors that training raises on purpose."""
 
 
 class DataError(TrainingError):

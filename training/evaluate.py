@@ -1,19 +1,24 @@
 """Measure how close a model's digits are to real ones: python training/evaluate.py MODEL_DIR|NAME|all."""
 
-import sys
+if __name__ == "__main__":  # before all that takes long to import, so that Ctrl-C is one line there too
+    import sys
+    from pathlib import Path
+
+    sys.path[0] = str(Path(__file__).resolve().parents[1])  # the repository, whatever folder this is called from
+    from training.script import run
+
+    run("training.evaluate")
+
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # the repository, whatever folder this is called from
-
 import typer
 
 import mnistgen
-from mnistgen import MnistgenError
 from mnistgen.catalog import ModelDirectory, find
 from mnistgen.cpus import usable_cpus
-from training.errors import EvaluationError, TrainingError
+from training.errors import EvaluationError
 from training.evaluation.assessment import assess
 from training.evaluation.yardstick import Form
 
@@ -40,23 +45,18 @@ def main(
     """
     form: Form = "quick" if quick else "full"
     folder = report or Path("reports") / (Path(targets[0]).name if len(targets) == 1 else "several")
-    try:
-        if write_card and quick:
-            raise EvaluationError("--write-card: cards hold the figures of the full form; leave --quick away")
-        assess(
-            locate(targets),
-            folder,
-            form=form,
-            samples=samples,
-            seeds=seeds,
-            write_card=write_card,
-            data=data,
-            workers=workers,
-        )
-    except (TrainingError, MnistgenError) as error:
-        sys.exit(f"evaluate.py: {error}")
-    except OSError as error:
-        sys.exit(f"evaluate.py: {error.filename or folder}: {error.strerror}")
+    if write_card and quick:
+        raise EvaluationError("--write-card: cards hold the figures of the full form; leave --quick away")
+    assess(
+        locate(targets),
+        folder,
+        form=form,
+        samples=samples,
+        seeds=seeds,
+        write_card=write_card,
+        data=data,
+        workers=workers,
+    )
     print(f"\n{folder / 'report.md'}: tables, definitions and pictures")
 
 
@@ -64,7 +64,3 @@ def locate(targets: Sequence[str]) -> list[ModelDirectory]:
     """The checked model directories that the command line names, each once."""
     names = [name for target in targets for name in (mnistgen.models() if target == "all" else [target])]
     return [find(name) for name in dict.fromkeys(names)]
-
-
-if __name__ == "__main__":
-    typer.run(main)

@@ -1,9 +1,12 @@
 """Preset: everything that settles how one system is trained, as data; to JSON and back."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
+from mnistgen.errors import plain, shown
 from training.errors import PresetError
 from training.schedules import Schedule
 from training.schedules import check as check_schedule
@@ -94,7 +97,8 @@ class Preset:
     checkpoint_every: int = 1000  # steps
 
     def __post_init__(self) -> None:
-        """Raises PresetError for schedules that are none, batches that classes cannot share, and stages at odds."""
+        """Raises PresetError for values of other types, batches that classes cannot share, and stages at odds."""
+        _check_fields(self)
         check_schedule("learning_rate", self.learning_rate)
         check_schedule("betas", self.betas[1])
         if self.penalties:
@@ -116,30 +120,28 @@ class Preset:
 
 
 def change(preset: Preset, **changes: int | None) -> Preset:
-    """The preset with the changes that are not None. Raises PresetError for epochs below 1 and seeds past 64 bits."""
+    """The preset with the changes that are not None. Raises PresetError for epochs below 1 and other wrong values."""
     wanted: dict[str, Any] = {key: value for key, value in changes.items() if value is not None}
     changed = replace(preset, **wanted)
     if changed.epochs < 1 and not changed.distillation:
         raise PresetError(f"epochs: expected 1 or more, got {changed.epochs}")
-    if not 0 <= changed.seed < 2**63:
-        raise PresetError(f"seed: expected 0 to 2**63 - 1, got {changed.seed}")
     return changed
 
 
 def to_json(preset: Preset) -> dict[str, Any]:
     """The preset as JSON types: what run directories, checkpoints and cards hold."""
-    fields: dict[str, Any] = _plain(asdict(preset))
-    return fields
+    content: dict[str, Any] = _plain(asdict(preset))
+    return content
 
 
-def from_json(fields: Mapping[str, Any]) -> Preset:
-    """The preset that `to_json` described. Raises PresetError where the fields are not those of a preset."""
-    values = {key: _frozen(value) for key, value in fields.items()}
+def from_json(content: Mapping[str, Any]) -> Preset:
+    """The preset that `to_json` described. Raises PresetError where the content is not that of a preset."""
     try:
+        values = {key: _frozen(value) for key, value in content.items()}
         values |= {name: kind(**values[name]) for name, kind in _PARTS.items() if values.get(name) is not None}
         return Preset(**values)
-    except TypeError as error:
-        raise PresetError(f"not a preset of this version of mnistgen: {error}") from None
+    except (AttributeError, RecursionError, TypeError) as error:
+        raise PresetError(f"expected the fields of a preset: {plain(str(error))}") from None
 
 
 # Fields of a preset that hold more fields.
@@ -150,6 +152,39 @@ _PARTS: dict[str, type] = {
     "refinement": Refinement,
     "quantisation": Quantisation,
 }
+
+# What whole numbers may be, where 0 would be divided by and where a large one would take hours.
+_INTERVALS = ("every", "score_every", "log_every", "sample_every", "checkpoint_every")
+_RANGES = dict.fromkeys(("batch_size", "latent_dim", "steps", "memory", *_INTERVALS), (1, 2**63 - 1))
+_RANGES |= dict.fromkeys(("batch_norm_samples", "calibration"), (0, 1_000_000))
+
+
+def _check_fields(part: Any, prefix: str = "") -> None:
+    """Raises PresetError where a value is not what its field's annotation says, or out of range."""
+    for item in fields(part):
+        name, value = f"{prefix}{item.name}", getattr(part, item.name)
+        if not _is_a(value, item.type):
+            raise PresetError(f"{name}: expected {getattr(item.type, '__name__', item.type)}, got {shown(value)}")
+        low, high = _RANGES.get(item.name, (0, 2**63 - 1))
+        if item.type is int and not low <= value <= high:
+            raise PresetError(f"{name}: expected {low} to {high}, got {shown(value)}")
+        if is_dataclass(value):
+            _check_fields(value, f"{name}.")
+
+
+def _is_a(value: Any, kind: Any) -> bool:
+    """Whether a value is what an annotation says; numbers are finite, and whole ones count as float too."""
+    origin, kinds = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        return any(_is_a(value, part) for part in kinds)
+    if origin is Literal:
+        return value in kinds
+    if origin is tuple and isinstance(value, tuple):
+        kinds = kinds[:1] * len(value) if kinds[-1] is ... else kinds
+        return len(kinds) == len(value) and all(map(_is_a, value, kinds))
+    if kind is float:
+        return type(value) in (int, float) and -math.inf < value < math.inf
+    return type(value) is int if kind is int else isinstance(value, origin or kind)
 
 
 def _plain(value: Any) -> Any:

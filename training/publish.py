@@ -4,43 +4,42 @@ The generator alone, its matrices rounded to float16, becomes training/weights/N
 file becomes mnistgen/models/NAME. A teacher's becomes training/weights/teachers/NAME.safetensors, and is not bundled.
 """
 
-import sys
-import tempfile
+if __name__ == "__main__":  # before all that takes long to import, so that Ctrl-C is one line there too
+    import sys
+    from pathlib import Path
+
+    sys.path[0] = str(Path(__file__).resolve().parents[1])  # the repository, whatever folder this is called from
+    from training.script import run
+
+    run("training.publish")
+
 from pathlib import Path
 from typing import Annotated
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[0] = str(ROOT)
-
 import typer
 
-from export.build import build
-from export.errors import ExportError
+from export.build import convert
+from mnistgen.catalog import MODELS
+from mnistgen.errors import shown
 from training import checkpoint as checkpoints
-from training.errors import TrainingError
-from training.presets import TEACHERS
+from training.errors import CheckpointError
+from training.presets import PRESETS, TEACHERS
 
 
 def main(checkpoint: Annotated[Path, typer.Argument(help="A checkpoint of a finished run.")]) -> None:
     """Make a checkpoint the bundled model of its preset, or keep it as a teacher."""
-    try:
-        slim = slimmed(checkpoints.read(checkpoint))
-        name = slim.header.preset.name
-        if name in TEACHERS:
-            checkpoints.write(path := checkpoints.WEIGHTS / "teachers" / f"{name}.safetensors", slim)
-            print(f"{path}: a teacher, which is not bundled")
-            return
-        with tempfile.TemporaryDirectory(dir=ROOT / "mnistgen" / "models", prefix=".publish-") as folder:
-            card = build(slim, Path(folder))
-            bundled = ROOT / "mnistgen" / "models" / name
-            bundled.mkdir(exist_ok=True)
-            checkpoints.write(checkpoints.WEIGHTS / f"{name}.safetensors", slim)
-            for part in ("model.onnx", "card.json"):  # TorchScript is for PyTorch's users, who have the repository
-                (Path(folder) / part).replace(bundled / part)
-    except (ExportError, TrainingError) as error:
-        sys.exit(f"publish.py: {error}")
-    size = (bundled / "model.onnx").stat().st_size / 2**20
-    print(f"{bundled}: {card.name}, {card.parameters:,} parameters, {size:.1f} MiB")
+    slim = slimmed(checkpoints.read(checkpoint))
+    name = slim.header.preset.name
+    if name not in PRESETS:
+        raise CheckpointError(f"{checkpoint}: expected a preset of training/presets.py, got {shown(name)}")
+    if name in TEACHERS:
+        checkpoints.write(path := checkpoints.WEIGHTS / "teachers" / f"{name}.safetensors", slim)
+        print(f"{path}: a teacher, which is not bundled")
+        return
+    made, bundled = convert(slim), MODELS / name
+    checkpoints.write(checkpoints.WEIGHTS / f"{name}.safetensors", slim)
+    made.write(bundled, torchscript=False)  # which is for PyTorch's users, who have the repository
+    print(f"{bundled}: {name}, {made.card.parameters:,} parameters, {len(made.graph) / 2**20:.1f} MiB")
 
 
 def slimmed(checkpoint: checkpoints.Checkpoint) -> checkpoints.Checkpoint:
@@ -51,7 +50,3 @@ def slimmed(checkpoint: checkpoints.Checkpoint) -> checkpoints.Checkpoint:
         for name, value in whole.tensors.items()
     }
     return checkpoints.Checkpoint(checkpoint.header, tensors)
-
-
-if __name__ == "__main__":
-    typer.run(main)

@@ -36,6 +36,11 @@ class Reporter:
         if metrics is not None:
             self._show(step, steps, metrics)
         if step == steps:
+            self.close()
+
+    def close(self) -> None:
+        """End the bar's line, for what is printed next."""
+        if self.bar is not None:
             self.bar.close()
 
     def _show(self, step: int, steps: int, metrics: dict[str, float]) -> None:
@@ -56,7 +61,8 @@ def reporting(run: RunDirectory, step: int, world: World, tensorboard: bool) -> 
     with ExitStack() as stack:
         listeners: list[Progress] = []
         if world.is_first:
-            listeners.append(Reporter())
+            listeners.append(reporter := Reporter())
+            stack.callback(reporter.close)
             if tensorboard:
                 listeners.append(stack.enter_context(TensorBoard(run, step)))
 

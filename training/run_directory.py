@@ -17,22 +17,22 @@ RUN/
 """
 
 import json
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image
-
-from mnistgen.files import whole_file
-from mnistgen.images import CELL, UInt8, grid, write_png
-from training.checkpoint import Checkpoint, write
-from training.errors import CheckpointError, TrainingError
-from training.evaluation.charts import training_curves
+from mnistgen.errors import plain
+from mnistgen.files import WINDOWS, open_owned, read_file, remove_leftovers, whole_file
+from mnistgen.images import UInt8, grid, write_png
+from training.checkpoint import Checkpoint, read, write
+from training.errors import CheckpointError, PresetError, TrainingError
+from training.outline import check_rows, outline
 from training.preset import Preset, from_json, to_json
 
+LIMIT = 2**30  # bytes of a text file that is read
 KEPT_CHECKPOINTS = 2
-GIF_FRAMES = 60  # at most
-GIF_FRAME_MS = 120
 
 
 class RunDirectory:
@@ -49,12 +49,40 @@ class RunDirectory:
         self.report = path / "report"
         self.teachers = path / "teachers"
 
+    def check_new(self) -> None:
+        """Raises TrainingError where the folder holds something already; hidden files do not count."""
+        if self.exists():
+            raise TrainingError(f"{self.path} is not empty; go on with --resume {self.path}, or choose another --out")
+        if self.path.exists() and any(not path.name.startswith(".") for path in self.path.iterdir()):
+            raise TrainingError(f"{self.path} is not empty and holds no run; choose another --out")
+
     def create(self, preset: Preset) -> None:
         """Start a new run. Raises TrainingError where the folder already holds something."""
-        if self.path.exists() and any(self.path.iterdir()):
-            raise TrainingError(f"{self.path} is not empty; go on with --resume {self.path}, or choose another --out")
-        self.samples.mkdir(parents=True)
+        self.check_new()
+        self.path.mkdir(parents=True, exist_ok=True)
         self.save_preset(preset)
+
+    @contextmanager
+    def owned(self) -> Iterator[None]:
+        """Keep other processes out, where the file system knows locks, and remove what killed ones left half written.
+
+        Raises TrainingError where another process trains here.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = self.path / ".lock"
+        try:
+            file = open_owned(lock)
+        except BlockingIOError:
+            raise TrainingError(f"{self.path} is being trained by another process; wait until it has ended") from None
+        with file:
+            for folder in (self.path, self.checkpoints, self.samples, self.export, self.teachers):
+                remove_leftovers(folder, ".mnistgen-*.partial")
+            try:
+                yield
+            finally:
+                if WINDOWS:  # which removes no open file
+                    file.close()
+                lock.unlink(missing_ok=True)
 
     def save_preset(self, preset: Preset) -> None:
         """Write preset.json."""
@@ -62,14 +90,20 @@ class RunDirectory:
             file.write(json.dumps(to_json(preset), indent=2).encode() + b"\n")
 
     def read_preset(self) -> Preset:
-        """The preset of the run. Raises TrainingError where this is not a run directory."""
+        """The preset of the run. Raises TrainingError where this is not a run directory, or the preset is damaged."""
         path = self.path / "preset.json"
         try:
-            return from_json(json.loads(path.read_text()))
+            preset = from_json(json.loads(read_file(path, LIMIT)))
+            check_rows(preset)
+            outline(preset)
         except FileNotFoundError:
-            raise TrainingError(f"{self.path} is not a run directory: it has no preset.json") from None
-        except (ValueError, AttributeError) as error:
-            raise TrainingError(f"{path}: not a preset ({error})") from None
+            raise TrainingError(f"{self.path} holds no run: it has no preset.json; start one with --out") from None
+        except OSError as error:
+            raise TrainingError(f"{path}: cannot be read ({error.strerror})") from None
+        except (ValueError, RecursionError, PresetError) as error:
+            reason = plain(str(error))
+            raise TrainingError(f"{path}: not a preset ({reason}); put it back, or start again with --out") from None
+        return preset
 
     def exists(self) -> bool:
         """Whether a run was started here."""
@@ -91,77 +125,84 @@ class RunDirectory:
         """Write best.safetensors, in place of the one before."""
         write(self.best, checkpoint)
 
-    def has_checkpoint(self) -> bool:
-        """Whether there is something to go on from."""
-        return bool(self._checkpoint_paths())
+    def last(self) -> Checkpoint | None:
+        """The newest checkpoint, None where there is none yet. Raises CheckpointError where it is damaged."""
+        earlier = [None, *self._checkpoint_paths()]
+        if (newest := earlier.pop()) is None:
+            return None
+        try:
+            return read(newest)
+        except CheckpointError as error:
+            before = f"step {int(earlier[-1].stem)}" if earlier[-1] else "the beginning"
+            raise CheckpointError(f"{error}; remove it to go on from {before}") from None
 
     def last_checkpoint(self) -> Path:
         """The newest checkpoint. Raises CheckpointError where there is none."""
         paths = self._checkpoint_paths()
         if not paths:
-            raise CheckpointError(f"{self.checkpoints} holds no checkpoint; start the run again without --resume")
+            raise CheckpointError(f"{self.checkpoints} holds no checkpoint")
         return paths[-1]
 
     def _checkpoint_paths(self) -> list[Path]:
-        return sorted(self.checkpoints.glob("*.safetensors"))
+        return _numbered(self.checkpoints, ".safetensors")
 
-    # --- metrics and pictures ----------------------------------------------------------------------------------------
+    # --- metrics and samples -----------------------------------------------------------------------------------------
 
     def append_metrics(self, line: dict[str, Any]) -> None:
         """Add a line to metrics.jsonl."""
-        with self.metrics.open("a") as file:
-            file.write(json.dumps(line) + "\n")
+        with self.metrics.open("ab") as file:
+            file.write(json.dumps(line).encode() + b"\n")
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """All lines so far; the last may be cut off by a kill, and is then left out."""
-        lines = self.metrics.read_text().splitlines(keepends=True) if self.metrics.exists() else []
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        """All lines so far, but for the last where a kill cut it off; damaged ones are left out with a warning."""
+        if not self.metrics.exists():
+            return []
+        *lines, _ = read_file(self.metrics, LIMIT).split(b"\n")
+        found = {number: _metrics(line) for number, line in enumerate(lines, start=1)}
+        if damaged := [number for number, line in found.items() if line is None]:
+            warnings.warn(
+                f"{self.metrics}: left out {len(damaged)} damaged lines, line {damaged[0]} first", stacklevel=2
+            )
+        return [line for line in found.values() if line is not None]
 
     def rewind(self, step: int) -> None:
         """Forget metrics and samples after this step, so that a resumed run writes them once."""
         kept = [line for line in self.read_metrics() if line["step"] <= step]
         with whole_file(self.metrics) as file:
             file.writelines(json.dumps(line).encode() + b"\n" for line in kept)
-        for path in self._sample_paths():
+        for path in self.sample_paths():
             if int(path.stem) > step:
                 path.unlink()
 
     def save_samples(self, step: int, images: UInt8) -> None:
         """A grid of images (N, 28, 28)."""
+        self.samples.mkdir(exist_ok=True)
         with whole_file(self.samples / f"{step:07d}.png") as file:
             write_png(file, grid(images))
-
-    def draw_progress(self) -> None:
-        """progress.gif from the samples, evenly thinned to GIF_FRAMES; the last frame stays for two seconds."""
-        paths = self._sample_paths()
-        chosen = np.unique(np.linspace(0, len(paths) - 1, min(GIF_FRAMES, len(paths))).astype(int))
-        frames = []
-        for index in chosen:
-            with Image.open(paths[index]) as picture:
-                frames.append(picture.copy())
-        durations = [GIF_FRAME_MS] * (len(frames) - 1) + [2000]
-        with whole_file(self.path / "progress.gif") as file:
-            frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
-
-    def draw_strip(self) -> None:
-        """strip.png: the first row of the first, fifth, tenth, ... and last grid, from top to bottom."""
-        paths = self._sample_paths()
-        rows = []
-        for index in sorted({0, *range(4, len(paths), 5), len(paths) - 1}):
-            with Image.open(paths[index]) as picture:
-                rows.append(np.asarray(picture)[:CELL])
-        with whole_file(self.path / "strip.png") as file:
-            write_png(file, np.concatenate(rows))
 
     def save_final(self, images: UInt8) -> None:
         """final.png, a grid of images (N, 28, 28)."""
         with whole_file(self.path / "final.png") as file:
             write_png(file, grid(images))
 
-    def draw_losses(self) -> None:
-        """losses.png: losses, scores and the held-out ratio over the steps."""
-        with whole_file(self.path / "losses.png") as file:
-            training_curves(self.read_metrics()).savefig(file, format="png")
+    def sample_paths(self) -> list[Path]:
+        """All grids, in the order of their steps."""
+        return _numbered(self.samples, ".png")
 
-    def _sample_paths(self) -> list[Path]:
-        return sorted(self.samples.glob("*.png"))
+
+def _numbered(folder: Path, suffix: str) -> list[Path]:
+    """The files that are named by their step, in order."""
+    return sorted(
+        (path for path in folder.glob(f"*{suffix}") if path.stem.isdecimal()), key=lambda path: int(path.stem)
+    )
+
+
+def _metrics(line: bytes) -> dict[str, Any] | None:
+    """What a line of metrics holds, None for anything else."""
+    try:
+        values = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(values, dict) or not all(type(value) in (int, float) for value in values.values()):
+        return None
+    return values if isinstance(values.get("step"), int) else None

@@ -10,10 +10,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from mnistgen.files import whole_file
+from mnistgen.errors import MnistgenError, plain
+from mnistgen.files import read_file, whole_file
+
+LIMIT = 2**32  # bytes of a file that is read
 
 
-class SealError(Exception):
+class SealError(MnistgenError):
     """A file that is cut off, changed, or was never sealed."""
 
 
@@ -21,33 +24,36 @@ def write(path: Path, tensors: Mapping[str, Tensor], text: str) -> None:
     """Write tensors, on the CPU and contiguous, and text into one file, making its folder where needed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as file:
-        file.write(save(dict(tensors), {"mnistgen": text, "sha256": _digest(tensors)}))
+        file.write(save(dict(tensors), {"mnistgen": text, "sha256": _digests(tensors, text)[1]}))
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], str]:
     """The tensors and the text of a file. Raises FileNotFoundError, and SealError for anything but a whole one."""
     try:
-        content = path.read_bytes()  # at once and not mapped, so that what is checked is what is used
+        content = read_file(path, LIMIT)  # at once and not mapped, so that what is checked is what is used
         tensors = load(content)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise FileNotFoundError(*error.args) from None
-    except (SafetensorError, OSError) as error:
-        raise SealError(f"not a whole safetensors file ({error})") from None
-    metadata = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")]).get("__metadata__", {})
-    try:
-        text, digest = metadata["mnistgen"], metadata["sha256"]
-    except KeyError:
-        raise SealError("not a checkpoint or cache of mnistgen") from None
-    if _digest(tensors) != digest:
-        raise SealError("the tensors are not those that were written (SHA-256 differs)")
+    except OSError as error:
+        raise SealError(f"cannot be read ({error.strerror})") from None
+    except (SafetensorError, LookupError, RuntimeError, ValueError) as error:  # types that torch lacks, and the like
+        raise SealError(f"not a whole safetensors file ({plain(str(error))})") from None
+    metadata = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")]).get("__metadata__") or {}
+    if not {"mnistgen", "sha256"} <= metadata.keys():
+        raise SealError("not a checkpoint or cache of mnistgen")
+    text: str = metadata["mnistgen"]
+    if metadata["sha256"] not in _digests(tensors, text):
+        raise SealError("tensors and header are not those that were written (SHA-256 differs)")
     return tensors, text
 
 
-def _digest(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 over names, types, shapes and values."""
+def _digests(tensors: Mapping[str, Tensor], text: str) -> tuple[str, str]:
+    """SHA-256 over names, types, shapes and values, as the first files had it, and over the text too."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
         value = tensors[name].contiguous()
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
         digest.update(value.reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
+    alone = digest.hexdigest()
+    digest.update(text.encode())
+    return alone, digest.hexdigest()

@@ -1,22 +1,31 @@
 """Train one preset on MNIST, then export the result: python training/train.py --preset dcgan."""
 
+if __name__ == "__main__":  # before all that takes long to import, so that Ctrl-C is one line there too
+    import sys
+    from pathlib import Path
+
+    sys.path[0] = str(Path(__file__).resolve().parents[1])  # the repository, whatever folder this is called from
+    from training.script import run
+
+    run("training.train")
+
 import json
-import sys
+import shlex
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # the repository, whatever folder this is called from
-
 import torch
 import typer
 
 from export.build import build, in_float32
-from export.errors import ExportError
-from mnistgen import Generator, MnistgenError
+from mnistgen import Generator
 from mnistgen.catalog import find
 from mnistgen.cpus import usable_cpus
+from mnistgen.interruption import Interrupted, exit_code
 from training import checkpoint as checkpoints
 from training.compute import Compute, choose, make_deterministic
 from training.data import load_mnist
@@ -30,6 +39,7 @@ from training.presets import PRESETS, resolve
 from training.refinement import check_epochs, is_refined, refine
 from training.reporting import reporting
 from training.run_directory import RunDirectory
+from training.run_pictures import draw_losses, draw_progress, draw_strip
 from training.teachers import collect, given_teachers, teacher_of
 
 FLAGSHIP = "digits"  # what is trained, and measured, where no preset is named
@@ -64,18 +74,30 @@ def main(
 
     Example: python training/train.py --preset mlp --epochs 5
     """
-    try:
-        run, chosen, start = plan(preset, epochs, seed, out, resume)
-        if dry_run:
-            print(json.dumps(to_json(chosen), indent=2))
-            return
+    run, chosen, start = plan(preset, epochs, seed, out, resume)
+    if dry_run:
+        print(json.dumps(to_json(chosen), indent=2))
+        return
+    if resume is None:
+        run.check_new()
+    with naming_resume(run):
         with joined(choose(device, chosen.architecture).device) as world:
             around = Surroundings(device, data, teachers, tensorboard, world)
             best = carry_out(run, chosen, start, around, begun=resume is not None)
         if world.is_first and (chosen.name == FLAGSHIP if evaluate is None else evaluate):
             measure(run, chosen, best, data)
-    except (TrainingError, ExportError, MnistgenError, OSError) as error:
-        sys.exit(f"train.py: {error}")
+
+
+@contextmanager
+def naming_resume(run: RunDirectory) -> Iterator[None]:
+    """After a signal, whatever it made fail, raises Interrupted that says how to go on."""
+    try:
+        yield
+    except BaseException:
+        if not exit_code():
+            raise
+        how = f"go on with --resume {shlex.quote(str(run.path))}" if run.exists() else "nothing was begun"
+        raise Interrupted(f"interrupted; {how}") from None
 
 
 @dataclass(frozen=True)
@@ -110,15 +132,17 @@ def carry_out(
         checkpoints.check_data(start, mnist.train.sha256)
         check_epochs(start, preset, len(mnist.fitting))
     given = given_teachers(preset, around.teachers)
-    if world.is_first:
-        prepare(run, preset, start, begun)
-        print(describe(preset, compute, world, run), flush=True)
-    world.wait()
-    taught = collect(preset, run, given, world, partial(carry_on, around=replace(around, teachers=None)))
-    teacher = compute.place(teacher_of(preset, taught)) if taught else None
-    make_deterministic(compute)
-    scoring = Scoring(held_out.ratio, torch.from_numpy(held_out.target.labels))
-    with reporting(run, start.header.step if start else 0, world, around.tensorboard) as report:
+    with ExitStack() as stack:
+        if world.is_first:
+            stack.enter_context(run.owned())
+            prepare(run, preset, start, begun)
+            print(describe(preset, compute, world, run), flush=True)
+        world.wait()
+        taught = collect(preset, run, given, world, partial(carry_on, around=replace(around, teachers=None)))
+        teacher = compute.place(teacher_of(preset, taught)) if taught else None
+        make_deterministic(compute)
+        scoring = Scoring(held_out.ratio, torch.from_numpy(held_out.target.labels))
+        report = stack.enter_context(reporting(run, start.header.step if start else 0, world, around.tensorboard))
         shared: dict[str, Any] = {"scoring": scoring, "world": world, "report": report}
         if start is None or not is_refined(start):
             begin = train if teacher is None else partial(distil, teacher=teacher)
@@ -126,16 +150,15 @@ def carry_out(
             start = None
         if preset.refinement:
             best = refine(preset, mnist.fitting, run, compute, teacher=teacher, start=start, **shared)
-    if world.is_first:
-        finish(run, preset, best)
+        if world.is_first:
+            finish(run, preset, best)
     world.wait()
     return best
 
 
 def carry_on(run: RunDirectory, preset: Preset, around: Surroundings) -> checkpoints.Checkpoint:
     """A teacher's run from wherever it is, its beginning included."""
-    start = checkpoints.read(run.last_checkpoint()) if run.has_checkpoint() else None
-    return carry_out(run, preset, start, around, begun=run.exists())
+    return carry_out(run, preset, run.last(), around, begun=run.exists())
 
 
 def prepare(run: RunDirectory, preset: Preset, start: checkpoints.Checkpoint | None, begun: bool) -> None:
@@ -158,9 +181,9 @@ def describe(preset: Preset, compute: Compute, world: World, run: RunDirectory) 
 
 def finish(run: RunDirectory, preset: Preset, best: checkpoints.Checkpoint) -> None:
     """Draw what the run was like, and export its best generator."""
-    run.draw_losses()
-    run.draw_progress()
-    run.draw_strip()
+    draw_losses(run)
+    draw_progress(run)
+    draw_strip(run)
     build(best, run.export)
     run.save_final(Generator(run.export, device="cpu").sample(GRID_SIZE, seed=preset.seed))
     why = "refined" if preset.refinement else "which came closest to the held-out digits"
@@ -195,12 +218,7 @@ def plan(
     if seed is not None and seed != recorded.seed:
         raise TrainingError(f"{resume} has seed {recorded.seed}, not {seed}; leave --seed away")
     preset = change(recorded, epochs=epochs)
-    if preset.teacher and not run.has_checkpoint():
-        return run, preset, None  # its teachers were being trained
-    start = checkpoints.read(run.last_checkpoint())
-    checkpoints.check_preset(start, preset)
+    start = run.last()
+    if start:
+        checkpoints.check_preset(start, preset)
     return run, preset, start
-
-
-if __name__ == "__main__":
-    typer.run(main)

@@ -7,13 +7,13 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from multiprocessing import get_context, parent_process, resource_tracker
+from multiprocessing import get_context, parent_process
 from typing import Protocol
 
 from mnistgen.dataset.journal import Record
 from mnistgen.dataset.plan import Task
 from mnistgen.errors import OutputError
+from mnistgen.interruption import signals_kept_back
 
 RETRIES = 5  # of a task whose worker died
 AHEAD = 2  # tasks that a worker has before it, so that none waits for the next
@@ -38,11 +38,11 @@ def local(job: Work, tasks: Iterable[Task], *, workers: int | None, address: str
         return
     waiting = iter(tasks)
     others = (workers or 1) - 1
-    with _signals_kept_back():  # with its first lock a pool starts multiprocessing's resource tracker
+    with signals_kept_back():  # with its first lock a pool starts multiprocessing's resource tracker
         pool = ProcessPoolExecutor(others, get_context("spawn"), initializer=_live_with_parent)
     with pool:
         try:
-            with _signals_kept_back():
+            with signals_kept_back():
                 pending: set[Future[Record]] = {
                     pool.submit(job, task) for task in itertools.islice(waiting, AHEAD * others)
                 }
@@ -72,24 +72,6 @@ def _end_with_parent() -> None:
     if parent := parent_process():
         parent.join()
         os._exit(1)
-
-
-@contextmanager
-def _signals_kept_back() -> Iterator[None]:
-    """Processes that start in here never see Ctrl-C or a closed terminal, which are sent to all of a group.
-
-    Else they would print tracebacks in their first second, before `_live_with_parent` runs.
-    """
-    if not hasattr(signal, "pthread_sigmask"):  # on Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-    try:
-        resource_tracker.ensure_running()  # which lets SIGINT through again when it starts
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def on_ray(job: Work, tasks: Iterable[Task], *, workers: int | None, address: str | None) -> Iterator[Record]:

@@ -1,9 +1,9 @@
 """Export: what PyTorch computes is what users get, or nothing is written."""
 
 import dataclasses
+import errno
 import json
-import subprocess
-import sys
+import os
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,15 @@ import export.to_onnx
 import export.to_torchscript
 import mnistgen
 from export import build as building
-from export.build import build, in_float32, load_generator
+from export.build import Export, build, in_float32, load_generator
 from export.errors import ExportError
 from export.verify import Tolerance
 from export.wrapper import ExportedGenerator, count_multiply_adds
+from mnistgen.card import read_card
 from mnistgen.catalog import MODELS
 from mnistgen.latents import draw
+from tests.conftest import contents
+from tests.training.conftest import RunScript
 from tests.training.small import ROOT, SMALL
 from training import checkpoint as checkpoints
 from training.checkpoint import WEIGHTS, Checkpoint, Header
@@ -132,11 +135,10 @@ class TestQuantised:
         )
         assert np.abs(first - second).mean() < 255 * card.parity["tolerance"]["mean"]
 
-    def test_the_script_can_leave_it_away(self, preset: Preset, tmp_path: Path) -> None:
-        checkpoints.write(tmp_path / "small.safetensors", untrained(preset))
-        command = [sys.executable, "export/export.py", str(tmp_path / "small.safetensors"), "--out"]
+    def test_the_script_can_leave_it_away(self, preset: Preset, tmp_path: Path, run_script: RunScript) -> None:
+        checkpoints.write(path := tmp_path / "small.safetensors", untrained(preset))
         for folder, options in {"eight": [], "float32": ["--float32"]}.items():
-            subprocess.run([*command, str(tmp_path / folder), *options], cwd=ROOT, check=True, capture_output=True)
+            assert run_script("export/export.py", path, "--out", tmp_path / folder, *options).code == 0
         eight, whole = (mnistgen.Generator(tmp_path / folder).card for folder in ("eight", "float32"))
         assert eight.preset["quantisation"] is not None
         assert whole.preset == eight.preset | {"quantisation": None}
@@ -192,14 +194,52 @@ class TestRefusals:
         with pytest.raises(ExportError, match="the weights do not fit preset mlp"):
             build(Checkpoint(header, checkpoint.tensors), tmp_path)
 
+    def test_images_of_another_size(self, tmp_path: Path) -> None:
+        options = {**SMALL["conv"].generator, "layers": ((16, 7, 1, 0), (8, 4, 2, 1), (1, 4, 4, 0))}
+        with pytest.raises(ExportError, match=r"expected images \(2, 28, 28\) for two latents, got \(8, 28, 28\)"):
+            build(untrained(dataclasses.replace(SMALL["conv"], generator=options)), tmp_path)
+
     @pytest.mark.parametrize("source", ["nothing", "README.md"])
-    def test_the_script_says_it_in_one_line(self, source: str, tmp_path: Path) -> None:
-        command = [sys.executable, "export/export.py", source, "--out", str(tmp_path / "out")]
-        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-        assert result.returncode == 1
-        assert result.stderr.startswith(f"export.py: {source}: ")
-        assert result.stderr.count("\n") == 1
+    def test_the_script_says_it_in_one_line(
+        self, source: str, tmp_path: Path, run_script: RunScript, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(ROOT)
+        outcome = run_script("export/export.py", source, "--out", tmp_path / "out")
+        assert outcome.code == 1
+        assert outcome.err.startswith(f"export.py: {source}: ")
+        assert outcome.err.count("\n") == 1
         assert not (tmp_path / "out").exists()
+
+
+class TestFiles:
+    def test_nothing_is_written_before_all_is_checked(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def found(*parts: object) -> dict[str, float]:
+            assert list(tmp_path.iterdir()) == []  # that a kill could leave behind
+            return {"largest": 0.0, "mean": 0.0}
+
+        monkeypatch.setattr(building, "verify", found)
+        build(untrained(SMALL["mlp"]), tmp_path / "out")
+        assert len(list((tmp_path / "out").iterdir())) == 3
+
+    @pytest.mark.parametrize("call", [1, 2, 3])
+    def test_a_full_disk_leaves_the_files_before(
+        self, call: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        card = read_card(MODELS / "mlp")
+        Export(card, b"graph", b"script").write(tmp_path)
+        before = contents(tmp_path)
+        sync, calls = os.fsync, []
+
+        def full(descriptor: int) -> None:
+            calls.append(descriptor)
+            if len(calls) == call:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            sync(descriptor)
+
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            Export(card, b"another graph", b"another script").write(tmp_path)
+        assert contents(tmp_path) == before
 
 
 class TestBundled:

@@ -1,11 +1,19 @@
-"""Small presets and a few hundred real digits."""
+"""Small presets and a few hundred real digits, and the scripts in this process."""
 
-from collections.abc import Iterator
+import runpy
+import signal
+import sys
+import warnings
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
 
-from tests.training.small import DATA, FILES, SMALL
+import training.train
+from mnistgen import interruption
+from tests.conftest import Outcome
+from tests.training.small import DATA, FILES, ROOT, SMALL
+from training import presets
 from training.compute import Compute, choose, make_deterministic
 from training.data import Digits, Mnist, load_mnist
 from training.evaluation.yardstick import yardstick
@@ -48,3 +56,56 @@ def scoring(mnist: Mnist) -> Scoring:
 def preset(request: pytest.FixtureRequest) -> Preset:
     """A preset of each kind, cut down to seconds."""
     return SMALL[request.param]
+
+
+RunScript = Callable[..., Outcome]
+Refused = Callable[..., str]
+
+
+@pytest.fixture
+def run_script(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[RunScript]:
+    """Run a script by its path in the repository, in this process, with small presets and the small data set."""
+    for name, preset in SMALL.items():
+        monkeypatch.setitem(presets.PRESETS, name, preset)
+    monkeypatch.setattr(load_mnist, "__defaults__", (FILES,))
+    monkeypatch.setattr(training.train, "usable_cpus", lambda: 1)  # others would know nothing of these changes
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    for module, name in ((sys, "path"), (sys, "unraisablehook"), (sys, "excepthook"), (warnings, "showwarning")):
+        monkeypatch.setattr(module, name, getattr(module, name))  # which scripts replace
+    numbers = [number for name in interruption.SIGNALS if (number := getattr(signal, name, None))]
+    handlers = {number: signal.getsignal(number) for number in numbers}
+
+    def run(script: str, *arguments: object) -> Outcome:
+        monkeypatch.setattr(interruption, "_received", [])
+        monkeypatch.setattr(sys, "path", list(sys.path))
+        monkeypatch.setattr(sys, "argv", [script, *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            runpy.run_path(str(ROOT / script), run_name="__main__")
+        captured = capfd.readouterr()
+        return Outcome(stop.value.code or 0, captured.out, captured.err)  # type: ignore[arg-type]  # a number
+
+    yield run
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def train_here(run_script: RunScript) -> RunScript:
+    """Run train.py in this process."""
+    return lambda *arguments: run_script("training/train.py", *arguments, "--data", DATA)
+
+
+@pytest.fixture
+def refused(train_here: RunScript) -> Refused:
+    """What train.py says, in its one line, of arguments that it refuses."""
+
+    def run(*arguments: object) -> str:
+        outcome = train_here(*arguments)
+        assert outcome.code == 1, outcome
+        assert outcome.out == ""
+        assert outcome.err.startswith("train.py: ")
+        assert outcome.err.count("\n") == 1
+        return outcome.err
+
+    return run

@@ -71,14 +71,15 @@ def _small(preset: Preset) -> Preset:
 SMALL = {name: _small(preset) for name, preset in presets.PRESETS.items()}
 
 
-def _kill_after(count: int, function: Callable[..., Any]) -> Callable[..., Any]:
+def signal_at(count: int, function: Callable[..., Any], number: int = signal.SIGKILL) -> Callable[..., Any]:
+    """The function, which sends this process a signal in its call of this number, from 1 on."""
     calls = 0
 
     def counted(*arguments: Any, **options: Any) -> Any:
         nonlocal calls
         calls += 1
         if calls == count:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), number)
         return function(*arguments, **options)
 
     return counted
@@ -90,6 +91,6 @@ if __name__ == "__main__":
     cpus.usable_cpus = lambda *_: 1  # other processes would know nothing of these changes
     if precision := os.environ.get("PRECISION"):
         compute._multiplies_bfloat16 = lambda device: precision == "bfloat16"
-    Compute.autocast = _kill_after(int(os.environ.get("KILL_AT_STEP", "0")), Compute.autocast)  # type: ignore[method-assign]
-    os.fsync = _kill_after(int(os.environ.get("KILL_AT_SYNC", "0")), os.fsync)
+    Compute.autocast = signal_at(int(os.environ.get("KILL_AT_STEP", "0")), Compute.autocast)  # type: ignore[method-assign]
+    os.fsync = signal_at(int(os.environ.get("KILL_AT_SYNC", "0")), os.fsync)
     runpy.run_path(str(ROOT / "training" / "train.py"), run_name="__main__")

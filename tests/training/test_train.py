@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 import mnistgen
+from tests.training.conftest import Refused, RunScript
 from tests.training.small import DATA, ROOT, SMALL
 from training import checkpoint as checkpoints
 from training.refinement import is_refined
@@ -36,14 +37,6 @@ def train_in_two(*arguments: object, processes: int = 2) -> subprocess.Completed
     command = [sys.executable, *launch, "tests.training.small", *map(str, arguments), "--data", str(DATA)]
     settings = os.environ | {"OMP_NUM_THREADS": "1"}
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=settings)
-
-
-def refused(*arguments: object) -> str:
-    result = train(*arguments)
-    assert result.returncode == 1
-    assert result.stderr.startswith("train.py: "), result.stderr
-    assert "Traceback" not in result.stderr
-    return result.stderr
 
 
 @pytest.fixture(scope="module")
@@ -96,11 +89,11 @@ def test_killed_anywhere_and_resumed_it_ends_with_the_same_bits(finished: Path, 
     run = tmp_path / "conv"
     # Each is killed in the middle: of the first steps (before any checkpoint), of a step, of writing a checkpoint.
     assert train("--preset", "conv", "--out", run, KILL_AT_STEP="4").returncode == -signal.SIGKILL
-    shutil.rmtree(run)  # nothing to resume yet
-    assert train("--preset", "conv", "--out", run, KILL_AT_STEP="10").returncode == -signal.SIGKILL
+    assert train("--resume", run, KILL_AT_STEP="10").returncode == -signal.SIGKILL
     assert train("--resume", run, KILL_AT_STEP="3").returncode == -signal.SIGKILL
     assert train("--resume", run, KILL_AT_SYNC="5").returncode == -signal.SIGKILL
     assert train("--resume", run).returncode == 0
+    assert list(run.rglob(".*")) == []  # nothing half written, no lock
     expected = checkpoints.read(finished / "checkpoints" / "0000014.safetensors")
     resumed = checkpoints.read(run / "checkpoints" / "0000014.safetensors")
     assert resumed.tensors.keys() == expected.tensors.keys()
@@ -115,10 +108,10 @@ def test_killed_anywhere_and_resumed_it_ends_with_the_same_bits(finished: Path, 
         assert path.read_bytes() == (run / "samples" / path.name).read_bytes()
 
 
-def test_more_epochs_go_on_where_the_run_ended(finished: Path, tmp_path: Path) -> None:
+def test_more_epochs_go_on_where_the_run_ended(finished: Path, tmp_path: Path, train_here: RunScript) -> None:
     run = tmp_path / "conv"
     shutil.copytree(finished, run)
-    assert train("--resume", run, "--epochs", 3).returncode == 0
+    assert train_here("--resume", run, "--epochs", 3).code == 0
     assert (run / "checkpoints" / "0000021.safetensors").exists()
     assert mnistgen.Generator(run / "export").card.steps in (7, 14, 21)
 
@@ -158,7 +151,7 @@ def test_without_a_preset_digits_are_trained_with_their_teachers_and_measured(tm
     empty = str(tmp_path / "cache")  # for fitted networks are cached, and fitting them counts
     assert train("--out", run, KILL_AT_STEP="55", XDG_CACHE_HOME=empty).returncode == -signal.SIGKILL
     assert train("--resume", run, KILL_AT_STEP="20").returncode == -signal.SIGKILL
-    assert RunDirectory(run / "teachers" / "residual-2").has_checkpoint()
+    assert RunDirectory(run / "teachers" / "residual-2").last()
     assert sorted(path.name for path in (run / "teachers").iterdir()) == [
         "residual",
         "residual-2",
@@ -180,7 +173,7 @@ def test_without_a_preset_digits_are_trained_with_their_teachers_and_measured(tm
     assert "asked for 7" in (run / "report" / "report.md").read_text()
 
 
-def test_refinement_killed_and_resumed_ends_with_the_same_bits(tmp_path: Path) -> None:
+def test_refinement_killed_and_resumed_ends_with_the_same_bits(tmp_path: Path, refused: Refused) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     shown = train("--preset", "residual", "--epochs", 1, "--out", whole)
     assert shown.returncode == 0, shown.stderr
@@ -204,7 +197,7 @@ def test_refinement_killed_and_resumed_ends_with_the_same_bits(tmp_path: Path) -
     assert (whole / "export" / "model.onnx").read_bytes() == (killed / "export" / "model.onnx").read_bytes()
 
 
-def test_distillation_killed_and_resumed_ends_with_the_same_bits(tmp_path: Path) -> None:
+def test_distillation_killed_and_resumed_ends_with_the_same_bits(tmp_path: Path, refused: Refused) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     shown = train(*FAST, "--out", whole)
     assert shown.returncode == 0, shown.stderr
@@ -233,15 +226,15 @@ def test_distillation_and_what_follows_in_two_processes(tmp_path: Path, monkeypa
     assert "batch_size: expected a multiple of the 3 processes, got 40" in refused_three
 
 
-def test_dry_run_prints_the_preset_and_writes_nothing(tmp_path: Path) -> None:
-    result = train("--preset", "mlp", "--epochs", 7, "--seed", 0, "--dry-run", "--out", tmp_path / "run")
-    printed = json.loads(result.stdout)
+def test_dry_run_prints_the_preset_and_writes_nothing(tmp_path: Path, train_here: RunScript) -> None:
+    result = train_here("--preset", "mlp", "--epochs", 7, "--seed", 0, "--dry-run", "--out", tmp_path / "run")
+    printed = json.loads(result.out)
     assert (printed["name"], printed["epochs"], printed["seed"]) == ("mlp", 7, 0)
     assert list(tmp_path.iterdir()) == []
 
 
 class TestRefusals:
-    def test_presets(self) -> None:
+    def test_presets(self, refused: Refused) -> None:
         assert "no preset 'dcgn': did you mean dcgan?" in refused("--preset", "dcgn")
         assert "epochs: expected 1 or more, got 0" in refused("--preset", "mlp", "--epochs", 0)
         assert "preset mlp has no teachers, got here; leave --teachers away" in refused(
@@ -250,14 +243,14 @@ class TestRefusals:
         assert "nowhere/residual.safetensors: no such checkpoint" in refused("--teachers", "nowhere")
         assert "device: expected one of auto, cpu, cuda, got 'tpu'" in refused("--preset", "mlp", "--device", "tpu")
 
-    def test_an_existing_run_is_not_overwritten(self, finished: Path) -> None:
+    def test_an_existing_run_is_not_overwritten(self, finished: Path, refused: Refused) -> None:
         before = {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
         assert f"is not empty; go on with --resume {finished}" in refused("--preset", "mlp", "--out", finished)
         assert "trains preset conv, not mlp" in refused("--resume", finished, "--preset", "mlp")
         assert "has seed 1, not 5" in refused("--resume", finished, "--seed", 5)
         assert before == {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
 
-    def test_a_corrupt_checkpoint(self, finished: Path, tmp_path: Path) -> None:
+    def test_a_corrupt_checkpoint(self, finished: Path, tmp_path: Path, refused: Refused) -> None:
         run = tmp_path / "conv"
         shutil.copytree(finished, run)
         path = run / "checkpoints" / "0000014.safetensors"
@@ -266,20 +259,20 @@ class TestRefusals:
         assert f"{path}: not a whole safetensors file" in refused("--resume", run)
         assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
 
-    def test_a_preset_that_does_not_match(self, finished: Path, tmp_path: Path) -> None:
+    def test_a_preset_that_does_not_match(self, finished: Path, tmp_path: Path, refused: Refused) -> None:
         run = tmp_path / "conv"
         shutil.copytree(finished, run)
         fields = json.loads((run / "preset.json").read_text()) | {"learning_rate": 0.5}
         (run / "preset.json").write_text(json.dumps(fields))
         assert "trained with learning_rate 0.0005, the preset says 0.5" in refused("--resume", run)
 
-    def test_fewer_epochs_than_are_done(self, finished: Path) -> None:
+    def test_fewer_epochs_than_are_done(self, finished: Path, refused: Refused) -> None:
         before = (finished / "preset.json").read_bytes()
         assert "epochs: expected at least the 2 that are done, got 1" in refused("--resume", finished, "--epochs", 1)
         assert (finished / "preset.json").read_bytes() == before
 
-    def test_not_a_run(self, tmp_path: Path) -> None:
-        assert f"{tmp_path} is not a run directory" in refused("--resume", tmp_path)
+    def test_not_a_run(self, tmp_path: Path, refused: Refused) -> None:
+        assert f"{tmp_path} holds no run: it has no preset.json; start one with --out" in refused("--resume", tmp_path)
 
 
 def test_small_presets_are_the_real_ones_but_for_size() -> None:

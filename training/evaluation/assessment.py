@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from importlib.metadata import version
 from itertools import product
@@ -18,6 +19,7 @@ from tqdm import tqdm
 
 from mnistgen.card import ModelCard
 from mnistgen.catalog import ModelDirectory
+from mnistgen.interruption import signals_kept_back
 from training.data import Mnist, load_mnist
 from training.errors import EvaluationError
 from training.evaluation import charts
@@ -127,15 +129,18 @@ def measure_all(
 ) -> list[Scores]:
     """The scores of every source, in their order; one task a source and seed, spread over the workers."""
     tasks = list(product(range(len(sources)), seeds))
-    results = Parallel(n_jobs=workers, return_as="generator")(
-        delayed(measure_once)(sources[index], seed, samples, form, data) for index, seed in tasks
-    )
     found: dict[int, list[Measurement]] = {index: [] for index in range(len(sources))}
-    bar = tqdm(tasks, unit="measurement", disable=not sys.stderr.isatty())
-    for (index, seed), measurement in zip(bar, results, strict=True):
-        found[index].append(measurement)
-        if bar.disable:
-            print(f"{sources[index].name}, seed {seed}: measured", file=sys.stderr, flush=True)
+    with tqdm(total=len(tasks), unit="measurement", disable=not sys.stderr.isatty()) as bar:
+        with signals_kept_back():  # from the workers, which this process ends
+            results = Parallel(n_jobs=workers, return_as="generator")(
+                delayed(measure_once)(sources[index], seed, samples, form, data) for index, seed in tasks
+            )
+        with closing(results):  # which ends the workers
+            for (index, seed), measurement in zip(tasks, results, strict=True):
+                found[index].append(measurement)
+                bar.update()
+                if bar.disable:
+                    print(f"{sources[index].name}, seed {seed}: measured", file=sys.stderr, flush=True)
     return [summarise(sources[index], found[index]) for index in range(len(sources))]
 
 

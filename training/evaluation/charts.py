@@ -123,12 +123,12 @@ def training_curves(metrics: Sequence[Mapping[str, Any]]) -> Figure:
     shown = {
         label: curves for label, curves in CURVES.items() if not metrics or logged_keys.intersection(curves.values())
     }
-    panels = len(shown) + bool(measured)
+    panels = max(1, len(shown) + bool(measured))
     figure = Figure(figsize=(8, 0.6 + 2.2 * panels))
-    panel = iter(figure.subplots(panels, 1, sharex=True))
+    panel = iter(figure.subplots(panels, 1, sharex=True, squeeze=False).flat)
     if measured:
         _draw_ratios(next(panel), measured)
-    for axes, (label, curves) in zip(panel, shown.items(), strict=True):
+    for axes, (label, curves) in zip(panel, shown.items(), strict=False):
         for (name, key), colour in zip(curves.items(), (BLUE, ORANGE), strict=False):
             logged = [line for line in metrics if key in line]
             steps, values = (np.array([line[column] for line in logged], float) for column in ("step", key))

@@ -4,13 +4,19 @@ It learns from 50,000 training digits, turned, scaled, slanted and moved a littl
 that they can stand for fresh real digits in every report; the test set is looked at once, at the end.
 """
 
+if __name__ == "__main__":  # before all that takes long to import, so that Ctrl-C is one line there too
+    import sys
+    from pathlib import Path
+
+    sys.path[0] = str(Path(__file__).resolve().parents[2])  # the repository, whatever folder this is called from
+    from training.script import run
+
+    run("training.evaluation.train_classifier")
+
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
-
-sys.path[0] = str(Path(__file__).resolve().parents[2])  # the repository, whatever folder this is called from
 
 import torch
 import typer
@@ -25,7 +31,6 @@ from mnistgen.files import whole_file
 from training.augmentation import warp
 from training.compute import choose, make_deterministic
 from training.data import Digits, load_mnist
-from training.errors import TrainingError
 from training.evaluation.classifier import WEIGHTS, Classifier, weights_sha256
 
 BATCH_SIZE = 125
@@ -50,42 +55,39 @@ def main(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Train the classifier that digits are judged by, and write its weights and card."""
-    try:
-        compute = choose(device, "conv", "float32")
-        make_deterministic(compute)
-        mnist = load_mnist(data, compute.device)
-        torch.manual_seed(seed)
-        classifier = compute.place(Classifier())
-        ends = []
-        for index, phase in enumerate(PHASES):
-            if index:
-                torch.manual_seed(seed + index)  # a phase can be repeated from the weights of the one before
-            fit(classifier, mnist.seen, phase)
-            ends.append({name: value.clone() for name, value in classifier.state_dict().items()})
-        average(classifier, ends, mnist.seen)
-        tensors = {name: value.cpu().contiguous() for name, value in classifier.state_dict().items()}
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(out) as file:
-            file.write(save(tensors))
-        card = {
-            "name": "classifier",
-            "summary": "3x3 convolutions with batch norm; 128 features, ten classes",
-            "parameters": sum(parameter.numel() for parameter in classifier.parameters()),
-            "data": {"name": "50,000 MNIST training images", "sha256": mnist.train.sha256},
-            "phases": [phase._asdict() for phase in PHASES],
-            "seed": seed,
-            "sha256": weights_sha256(out),
-            "accuracy": {
-                "test": accuracy(classifier, mnist.test),
-                "unseen training digits": accuracy(classifier, mnist.unseen),
-                "seen training digits": accuracy(classifier, mnist.seen),
-            },
-            "versions": {"torch": str(torch.__version__)},
-        }
-        with whole_file(out.with_suffix(".json")) as file:
-            file.write(json.dumps(card, indent=2).encode() + b"\n")
-    except (TrainingError, OSError) as error:
-        sys.exit(f"train_classifier.py: {error}")
+    compute = choose(device, "conv", "float32")
+    make_deterministic(compute)
+    mnist = load_mnist(data, compute.device)
+    torch.manual_seed(seed)
+    classifier = compute.place(Classifier())
+    ends = []
+    for index, phase in enumerate(PHASES):
+        if index:
+            torch.manual_seed(seed + index)  # a phase can be repeated from the weights of the one before
+        fit(classifier, mnist.seen, phase)
+        ends.append({name: value.clone() for name, value in classifier.state_dict().items()})
+    average(classifier, ends, mnist.seen)
+    tensors = {name: value.cpu().contiguous() for name, value in classifier.state_dict().items()}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(out) as file:
+        file.write(save(tensors))
+    card = {
+        "name": "classifier",
+        "summary": "3x3 convolutions with batch norm; 128 features, ten classes",
+        "parameters": sum(parameter.numel() for parameter in classifier.parameters()),
+        "data": {"name": "50,000 MNIST training images", "sha256": mnist.train.sha256},
+        "phases": [phase._asdict() for phase in PHASES],
+        "seed": seed,
+        "sha256": weights_sha256(out),
+        "accuracy": {
+            "test": accuracy(classifier, mnist.test),
+            "unseen training digits": accuracy(classifier, mnist.unseen),
+            "seen training digits": accuracy(classifier, mnist.seen),
+        },
+        "versions": {"torch": str(torch.__version__)},
+    }
+    with whole_file(out.with_suffix(".json")) as file:
+        file.write(json.dumps(card, indent=2).encode() + b"\n")
     print(json.dumps(card["accuracy"], indent=2))
 
 
@@ -131,7 +133,3 @@ def accuracy(classifier: nn.Module, digits: Digits) -> float:
         for images, labels in zip(digits.images.split(1000), digits.labels.split(1000), strict=True)
     ]
     return torch.stack(right).sum().item() / len(digits)
-
-
-if __name__ == "__main__":
-    typer.run(main)

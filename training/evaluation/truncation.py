@@ -3,20 +3,25 @@
 Digits at every level are measured against held-out training digits, as the quick form of training/evaluate.py does.
 """
 
-import sys
+if __name__ == "__main__":  # before all that takes long to import, so that Ctrl-C is one line there too
+    import sys
+    from pathlib import Path
+
+    sys.path[0] = str(Path(__file__).resolve().parents[2])  # the repository, whatever folder this is called from
+    from training.script import run
+
+    run("training.evaluation.truncation")
+
 from pathlib import Path
 from typing import Annotated
-
-sys.path[0] = str(Path(__file__).resolve().parents[2])  # the repository, whatever folder this is called from
 
 import torch
 import typer
 
-from mnistgen import MnistgenError
 from mnistgen.catalog import DEFAULT_MODEL, find
 from mnistgen.cpus import usable_cpus
 from training.data import load_mnist
-from training.errors import TrainingError
+from training.errors import EvaluationError
 from training.evaluation import charts
 from training.evaluation.assessment import check_writable, measure_all
 from training.evaluation.figures import FIGURES
@@ -36,27 +41,18 @@ def main(
     workers: Annotated[int, typer.Option(help="Processes.", show_default="the CPUs allowed")] = usable_cpus(),
 ) -> None:
     """Measure a model at several truncations, print the figures and draw them."""
-    try:
-        check_writable([out.parent])
-        directory = find(model)
-        if not directory.card.conditional:
-            sys.exit(f"truncation.py: model: expected a class-conditional one, got {directory.card.name}")
-        real = yardstick(load_mnist(data, torch.device("cpu")), "quick")
-        sources = [
-            Model(directory.path, f"truncation {level}", directory.card.sha256, truncation=level) for level in LEVELS
-        ]
-        used = tuple(range(1, seeds + 1))
-        scores = measure_all(sources, used, len(real.target.images), "quick", data, workers)
-        for row in scores:
-            figures = (f"{FIGURES[key].title} {row.figures[key].text(FIGURES[key].decimals)}" for key in SHOWN)
-            print(f"{row.name}: {', '.join(figures)}")
-        save(charts.truncation(LEVELS, scores), out)
-    except (TrainingError, MnistgenError) as error:
-        sys.exit(f"truncation.py: {error}")
-    except OSError as error:
-        sys.exit(f"truncation.py: {error.filename or out}: {error.strerror}")
+    check_writable([out.parent])
+    directory = find(model)
+    if not directory.card.conditional:
+        raise EvaluationError(f"model: expected a class-conditional one, got {directory.card.name}")
+    real = yardstick(load_mnist(data, torch.device("cpu")), "quick")
+    sources = [
+        Model(directory.path, f"truncation {level}", directory.card.sha256, truncation=level) for level in LEVELS
+    ]
+    used = tuple(range(1, seeds + 1))
+    scores = measure_all(sources, used, len(real.target.images), "quick", data, workers)
+    for row in scores:
+        figures = (f"{FIGURES[key].title} {row.figures[key].text(FIGURES[key].decimals)}" for key in SHOWN)
+        print(f"{row.name}: {', '.join(figures)}")
+    save(charts.truncation(LEVELS, scores), out)
     print(out)
-
-
-if __name__ == "__main__":
-    typer.run(main)

@@ -12,8 +12,7 @@ from onnx import numpy_helper
 from PIL import Image
 
 import mnistgen
-from tests.conftest import Outcome, write_model
-from tests.training.evaluation.conftest import contents
+from tests.conftest import Outcome, contents, write_model
 from training.evaluation.features import judge
 from training.evaluation.figures import FIGURES, Scores
 

@@ -1,0 +1,192 @@
+"""Run directories that something happened to: killed runs, full disks, damaged and foreign files, two at once."""
+
+import errno
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import training.train
+from export import build as building
+from mnistgen.files import open_owned
+from tests.conftest import Outcome
+from tests.training.conftest import Refused, RunScript
+from tests.training.small import SMALL, signal_at
+from training.compute import Compute
+from training.preset import to_json
+from training.run_directory import RunDirectory
+
+Resumed = Callable[[RunDirectory], Outcome]
+PRESET = SMALL["mlp"]
+NEW = ("--preset", "mlp", "--epochs", 1)
+
+
+@pytest.fixture
+def stopped(train_here: RunScript, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunDirectory:
+    """A run that was interrupted after its checkpoint of step 3 and its samples of step 4."""
+    run = RunDirectory(tmp_path / "run")
+    with monkeypatch.context() as patch:
+        patch.setattr(Compute, "autocast", signal_at(10, Compute.autocast, signal.SIGINT))  # twice a step
+        assert train_here(*NEW, "--out", run.path).code == 130
+    assert [path.stem for path in run.sample_paths()] == ["0000004"]
+    assert (last := run.last())
+    assert last.header.step == 3
+    return run
+
+
+@pytest.fixture
+def resumed(train_here: RunScript, monkeypatch: pytest.MonkeyPatch) -> Resumed:
+    """Goes on with a run until it is to be exported, which takes longer than all before."""
+
+    def resume(run: RunDirectory) -> Outcome:
+        monkeypatch.setattr(training.train, "build", signal_at(1, building.build, signal.SIGINT))
+        outcome = train_here("--resume", run.path)
+        assert outcome.code == 130
+        assert outcome.err.splitlines()[-1] == f"train.py: interrupted; go on with --resume {run.path}"
+        assert (run.path / "losses.png").exists()
+        return outcome
+
+    return resume
+
+
+class TestWithoutACheckpoint:
+    def test_it_starts_from_the_beginning(
+        self, train_here: RunScript, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run = RunDirectory(tmp_path)
+        run.create(PRESET)
+        run.append_metrics({"step": 2, "ratio": 0.0})  # of a run that was killed
+        monkeypatch.setattr(Compute, "autocast", signal_at(8, Compute.autocast, signal.SIGINT))
+        outcome = train_here("--resume", tmp_path)
+        assert outcome.code == 130
+        assert outcome.out.startswith("mlp: 2 epochs, seed 1, on cpu, ")
+        assert [line["step"] for line in run.read_metrics()] == [2, 3]
+
+    def test_one_of_out_and_resume_works(self, refused: Refused, tmp_path: Path) -> None:
+        (tmp_path / ".mnistgen-01234567-89abcdef.partial").touch()  # killed before there was a preset
+        RunDirectory(tmp_path).check_new()
+        assert "holds no run: it has no preset.json; start one with --out" in refused("--resume", tmp_path)
+        RunDirectory(tmp_path).create(PRESET)
+        assert f"is not empty; go on with --resume {tmp_path}" in refused(*NEW, "--out", tmp_path)
+        assert RunDirectory(tmp_path).read_preset() == PRESET
+
+    def test_a_folder_with_foreign_files(self, refused: Refused, tmp_path: Path) -> None:
+        (tmp_path / "thesis.txt").write_text("mine")
+        assert "is not empty and holds no run; choose another --out" in refused(*NEW, "--out", tmp_path)
+        assert "holds no run" in refused("--resume", tmp_path)
+        assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_what_a_killed_run_left_half_written_goes_but_not_a_live_ones(
+    stopped: RunDirectory, train_here: RunScript, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = [folder / ".mnistgen-01234567-01234567.partial" for folder in (stopped.path, stopped.checkpoints)]
+    for path in dead:
+        path.write_bytes(b"half")
+    monkeypatch.setattr(Compute, "autocast", signal_at(1, Compute.autocast, signal.SIGINT))
+    with open_owned(stopped.samples / ".mnistgen-01234567-01234567.partial"):
+        assert train_here("--resume", stopped.path).code == 130
+        assert [path.parent for path in stopped.path.rglob(".*")] == [stopped.samples]
+
+
+def test_two_at_once(stopped: RunDirectory, refused: Refused) -> None:
+    with open_owned(stopped.path / ".lock"):
+        message = refused("--resume", stopped.path)
+    assert f"{stopped.path} is being trained by another process; wait until it has ended" in message
+
+
+def test_a_full_disk_while_a_checkpoint_is_written(
+    train_here: RunScript, resumed: Resumed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync, calls = os.fsync, []
+
+    def full(descriptor: int) -> None:
+        calls.append(descriptor)
+        if len(calls) == 5:  # preset, metrics, a checkpoint, samples, this one
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(descriptor)
+
+    run = RunDirectory(tmp_path / "run")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        outcome = train_here("--preset", "mlp", "--out", run.path, "--epochs", 1)
+    assert (outcome.code, outcome.err.count("\n")) == (1, 1)
+    assert "No space left on device" in outcome.err
+    assert list(run.path.rglob(".*")) == []
+    resumed(run)
+
+
+class TestDamage:
+    @pytest.mark.filterwarnings("default:.*damaged")
+    def test_lines_of_metrics(self, stopped: RunDirectory, resumed: Resumed) -> None:
+        good = stopped.metrics.read_bytes()
+        stopped.metrics.write_bytes(b'{"step": 1, "rat\n' + b"\xff\xfe[1]\n{}\n" + good + b'{"step": 4, "ra')
+        warning, _ = resumed(stopped).err.splitlines()
+        assert warning == f"train.py: {stopped.metrics}: left out 3 damaged lines, line 1 first"
+        assert [line["step"] for line in stopped.read_metrics()] == [2, 3, 4, 6, 7]
+
+    def test_samples_that_somebody_removed(self, stopped: RunDirectory, resumed: Resumed) -> None:
+        for path in stopped.sample_paths():
+            path.unlink()
+        stopped.samples.rmdir()
+        resumed(stopped)
+        assert [path.stem for path in stopped.sample_paths()] == ["0000004", "0000007"]
+
+    def test_samples_that_are_none(self, stopped: RunDirectory, train_here: RunScript) -> None:
+        path = stopped.samples / "0000001.png"
+        path.write_bytes(stopped.sample_paths()[0].read_bytes()[:500])
+        outcome = train_here("--resume", stopped.path)
+        message = f"train.py: {path}: not a grid of samples; remove it, and go on with --resume\n"
+        assert (outcome.code, outcome.err) == (1, message)
+
+    def test_foreign_files_among_its_own_stay(self, stopped: RunDirectory, resumed: Resumed) -> None:
+        foreign = [stopped.checkpoints / "a copy.safetensors", stopped.samples / "notes.png"]
+        for path in foreign:
+            path.write_bytes(b"mine")
+        resumed(stopped)
+        assert [path.read_bytes() for path in foreign] == [b"mine"] * 2
+
+    def test_the_last_checkpoint(self, stopped: RunDirectory, refused: Refused) -> None:
+        path = stopped.checkpoint_path(6)
+        path.write_bytes(stopped.last_checkpoint().read_bytes()[:-1])
+        assert f"{path}: not a whole safetensors file" in (message := refused("--resume", stopped.path))
+        assert message.endswith("; remove it to go on from step 3\n")
+
+    @pytest.mark.parametrize(
+        ("damage", "message"),
+        [
+            (lambda text: text[:-3], "not a preset (Expecting"),
+            (lambda text: "[" * 100_000, "not a preset (maximum recursion"),
+            (lambda text: "[]", "expected the fields of a preset"),
+            (lambda text: text.replace('"mlp"', '"mpl"'), "architecture: expected one of mlp, conv"),
+            (lambda text: text.replace('"bce-', '"bcf-'), "loss: expected one of"),
+            (
+                lambda text: text.replace('"latent_dim": 100', '"latent_dim": 1' + "0" * 12),
+                "networks: expected at most",
+            ),
+            (lambda text: text.replace('"latent_dim": 100', '"latent_dim": 1' + "0" * 5000), "not a preset (Exceeds"),
+            (lambda text: text.replace('"batch_size": 64', '"batch_size": 0'), "batch_size: expected 1 to "),
+            (
+                lambda text: text.replace('"log_every": 2', '"log_every": "\\u001b[31m"'),
+                "log_every: expected int, got ",
+            ),
+        ],
+    )
+    def test_preset(self, damage: Callable[[str], str], message: str, refused: Refused, tmp_path: Path) -> None:
+        path = tmp_path / "preset.json"
+        text = json.dumps(to_json(PRESET))
+        assert damage(text) != text
+        path.write_text(damage(text))
+        error = refused("--resume", tmp_path)
+        assert error.startswith(f"train.py: {path}: not a preset ")
+        assert message in error
+        assert len(error) < 500
+
+    @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+    def test_a_preset_that_is_no_file(self, make: Callable[[Path], Any], refused: Refused, tmp_path: Path) -> None:
+        make(tmp_path / "preset.json")
+        assert f"{tmp_path / 'preset.json'}: cannot be read (" in refused("--resume", tmp_path)

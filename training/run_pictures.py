@@ -1,0 +1,62 @@
+"""What a finished run was like, drawn from its metrics and samples."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from mnistgen.files import read_file, whole_file
+from mnistgen.images import CELL, write_png
+from training.errors import TrainingError
+from training.evaluation.charts import training_curves
+from training.run_directory import LIMIT, RunDirectory
+
+GIF_FRAMES = 60  # at most
+GIF_FRAME_MS = 120
+
+
+def draw_losses(run: RunDirectory) -> None:
+    """losses.png: losses, scores and the held-out ratio over the steps."""
+    with whole_file(run.path / "losses.png") as file:
+        training_curves(run.read_metrics()).savefig(file, format="png")
+
+
+def draw_progress(run: RunDirectory) -> None:
+    """progress.gif from the samples, evenly thinned to GIF_FRAMES; the last frame stays for two seconds.
+
+    Without samples, which somebody may have removed, no file.
+    """
+    paths = run.sample_paths()
+    if not paths:
+        return
+    chosen = np.unique(np.linspace(0, len(paths) - 1, min(GIF_FRAMES, len(paths))).astype(int))
+    frames = _read([paths[index] for index in chosen])
+    durations = [GIF_FRAME_MS] * (len(frames) - 1) + [2000]
+    with whole_file(run.path / "progress.gif") as file:
+        frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
+
+
+def draw_strip(run: RunDirectory) -> None:
+    """strip.png: the first row of the first, fifth, tenth, ... and last grid, from top to bottom; or no file."""
+    paths = run.sample_paths()
+    if not paths:
+        return
+    frames = _read([paths[index] for index in sorted({0, *range(4, len(paths), 5), len(paths) - 1})])
+    with whole_file(run.path / "strip.png") as file:
+        write_png(file, np.concatenate([np.asarray(frame)[:CELL] for frame in frames]))
+
+
+def _read(paths: Sequence[Path]) -> list[Image.Image]:
+    """Grids of one size. Raises TrainingError, naming the first file that is none."""
+    grids: list[Image.Image] = []
+    for path in paths:
+        try:
+            with Image.open(io.BytesIO(read_file(path, LIMIT)), formats=["PNG"]) as picture:
+                grids.append(picture.convert("L"))
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+            raise TrainingError(f"{path}: not a grid of samples; remove it, and go on with --resume") from None
+        if grids[-1].size != grids[0].size:
+            raise TrainingError(f"{path}: not a grid of as many samples as before; remove it, and go on with --resume")
+    return grids

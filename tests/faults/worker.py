@@ -72,7 +72,7 @@ def main(folder: str) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     for which, most in LIMITS.items():
         resource.setrlimit(which, (most, most))
-    os.environ |= dict.fromkeys(("TMPDIR", "HOME", "XDG_CACHE_HOME"), folder)
+    os.environ |= dict.fromkeys(("TMPDIR", "HOME", "XDG_CACHE_HOME", "TORCHINDUCTOR_CACHE_DIR"), folder)
     watch = Watch(Path(folder))
     for number, line in enumerate(sys.stdin):
         place = Path(folder, "trials", str(number))

@@ -1,7 +1,9 @@
 """Small presets and a few hundred real digits, and the scripts in this process."""
 
+import os
 import runpy
 import signal
+import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -109,3 +111,18 @@ def refused(train_here: RunScript) -> Refused:
         return outcome.err
 
     return run
+
+
+def train(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    """train.py on a small preset, in a process of its own."""
+    command = [sys.executable, "-m", "tests.training.small", *map(str, arguments), "--data", str(DATA)]
+    settings = os.environ | {"OMP_NUM_THREADS": "1"} | environment
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=settings)
+
+
+def train_in_two(*arguments: object, processes: int = 2) -> subprocess.CompletedProcess[str]:
+    """The same through torchrun."""
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "-m"]
+    command = [sys.executable, *launch, "tests.training.small", *map(str, arguments), "--data", str(DATA)]
+    settings = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=settings)

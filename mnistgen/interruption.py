@@ -37,20 +37,41 @@ def exit_code() -> int:
 def signals_kept_back() -> Iterator[None]:
     """Processes that start in here never see Ctrl-C or a closed terminal, which are sent to all of a group.
 
-    Else they would print tracebacks in their first second; whoever starts them must also end them.
+    Else they would print tracebacks in their first second; whoever starts them must also end them. Nor is this process
+    interrupted meanwhile, for a process that is started halfway complains too: signals are handled at the end.
     """
     if sys.platform == "win32":  # which knows no such thing
         yield
         return
     from multiprocessing import resource_tracker  # late: it takes longer to import than all else here
 
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    with _deferred():  # for other threads of this process may get them, whatever this one blocks
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+        try:
+            resource_tracker.ensure_running()  # which lets SIGINT through again when it starts
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _deferred() -> Iterator[None]:
+    """Call Python's signal handlers only when the block has ended; they are called in the main thread alone."""
+    came: list[int] = []
+    handlers = {number: signal.getsignal(number) for number in _numbers()}
+    if threading.current_thread() is not threading.main_thread():
+        handlers = {}
+    handlers = {number: handler for number, handler in handlers.items() if callable(handler)}
+    for number in handlers:
+        signal.signal(number, lambda number, frame: came.append(number))
     try:
-        resource_tracker.ensure_running()  # which lets SIGINT through again when it starts
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for arrived in came:
+            signal.raise_signal(arrived)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -79,7 +79,9 @@ class Forked:
             for number, stream in zip((1, 2), self._streams, strict=False):
                 os.dup2(stream.fileno(), number)
             sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
-            signal.signal(signal.SIGINT, signal.default_int_handler)  # the others are as Python has them too
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            for number in (signal.SIGTERM, signal.SIGHUP):  # which `nohup` ignores
+                signal.signal(number, signal.SIG_DFL)
             for which, value in self.limits.items():
                 resource.setrlimit(which, (value, value))
             sys.argv = ["mnistgen", *map(str, self.arguments)]

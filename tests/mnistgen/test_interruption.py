@@ -5,10 +5,13 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from mnistgen.interruption import signals_kept_back
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 MANY = 10**6  # digits: more than any test waits for
@@ -33,7 +36,13 @@ main()
 
 def run_hooked(folder: Path, event: str, word: str, number: int, *command: object) -> subprocess.CompletedProcess[str]:
     call = [sys.executable, "-c", HOOKED, event, word, str(int(number)), *map(str, command)]
-    return subprocess.run(call, cwd=folder, capture_output=True, text=True)
+    return subprocess.run(call, cwd=folder, capture_output=True, text=True, preexec_fn=as_in_a_terminal)
+
+
+def as_in_a_terminal() -> None:
+    """Whatever runs the tests may ignore some of them, as `nohup` does."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize("module", ["typer", "numpy", "onnxruntime", "onnxruntime.capi", "PIL.Image"])
@@ -59,6 +68,22 @@ def test_signals_that_are_ignored_stay_so(tmp_path: Path) -> None:
     assert (tmp_path / "grid.png").exists()
 
 
+def test_signals_wait_while_processes_start() -> None:
+    """Also where another thread of the process gets them, as those of NumPy do."""
+    over = threading.Event()
+    thread = threading.Thread(target=over.wait)
+    thread.start()
+    started = []
+    assert thread.ident
+    with pytest.raises(KeyboardInterrupt), signals_kept_back():
+        signal.pthread_kill(thread.ident, signal.SIGINT)
+        started += [subprocess.run([sys.executable, "-c", ""]).returncode]
+    over.set()
+    thread.join()
+    assert started == [0]
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, []) & {signal.SIGINT, signal.SIGHUP}
+
+
 class Run:
     """A data set that is being made, in a process group of its own, as a terminal would start it."""
 
@@ -71,6 +96,7 @@ class Run:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=as_in_a_terminal,
         )
         self._progress = folder / ".data.mnistgen/progress"
 

@@ -74,10 +74,15 @@ def test_signals_wait_while_processes_start() -> None:
     thread = threading.Thread(target=over.wait)
     thread.start()
     started = []
-    assert thread.ident
-    with pytest.raises(KeyboardInterrupt), signals_kept_back():
-        signal.pthread_kill(thread.ident, signal.SIGINT)
-        started += [subprocess.run([sys.executable, "-c", ""]).returncode]
+
+    def start_one() -> None:
+        assert thread.ident
+        with signals_kept_back():
+            signal.pthread_kill(thread.ident, signal.SIGINT)
+            started.append(subprocess.run([sys.executable, "-c", ""]).returncode)
+
+    with pytest.raises(KeyboardInterrupt):
+        start_one()
     over.set()
     thread.join()
     assert started == [0]

@@ -1,6 +1,7 @@
 """What many tests need: small model directories, and the command line in this process."""
 
 import hashlib
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,13 @@ from mnistgen.generator import CHUNK_WORK
 
 settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
 settings.load_profile("untimed")
+
+# Whatever runs the tests may ignore signals that they send, as `nohup` does, and shells for background jobs.
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
+if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LATENT_DIM = 10
 NodeEdit = Callable[[onnx.ModelProto], None]

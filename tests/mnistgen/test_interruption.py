@@ -36,13 +36,7 @@ main()
 
 def run_hooked(folder: Path, event: str, word: str, number: int, *command: object) -> subprocess.CompletedProcess[str]:
     call = [sys.executable, "-c", HOOKED, event, word, str(int(number)), *map(str, command)]
-    return subprocess.run(call, cwd=folder, capture_output=True, text=True, preexec_fn=as_in_a_terminal)
-
-
-def as_in_a_terminal() -> None:
-    """Whatever runs the tests may ignore some of them, as `nohup` does."""
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_DFL)
+    return subprocess.run(call, cwd=folder, capture_output=True, text=True)
 
 
 @pytest.mark.parametrize("module", ["typer", "numpy", "onnxruntime", "onnxruntime.capi", "PIL.Image"])
@@ -101,7 +95,6 @@ class Run:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            preexec_fn=as_in_a_terminal,
         )
         self._progress = folder / ".data.mnistgen/progress"
 

@@ -22,8 +22,8 @@ from torchvision.datasets import MNIST
 
 from benchmarks.training_rate import STEPS, WARM_UP, digits_of, rate
 from mnistgen.cpus import usable_cpus
-from training.models import build_discriminator, build_generator
-from training.preset import Preset
+from training.config import Preset
+from training.networks import build_discriminator, build_generator
 from training.presets import PRESETS
 
 ROUNDS = 3

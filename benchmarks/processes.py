@@ -15,9 +15,9 @@ import torch
 import typer
 
 from benchmarks.training_rate import WARM_UP, digits_of, rate
-from training.distributed import joined
 from training.presets import PRESETS
-from training.run_directory import RunDirectory
+from training.run.directory import RunDirectory
+from training.run.distributed import joined
 
 ROUNDS = 3
 BAR = 1.6

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import torch
 
-from training.compute import choose, make_deterministic
+from training.config import Preset
 from training.data import Digits, load_mnist
-from training.distributed import World
-from training.loop import train
-from training.preset import Preset
-from training.run_directory import RunDirectory
+from training.run.device import choose, make_deterministic
+from training.run.directory import RunDirectory
+from training.run.distributed import World
+from training.stages.adversarial import train
 
 STEPS = 12
 WARM_UP = 3

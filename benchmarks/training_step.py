@@ -1,6 +1,6 @@
 """A training step: python -m benchmarks.training_step [PRESET ...].
 
-What `training.compute.choose` chooses against its alternatives: precision, memory format and threads.
+What `training.run.device.choose` chooses against its alternatives: precision, memory format and threads.
 """
 
 import sys
@@ -11,17 +11,17 @@ import torch
 
 from benchmarks.timing import medians
 from mnistgen.cpus import usable_cpus
-from training.compute import Compute, Precision, choose
-from training.losses import LOSSES
+from training.config import Preset
+from training.objectives.losses import LOSSES
 from training.players import build_players
-from training.preset import Preset
 from training.presets import PRESETS
+from training.run.device import Compute, Precision, choose
 
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 
 
 def stepper(preset: Preset, compute: Compute, channels_last: bool) -> Callable[[], None]:
-    """One discriminator step and one generator step on noise, as in training.loop."""
+    """One discriminator step and one generator step on noise, as in training.stages.adversarial."""
     players = build_players(preset, compute)
     if not channels_last:
         for network in players.networks.values():

@@ -14,14 +14,14 @@ import torch
 from export.errors import ExportError
 from export.to_onnx import to_onnx
 from export.to_torchscript import to_torchscript
-from export.verify import EXACT, QUANTISED, verify
+from export.verify import EXACT, QUANTIZED, verify
 from export.wrapper import ExportedGenerator, count_multiply_adds
 from mnistgen.card import SCHEMA, ModelCard
 from mnistgen.files import whole_file
-from training.checkpoint import Checkpoint, generator_of
+from training.config import to_json
 from training.errors import TrainingError
-from training.outline import MISFITS, explained
-from training.preset import to_json
+from training.run.checkpoint import Checkpoint, generator_of
+from training.run.outline import MISFITS, explained
 
 LIBRARIES = ("torch", "onnx", "onnxscript", "onnxruntime", "numpy")
 LICENCE = "MIT"
@@ -48,9 +48,9 @@ def load_generator(checkpoint: Checkpoint) -> ExportedGenerator:
 
 
 def in_float32(checkpoint: Checkpoint) -> Checkpoint:
-    """The same generator, to be exported in float32: what quantisation costs is measured against it."""
+    """The same generator, to be exported in float32: what quantization costs is measured against it."""
     return replace(
-        checkpoint, header=replace(checkpoint.header, preset=replace(checkpoint.header.preset, quantisation=None))
+        checkpoint, header=replace(checkpoint.header, preset=replace(checkpoint.header.preset, quantization=None))
     )
 
 
@@ -107,9 +107,9 @@ def convert(checkpoint: Checkpoint) -> Export:
         "versions": {name: version(name) for name in LIBRARIES},
     }
     metadata = {key: value if isinstance(value, str) else json.dumps(value) for key, value in fields.items()}
-    graph = to_onnx(generator, metadata, preset.quantisation).SerializeToString()
+    graph = to_onnx(generator, metadata, preset.quantization).SerializeToString()
     torchscript = to_torchscript(generator)
-    tolerance = QUANTISED if preset.quantisation else EXACT
+    tolerance = QUANTIZED if preset.quantization else EXACT
     difference = verify(generator, graph, torchscript, tolerance)
     parity = {"tolerance": asdict(tolerance), "difference": difference}
     card = ModelCard(**fields, sha256=hashlib.sha256(graph).hexdigest(), parity=parity)

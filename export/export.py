@@ -5,7 +5,7 @@ if __name__ == "__main__":  # before all that takes long to import, so that Ctrl
     from pathlib import Path
 
     sys.path[0] = str(Path(__file__).resolve().parents[1])  # the repository, whatever folder this is called from
-    from training.script import run
+    from training.run.script import run
 
     run("export.export")
 
@@ -16,7 +16,7 @@ import typer
 
 from export.build import build, in_float32
 from export.errors import ExportError
-from training import checkpoint as checkpoints
+from training.run import checkpoint as checkpoints
 
 
 def main(
@@ -25,7 +25,7 @@ def main(
     ],
     out: Annotated[Path, typer.Option(help="Model directory to write.")],
     float32: Annotated[
-        bool, typer.Option("--float32", help="Leave the preset's quantisation away, to measure what it costs.")
+        bool, typer.Option("--float32", help="Leave the preset's quantization away, to measure what it costs.")
     ] = False,
 ) -> None:
     """Write model.onnx, model.torchscript.pt and card.json, checked against each other.

@@ -9,16 +9,16 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from export.quantise import quantise
+from export.quantize import quantize
 from export.wrapper import ExportedGenerator
 from mnistgen.session import CLASSES, IMAGES, LATENTS
-from training.preset import Quantisation
+from training.config import Quantization
 
 OPSET = 18
 
 
 def to_onnx(
-    generator: ExportedGenerator, metadata: dict[str, str], quantisation: Quantisation | None = None
+    generator: ExportedGenerator, metadata: dict[str, str], quantization: Quantization | None = None
 ) -> onnx.ModelProto:
     """The graph latents (N, D), maybe classes (N, 10) -> images (N, 28, 28), any N; the card's fields as metadata."""
     example = tuple(generator.inputs(2))
@@ -38,8 +38,8 @@ def to_onnx(
     assert program is not None
     model = program.model_proto
     _strip(model)
-    if quantisation:
-        model = quantise(model, generator, quantisation.calibration)
+    if quantization:
+        model = quantize(model, generator, quantization.calibration)
         _strip(model)
     else:
         _halve_weights(model.graph)

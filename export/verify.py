@@ -25,7 +25,7 @@ class Tolerance:
 
 EXACT = Tolerance(largest=1e-5, mean=1e-5)
 # A pixel at the rim of a stroke may fall on either side of it; what that costs a model's digits, evaluation tells.
-QUANTISED = Tolerance(largest=0.75, mean=0.01)
+QUANTIZED = Tolerance(largest=0.75, mean=0.01)
 BATCHES = (1, 7, 256)
 
 

@@ -4,8 +4,8 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 from torch.utils.flop_counter import FlopCounterMode
 
-from training.inputs import Inputs, every_digit, fixed_inputs
-from training.models.network import GeneratorNetwork
+from training.networks.generator import GeneratorNetwork
+from training.networks.inputs import Inputs, every_digit, fixed_inputs
 
 
 class ExportedGenerator(nn.Module):

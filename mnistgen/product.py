@@ -15,7 +15,7 @@ PRODUCTS = Path(__file__).parent / "products"
 SIDE = 1024  # of both matrices: large enough for the threads, small enough to be quick
 MULTIPLY_ADDS = SIDE**3
 
-# Arithmetic -> the types of both matrices. NAME.onnx multiplies them: int8 in 8 bits, as quantised models do.
+# Arithmetic -> the types of both matrices. NAME.onnx multiplies them: int8 in 8 bits, as quantized models do.
 ARITHMETICS: dict[str, tuple[type[Any], type[Any]]] = {"float32": (np.float32, np.float32), "int8": (np.uint8, np.int8)}
 
 

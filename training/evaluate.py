@@ -5,7 +5,7 @@ if __name__ == "__main__":  # before all that takes long to import, so that Ctrl
     from pathlib import Path
 
     sys.path[0] = str(Path(__file__).resolve().parents[1])  # the repository, whatever folder this is called from
-    from training.script import run
+    from training.run.script import run
 
     run("training.evaluate")
 
@@ -20,7 +20,7 @@ from mnistgen.catalog import ModelDirectory, find
 from mnistgen.cpus import usable_cpus
 from training.errors import EvaluationError
 from training.evaluation.assessment import assess
-from training.evaluation.yardstick import Form
+from training.evaluation.baseline import Form
 
 
 def main(

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from torch import nn
 from torch.optim import Adam
 
-from training.averaging import measure_batch_norm, start_average
-from training.compute import Compute
-from training.distributed import World, synchronise
-from training.models import build_discriminator, build_generator
-from training.models.network import GeneratorNetwork
-from training.preset import Preset
+from training.config import Preset
+from training.networks import build_discriminator, build_generator
+from training.networks.generator import GeneratorNetwork
+from training.run.device import Compute
+from training.run.distributed import World, synchronise
 from training.schedules import value_at
+from training.stages.ema import measure_batch_norm, start_average
 
 
 @dataclass(frozen=True)

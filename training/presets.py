@@ -8,8 +8,8 @@ import difflib
 from dataclasses import replace
 from typing import Any
 
+from training.config import Averaging, Distillation, Penalties, Preset, Quantization, Refinement, change
 from training.errors import PresetError
-from training.preset import Averaging, Distillation, Penalties, Preset, Quantisation, Refinement, change
 
 _AVERAGE = Averaging(half_life=20_000)  # chosen: a third of an epoch
 
@@ -47,7 +47,7 @@ _RESIDUAL = Preset(
         steps=4_500,
         learning_rate={"kind": "cosine", "start": 3e-5, "end": 1e-6, "warm_up": 0.08},
     ),
-    quantisation=Quantisation(),
+    quantization=Quantization(),
     checkpoint_every=500,
 )
 
@@ -80,7 +80,7 @@ _PRESETS = [
             networks="seven",
             epochs=10,
         ),
-        quantisation=Quantisation(),
+        quantization=Quantization(),
         log_every=250,
     ),
     Preset(
@@ -92,7 +92,7 @@ _PRESETS = [
         teacher=("residual",),
         distillation=Distillation(steps=45_000, learning_rate={"kind": "linear", "start": 2e-3, "end": 1e-5}),
         refinement=_STUDENT_REFINEMENT,
-        quantisation=Quantisation(),
+        quantization=Quantization(),
         log_every=250,
     ),
     _RESIDUAL,
@@ -105,7 +105,7 @@ _PRESETS = [
         generator={"hidden": (256,), "channels": (128, 64, 32), "final": "sigmoid"},
         epochs=31,
         refinement=None,
-        quantisation=None,
+        quantization=None,
     ),
     Preset(
         name="dcgan",

@@ -9,7 +9,7 @@ if __name__ == "__main__":  # before all that takes long to import, so that Ctrl
     from pathlib import Path
 
     sys.path[0] = str(Path(__file__).resolve().parents[1])  # the repository, whatever folder this is called from
-    from training.script import run
+    from training.run.script import run
 
     run("training.publish")
 
@@ -21,9 +21,9 @@ import typer
 from export.build import convert
 from mnistgen.catalog import MODELS
 from mnistgen.errors import shown
-from training import checkpoint as checkpoints
 from training.errors import CheckpointError
 from training.presets import PRESETS, TEACHERS
+from training.run import checkpoint as checkpoints
 
 
 def main(checkpoint: Annotated[Path, typer.Argument(help="A checkpoint of a finished run.")]) -> None:

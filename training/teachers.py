@@ -3,16 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from training import checkpoint as checkpoints
-from training.checkpoint import Checkpoint
-from training.distributed import World
+from training.config import Preset
 from training.errors import CheckpointError
-from training.models import build_generator
-from training.models.mixture import MixtureGenerator
-from training.models.network import GeneratorNetwork
-from training.preset import Preset
+from training.networks import build_generator
+from training.networks.generator import GeneratorNetwork
+from training.networks.mixture import MixtureGenerator
 from training.presets import PRESETS, resolve
-from training.run_directory import RunDirectory
+from training.run import checkpoint as checkpoints
+from training.run.checkpoint import Checkpoint
+from training.run.directory import RunDirectory
+from training.run.distributed import World
 
 TrainTeacher = Callable[[RunDirectory, Preset], Checkpoint]  # a whole run there, or the rest of it
 

@@ -5,7 +5,7 @@ if __name__ == "__main__":  # before all that takes long to import, so that Ctrl
     from pathlib import Path
 
     sys.path[0] = str(Path(__file__).resolve().parents[1])  # the repository, whatever folder this is called from
-    from training.script import run
+    from training.run.script import run
 
     run("training.train")
 
@@ -26,20 +26,20 @@ from mnistgen import Generator
 from mnistgen.catalog import find
 from mnistgen.cpus import usable_cpus
 from mnistgen.interruption import Interrupted, exit_code
-from training import checkpoint as checkpoints
-from training.compute import Compute, choose, make_deterministic
+from training.config import Preset, change, to_json
 from training.data import load_mnist
-from training.distillation import distil
-from training.distributed import World, joined
 from training.errors import TrainingError
-from training.evaluation.yardstick import yardstick
-from training.loop import GRID_SIZE, Scoring, train
-from training.preset import Preset, change, to_json
+from training.evaluation.baseline import yardstick
 from training.presets import PRESETS, resolve
-from training.refinement import check_epochs, is_refined, refine
-from training.reporting import reporting
-from training.run_directory import RunDirectory
-from training.run_pictures import draw_losses, draw_progress, draw_strip
+from training.run import checkpoint as checkpoints
+from training.run.device import Compute, choose, make_deterministic
+from training.run.directory import RunDirectory
+from training.run.distributed import World, joined
+from training.run.figures import draw_losses, draw_progress, draw_strip
+from training.run.progress import reporting
+from training.stages.adversarial import GRID_SIZE, Scoring, train
+from training.stages.distillation import distil
+from training.stages.moment_matching import check_epochs, is_refined, refine
 from training.teachers import collect, given_teachers, teacher_of
 
 FLAGSHIP = "digits"  # what is trained, and measured, where no preset is named
@@ -192,11 +192,11 @@ def finish(run: RunDirectory, preset: Preset, best: checkpoints.Checkpoint) -> N
 
 
 def measure(run: RunDirectory, preset: Preset, best: checkpoints.Checkpoint, data: Path) -> None:
-    """Measure the export; what is quantised also in float32, so that its card says what that cost."""
+    """Measure the export; what is quantized also in float32, so that its card says what that cost."""
     from training.evaluation.assessment import assess  # late: its libraries take seconds to import
 
     forms = [run.export]
-    if preset.quantisation:
+    if preset.quantization:
         build(in_float32(best), run.export_float32)
         forms.append(run.export_float32)
     assess([find(form) for form in forms], run.report, write_card=True, data=data, workers=usable_cpus())

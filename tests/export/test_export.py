@@ -29,12 +29,12 @@ from mnistgen.latents import draw
 from tests.conftest import contents
 from tests.training.conftest import RunScript
 from tests.training.small import ROOT, SMALL
-from training import checkpoint as checkpoints
-from training.checkpoint import WEIGHTS, Checkpoint, Header
-from training.inputs import every_digit, fixed_inputs
-from training.models import build_generator
-from training.preset import Preset, Quantisation, from_json
+from training.config import Preset, Quantization, from_json
+from training.networks import build_generator
+from training.networks.inputs import every_digit, fixed_inputs
 from training.presets import PRESETS, TEACHERS
+from training.run import checkpoint as checkpoints
+from training.run.checkpoint import WEIGHTS, Checkpoint, Header
 
 BUNDLED = PRESETS.keys() - TEACHERS
 
@@ -55,7 +55,7 @@ def untrained(preset: Preset) -> Checkpoint:
 
 @pytest.mark.parametrize("preset", SMALL.values(), ids=SMALL)
 def test_every_preset_exports(preset: Preset, tmp_path: Path) -> None:
-    checkpoint = untrained(dataclasses.replace(preset, quantisation=None))
+    checkpoint = untrained(dataclasses.replace(preset, quantization=None))
     card = build(checkpoint, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["card.json", "model.onnx", "model.torchscript.pt"]
     generator = mnistgen.Generator(tmp_path)
@@ -111,10 +111,10 @@ def test_multiply_adds_of_a_mixture_are_one_members() -> None:
     assert count_multiply_adds(generator) == 74 * 640 + 3 * 640 * 640 + 640 * 784
 
 
-class TestQuantised:
+class TestQuantized:
     @pytest.fixture(params=["residual", "digits"])
     def preset(self, request: pytest.FixtureRequest) -> Preset:
-        return dataclasses.replace(SMALL[request.param], quantisation=Quantisation(calibration=700))
+        return dataclasses.replace(SMALL[request.param], quantization=Quantization(calibration=700))
 
     def test_products_are_in_8_bits_and_pixels_near(self, preset: Preset, tmp_path: Path) -> None:
         card = build(untrained(preset), tmp_path)
@@ -140,8 +140,8 @@ class TestQuantised:
         for folder, options in {"eight": [], "float32": ["--float32"]}.items():
             assert run_script("export/export.py", path, "--out", tmp_path / folder, *options).code == 0
         eight, whole = (mnistgen.Generator(tmp_path / folder).card for folder in ("eight", "float32"))
-        assert eight.preset["quantisation"] is not None
-        assert whole.preset == eight.preset | {"quantisation": None}
+        assert eight.preset["quantization"] is not None
+        assert whole.preset == eight.preset | {"quantization": None}
 
     def test_digits_do_not_depend_on_the_batch(self, preset: Preset, tmp_path: Path) -> None:
         build(untrained(preset), tmp_path)
@@ -151,13 +151,13 @@ class TestQuantised:
         assert np.array_equal(np.concatenate(parts), whole)
 
     def test_pixels_that_no_sigmoid_made(self, tmp_path: Path) -> None:
-        preset = dataclasses.replace(SMALL["mlp"], quantisation=Quantisation())
-        with pytest.raises(ExportError, match="quantisation: expected a sigmoid after the last product, got Tanh"):
+        preset = dataclasses.replace(SMALL["mlp"], quantization=Quantization())
+        with pytest.raises(ExportError, match="quantization: expected a sigmoid after the last product, got Tanh"):
             build(untrained(preset), tmp_path)
         assert list(tmp_path.iterdir()) == []
 
     def test_too_far_from_pytorch(self, preset: Preset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(building, "QUANTISED", Tolerance(largest=1.0, mean=1e-7))
+        monkeypatch.setattr(building, "QUANTIZED", Tolerance(largest=1.0, mean=1e-7))
         with pytest.raises(ExportError, match=r"onnxruntime and PyTorch differ by .* \(mean\)"):
             build(untrained(preset), tmp_path)
         assert list(tmp_path.iterdir()) == []

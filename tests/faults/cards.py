@@ -14,7 +14,7 @@ QUALITY = {
     "accuracy": {"mean": 0.99, "interval": None},
     "judge": {"name": "quick", "digits": 10_000, "precise": True, "seeds": [1, 2]},
 }
-PRESET = {"batch_size": 64, "generator": {"widths": [16, 32], "final": "sigmoid"}, "quantisation": None}
+PRESET = {"batch_size": 64, "generator": {"widths": [16, 32], "final": "sigmoid"}, "quantization": None}
 
 
 COMMANDS = (("info",), ("info", "--json"), ("sample", "--n", "2", "--seed", "1", "--out", "grid.png", "--model"))

@@ -18,8 +18,8 @@ EXPORT = Path(__file__).resolve().parents[2] / "export" / "export.py"
 def original() -> bytes:
     """Slim weights of a small preset."""
     from tests.training.small import SMALL
-    from training.checkpoint import Checkpoint, Header, write
-    from training.models import build_generator
+    from training.networks import build_generator
+    from training.run.checkpoint import Checkpoint, Header, write
 
     preset = SMALL["mlp"]
     generator = build_generator(preset.architecture, preset.latent_dim, preset.generator)
@@ -31,8 +31,8 @@ def original() -> bytes:
 
 def trial(source: random.Random, place: Path) -> Outcome:
     """Read it, build its generator, and now and then export it."""
-    from training.checkpoint import generator_of, read
     from training.errors import TrainingError
+    from training.run.checkpoint import generator_of, read
 
     content = source.choice((_bytes, _header, _metadata, _metadata))(source, original())
     path = place / "changed.safetensors"

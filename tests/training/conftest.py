@@ -16,11 +16,11 @@ from mnistgen import interruption
 from tests.conftest import Outcome
 from tests.training.small import DATA, FILES, ROOT, SMALL
 from training import presets
-from training.compute import Compute, choose, make_deterministic
+from training.config import Preset
 from training.data import Digits, Mnist, load_mnist
-from training.evaluation.yardstick import yardstick
-from training.loop import Scoring
-from training.preset import Preset
+from training.evaluation.baseline import yardstick
+from training.run.device import Compute, choose, make_deterministic
+from training.stages.adversarial import Scoring
 
 
 @pytest.fixture(scope="session")

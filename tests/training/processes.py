@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from training import compute
-from training.distributed import World, joined, synchronise
-from training.models import build_discriminator, build_generator
+from training.networks import build_discriminator, build_generator
+from training.run.distributed import World, joined, synchronise
 
 Record = dict[str, Tensor]
 ROOT = Path(__file__).resolve().parents[2]

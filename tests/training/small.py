@@ -14,9 +14,9 @@ from typing import Any
 
 from mnistgen import cpus
 from training import compute, data, presets
-from training.compute import Compute
+from training.config import Preset
 from training.data import IdxFile
-from training.preset import Preset
+from training.run.device import Compute
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests" / "data"

@@ -8,12 +8,12 @@ import torch
 from torch import nn
 
 from tests.training.small import SMALL
-from training.averaging import measure_batch_norm, start_average, update_average
-from training.compute import Compute
-from training.models import build_generator
-from training.models.network import GeneratorNetwork
+from training.config import Averaging
+from training.networks import build_generator
+from training.networks.generator import GeneratorNetwork
 from training.players import build_players
-from training.preset import Averaging
+from training.run.device import Compute
+from training.stages.ema import measure_batch_norm, start_average, update_average
 
 
 def small_generator(name: str = "conv") -> GeneratorNetwork:

@@ -9,18 +9,18 @@ import pytest
 import torch
 
 from tests.training.small import SMALL
-from training import checkpoint as checkpoints
-from training.compute import Compute
+from training.config import Preset, from_json, to_json
 from training.data import Mnist
-from training.distillation import distil
 from training.errors import DivergedError, PresetError
-from training.loop import Scoring, draw
-from training.models import build_generator
-from training.models.network import GeneratorNetwork
-from training.preset import Preset, from_json, to_json
+from training.networks import build_generator
+from training.networks.generator import GeneratorNetwork
 from training.presets import resolve
-from training.refinement import first_steps, is_refined, refine
-from training.run_directory import RunDirectory
+from training.run import checkpoint as checkpoints
+from training.run.device import Compute
+from training.run.directory import RunDirectory
+from training.stages.adversarial import Scoring, draw
+from training.stages.distillation import distil
+from training.stages.moment_matching import first_steps, is_refined, refine
 
 PRESET = SMALL["digits-fast"]
 STAGES = ("distillation", "refinement")

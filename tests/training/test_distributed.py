@@ -10,9 +10,9 @@ from safetensors.torch import load_file
 from torch import nn
 
 from tests.training.processes import CASES, ROOT, Record
-from training.compute import Compute
-from training.distributed import GlobalDropout, World, joined, synchronise
 from training.errors import TrainingError
+from training.run.device import Compute
+from training.run.distributed import GlobalDropout, World, joined, synchronise
 
 VARIABLES = ("WORLD_SIZE", "RANK", "LOCAL_RANK")
 CPU = torch.device("cpu")

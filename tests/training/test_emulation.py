@@ -9,13 +9,13 @@ import torch
 from export.build import build
 from mnistgen import Generator
 from tests.training.small import SMALL
-from training.checkpoint import Header, capture_generator
-from training.emulation import EmulatedGenerator
-from training.loop import view
-from training.models import build_generator
-from training.models.network import GeneratorNetwork
-from training.preset import Preset
-from training.refinement import at_levels
+from training.config import Preset
+from training.networks import build_generator
+from training.networks.fake_quantization import FakeQuantizedGenerator
+from training.networks.generator import GeneratorNetwork
+from training.run.checkpoint import Header, capture_generator
+from training.stages.adversarial import view
+from training.stages.moment_matching import at_levels
 
 
 @pytest.fixture(params=["residual", "digits"])
@@ -39,7 +39,7 @@ def test_it_loses_what_the_export_loses(preset: Preset, network: GeneratorNetwor
     header = Header(preset=preset, step=1, data_sha256="0" * 64, device="cpu", precision="float32", threads=1)
     build(capture_generator(network, header), tmp_path / "model")
     generator = Generator(tmp_path / "model", device="cpu")
-    emulated = EmulatedGenerator(build_generator(preset.architecture, preset.latent_dim, preset.generator).eval())
+    emulated = FakeQuantizedGenerator(build_generator(preset.architecture, preset.latent_dim, preset.generator).eval())
     emulated.network.load_state_dict(network.state_dict())
     emulated.calibrate()
 
@@ -55,7 +55,7 @@ def test_it_loses_what_the_export_loses(preset: Preset, network: GeneratorNetwor
 
 def test_the_gradient_reaches_the_networks_own_weights(network: GeneratorNetwork) -> None:
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    emulated = EmulatedGenerator(network)
+    emulated = FakeQuantizedGenerator(network)
     emulated.calibrate()
     emulated(torch.randn(20, network.latent_dim), torch.eye(10).repeat(2, 1)).sum().backward()
     for name, parameter in network.named_parameters():
@@ -65,9 +65,9 @@ def test_the_gradient_reaches_the_networks_own_weights(network: GeneratorNetwork
 
 
 def test_it_can_be_looked_at_like_any_generator(network: GeneratorNetwork) -> None:
-    from training.inputs import every_digit, fixed_inputs
+    from training.networks.inputs import every_digit, fixed_inputs
 
-    emulated = EmulatedGenerator(network)
+    emulated = FakeQuantizedGenerator(network)
     emulated.calibrate()
     assert view(emulated, fixed_inputs(emulated, 1, every_digit(10))).shape == (10, 28, 28)
 

@@ -14,14 +14,14 @@ from torch import Tensor
 from tests.conftest import contents
 from tests.training.conftest import Refused, RunScript
 from tests.training.small import SMALL
-from training import checkpoint as checkpoints
 from training import publish, sealed
-from training.checkpoint import Header, capture
-from training.compute import Compute
 from training.data import Digits
 from training.errors import CheckpointError
 from training.players import build_players
-from training.run_directory import RunDirectory
+from training.run import checkpoint as checkpoints
+from training.run.checkpoint import Header, capture
+from training.run.device import Compute
+from training.run.directory import RunDirectory
 
 PRESET = SMALL["mlp"]
 Edit = Callable[[dict[str, Tensor], dict[str, Any]], object]  # of tensors and header

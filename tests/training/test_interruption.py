@@ -14,8 +14,8 @@ import pytest
 import training.train
 from tests.training.conftest import RunScript
 from tests.training.small import ROOT, signal_at
-from training.compute import Compute
 from training.evaluation import assessment
+from training.run.device import Compute
 
 SCRIPTS = (
     "training/train.py",

@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from tests.training.small import SMALL
-from training import checkpoint as checkpoints
-from training.compute import Compute
+from training.config import Penalties, Preset, from_json, to_json
 from training.data import Digits
 from training.errors import CheckpointError, DivergedError, TrainingError
-from training.loop import Scoring, epoch_order, train
 from training.players import build_players
-from training.preset import Penalties, Preset, from_json, to_json
-from training.run_directory import RunDirectory
+from training.run import checkpoint as checkpoints
+from training.run.device import Compute
+from training.run.directory import RunDirectory
+from training.stages.adversarial import Scoring, epoch_order, train
 
 
 def new_run(path: Path, preset: Preset) -> RunDirectory:
@@ -52,7 +52,7 @@ def test_the_seed_makes_the_run(preset: Preset, digits: Digits, compute: Compute
 def test_a_loss_that_is_not_finite_stops_the_run(
     preset: Preset, digits: Digits, compute: Compute, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from training.losses import BinaryCrossEntropy
+    from training.objectives.losses import BinaryCrossEntropy
 
     loss, calls = BinaryCrossEntropy.generator, 0
 

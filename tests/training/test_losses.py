@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from training.losses import LOSSES
+from training.objectives.losses import LOSSES
 
 
 def s(score: float) -> float:

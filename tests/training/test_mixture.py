@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from training.models import build_generator
-from training.models.mixture import MixtureGenerator
-from training.models.network import GeneratorNetwork
+from training.networks import build_generator
+from training.networks.generator import GeneratorNetwork
+from training.networks.mixture import MixtureGenerator
 
 OPTIONS = {"widths": (8,), "activation": "leaky-relu", "final": "sigmoid", "init": "he", "conditional": True}
 

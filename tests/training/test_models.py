@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from training.compute import choose
+from training.config import Preset, from_json, to_json
 from training.errors import PresetError, TrainingError
-from training.inputs import every_digit, fixed_inputs
-from training.losses import LOSSES, BinaryCrossEntropy
-from training.models import build_discriminator, build_generator
-from training.preset import Preset, from_json, to_json
+from training.networks import build_discriminator, build_generator
+from training.networks.inputs import every_digit, fixed_inputs
+from training.objectives.losses import LOSSES, BinaryCrossEntropy
 from training.presets import PRESETS, resolve
+from training.run.device import choose
 
 presets = pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
 UNCONDITIONAL = {name: preset for name, preset in PRESETS.items() if preset.loss.startswith("bce")}

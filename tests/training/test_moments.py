@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from training.evaluation import frechet
-from training.moments import Moments
+from training.objectives.moments import Moments
 
 COUNT, SIZE = 20_000, 5
 

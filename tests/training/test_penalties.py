@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from training.losses import LOSSES
-from training.models import build_discriminator
-from training.penalties import PENALTIES
+from training.networks import build_discriminator
+from training.objectives.losses import LOSSES
+from training.objectives.penalties import PENALTIES
 
 names = pytest.mark.parametrize("name", PENALTIES)
 

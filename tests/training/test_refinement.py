@@ -8,15 +8,15 @@ import pytest
 import torch
 
 from tests.training.small import SMALL
-from training import checkpoint as checkpoints
-from training.compute import Compute
+from training.config import Preset, Refinement, from_json, to_json
 from training.data import Mnist
 from training.errors import CheckpointError, DivergedError, PresetError
-from training.feature_networks import PANELS, fit_networks
-from training.loop import Scoring, train
-from training.preset import Preset, Refinement, from_json, to_json
-from training.refinement import check_epochs, first_steps, is_refined, refine
-from training.run_directory import RunDirectory
+from training.objectives.features import PANELS, fit_networks
+from training.run import checkpoint as checkpoints
+from training.run.device import Compute
+from training.run.directory import RunDirectory
+from training.stages.adversarial import Scoring, train
+from training.stages.moment_matching import check_epochs, first_steps, is_refined, refine
 
 PRESET = dataclasses.replace(SMALL["residual"], epochs=1)
 

@@ -16,9 +16,9 @@ from mnistgen.files import open_owned
 from tests.conftest import Outcome
 from tests.training.conftest import Refused, RunScript
 from tests.training.small import SMALL, signal_at
-from training.compute import Compute
-from training.preset import to_json
-from training.run_directory import RunDirectory
+from training.config import to_json
+from training.run.device import Compute
+from training.run.directory import RunDirectory
 
 Resumed = Callable[[RunDirectory], Outcome]
 PRESET = SMALL["mlp"]

@@ -10,9 +10,9 @@ import torch
 import mnistgen
 from tests.training.conftest import Refused, train, train_in_two
 from tests.training.small import ROOT
-from training import checkpoint as checkpoints
-from training.refinement import is_refined
-from training.run_directory import RunDirectory
+from training.run import checkpoint as checkpoints
+from training.run.directory import RunDirectory
+from training.stages.moment_matching import is_refined
 
 KILLED_IN_REFINEMENT = "12"  # files written
 TEACHERS = ROOT / "training" / "weights" / "teachers"
@@ -42,7 +42,7 @@ def test_without_a_preset_digits_are_trained_with_their_teachers_and_measured(tm
     assert (generator.card.name, generator.card.conditional, generator.card.members) == ("digits", True, 3)
     quality = generator.card.quality
     assert quality is not None
-    assert all("float32" in figure for figure in quality["figures"].values())  # what quantisation cost
+    assert all("float32" in figure for figure in quality["figures"].values())  # what quantization cost
     assert "large_accuracy_score" in quality["figures"]
     assert "asked for 7" in (run / "report" / "report.md").read_text()
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from training.checkpoint import WEIGHTS
+from training.config import Preset
 from training.errors import CheckpointError
-from training.preset import Preset
 from training.presets import PRESETS, TEACHERS
+from training.run.checkpoint import WEIGHTS
 from training.teachers import given_teachers, teacher_of
 
 COMMITTED = WEIGHTS / "teachers"

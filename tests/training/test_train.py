@@ -11,8 +11,8 @@ from PIL import Image
 import mnistgen
 from tests.training.conftest import Refused, RunScript, train, train_in_two
 from tests.training.small import SMALL
-from training import checkpoint as checkpoints
-from training.run_directory import RunDirectory
+from training.run import checkpoint as checkpoints
+from training.run.directory import RunDirectory
 
 METRICS = ("step", "epoch", "discriminator_loss", "generator_loss", "real_score", "fake_score", "images_per_second")
 

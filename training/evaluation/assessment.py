@@ -24,12 +24,12 @@ from training.data import Mnist, load_mnist
 from training.errors import EvaluationError
 from training.evaluation import charts
 from training.evaluation import report as reports
+from training.evaluation.baseline import Form, Yardstick, yardstick
 from training.evaluation.classifier import FEATURES, WEIGHTS
 from training.evaluation.figures import Report, Scores
 from training.evaluation.measure import Measurement, measure_once, summarise
 from training.evaluation.portrait import portray, save
 from training.evaluation.sources import REFERENCES, Model, Source
-from training.evaluation.yardstick import Form, Yardstick, yardstick
 
 SEEDS: dict[Form, int] = {"full": 5, "quick": 1}
 # Which figure of real digits one stands beside, where there are not enough of them for the same.
@@ -51,7 +51,7 @@ def assess(
     """Measure models beside the references, print the tables, and write report.md, report.json and pictures.
 
     By default as many digits a seed as there are real ones, and SEEDS seeds. With write_card the figures go into the
-    models' cards too, in a quantised model's beside those of its float32 form where that is measured with it. Raises
+    models' cards too, in a quantized model's beside those of its float32 form where that is measured with it. Raises
     EvaluationError, DataError or OSError; report and cards are written when all is measured.
     """
     if write_card:
@@ -165,13 +165,13 @@ def classifier_card() -> dict[str, Any]:
     return {"sha256": card["sha256"], "accuracy": card["accuracy"]["test"]}
 
 
-def is_float32_form(card: ModelCard, quantised: ModelCard) -> bool:
-    """Whether a card speaks of the float32 form of a quantised model: of the same weights, exported without."""
+def is_float32_form(card: ModelCard, quantized: ModelCard) -> bool:
+    """Whether a card speaks of the float32 form of a quantized model: of the same weights, exported without."""
     alike = ("name", "steps", "seed", "data", "parameters")
     return (
-        quantised.preset.get("quantisation") is not None
-        and card.preset == quantised.preset | {"quantisation": None}
-        and all(getattr(card, field) == getattr(quantised, field) for field in alike)
+        quantized.preset.get("quantization") is not None
+        and card.preset == quantized.preset | {"quantization": None}
+        and all(getattr(card, field) == getattr(quantized, field) for field in alike)
     )
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from training.data import Mnist, load_mnist
 from training.evaluation import frechet
 from training.evaluation.accuracy_score import accuracy_score
-from training.evaluation.cache import Arrays, cached
+from training.evaluation.baseline import Form, Yardstick, sources, yardstick
 from training.evaluation.features import judge, random_features
 from training.evaluation.figures import Estimate, Scores
 from training.evaluation.frechet import gaussian
@@ -26,7 +26,7 @@ from training.evaluation.neighbours import (
     precision_recall_density_coverage,
 )
 from training.evaluation.sources import Drawn, Source
-from training.evaluation.yardstick import Form, Yardstick, sources, yardstick
+from training.run.cache import Arrays, cached
 
 CLASS_MINIMUM = 250  # digits that a class needs for a ratio of its own
 # For the larger accuracy score an endless source makes so many training sets; once, for it takes so many times as long.

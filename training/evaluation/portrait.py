@@ -6,12 +6,12 @@ from matplotlib.figure import Figure
 
 from training.data import Mnist
 from training.evaluation import charts, pictures
+from training.evaluation.baseline import Yardstick
 from training.evaluation.features import judge
 from training.evaluation.figures import Scores
 from training.evaluation.measure import class_counts, look_for_copies, own_distances
 from training.evaluation.sources import Model
-from training.evaluation.yardstick import Yardstick
-from training.run_directory import RunDirectory
+from training.run.directory import RunDirectory
 
 
 def portray(source: Model, scores: Scores, seed: int, samples: int, mnist: Mnist, real: Yardstick) -> dict[str, Figure]:

@@ -9,7 +9,7 @@ if __name__ == "__main__":  # before all that takes long to import, so that Ctrl
     from pathlib import Path
 
     sys.path[0] = str(Path(__file__).resolve().parents[2])  # the repository, whatever folder this is called from
-    from training.script import run
+    from training.run.script import run
 
     run("training.evaluation.train_classifier")
 
@@ -29,9 +29,9 @@ from tqdm import trange
 
 from mnistgen.files import whole_file
 from training.augmentation import warp
-from training.compute import choose, make_deterministic
 from training.data import Digits, load_mnist
 from training.evaluation.classifier import WEIGHTS, Classifier, weights_sha256
+from training.run.device import choose, make_deterministic
 
 BATCH_SIZE = 125
 WEIGHT_DECAY = 0.02

@@ -8,7 +8,7 @@ if __name__ == "__main__":  # before all that takes long to import, so that Ctrl
     from pathlib import Path
 
     sys.path[0] = str(Path(__file__).resolve().parents[2])  # the repository, whatever folder this is called from
-    from training.script import run
+    from training.run.script import run
 
     run("training.evaluation.truncation")
 
@@ -24,10 +24,10 @@ from training.data import load_mnist
 from training.errors import EvaluationError
 from training.evaluation import charts
 from training.evaluation.assessment import check_writable, measure_all
+from training.evaluation.baseline import yardstick
 from training.evaluation.figures import FIGURES
 from training.evaluation.portrait import save
 from training.evaluation.sources import Model
-from training.evaluation.yardstick import yardstick
 
 LEVELS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 SHOWN = ("frechet_ratio", "label_accuracy", "precision", "recall", "density", "coverage")

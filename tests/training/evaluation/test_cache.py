@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from training.evaluation import cache
-from training.evaluation.cache import Arrays, cached
+from training.run.cache import Arrays, cached
 
 
 class Work:

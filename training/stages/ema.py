@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn, update_bn
 
-from training.models.network import GeneratorNetwork
-from training.preset import Averaging, Preset
+from training.config import Averaging, Preset
+from training.networks.generator import GeneratorNetwork
 
 BATCH_SIZE = 500  # of the latents that batch norm is measured on
 

@@ -1,4 +1,4 @@
-"""INITIALISATIONS: how a stack of layers begins, by name.
+"""INITIALIZATIONS: how a stack of layers begins, by name.
 
 With PyTorch's default the signal of the latents fades from layer to layer of an MLP until the biases alone speak: a
 generator then starts with one image for all latents, and without smoothed targets seldom recovers. He initialisation
@@ -42,4 +42,4 @@ def dcgan(layers: nn.Sequential) -> None:
             nn.init.normal_(layer.weight, 1.0, 0.02)
 
 
-INITIALISATIONS: dict[str, Callable[[nn.Sequential], None]] = {"default": default, "he": he, "dcgan": dcgan}
+INITIALIZATIONS: dict[str, Callable[[nn.Sequential], None]] = {"default": default, "he": he, "dcgan": dcgan}

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from training.models.network import GeneratorNetwork
+from training.networks.generator import GeneratorNetwork
 
 
 class MixtureGenerator(GeneratorNetwork):

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
-from training.models.conv import ConvDiscriminator, ConvGenerator
-from training.models.mixture import MixtureGenerator
-from training.models.mlp import MLPDiscriminator, MLPGenerator
-from training.models.network import GeneratorNetwork
-from training.models.residual import ResidualDiscriminator, ResidualGenerator
-from training.models.upsampling import UpsamplingGenerator
+from training.networks.conv import ConvDiscriminator, ConvGenerator
+from training.networks.generator import GeneratorNetwork
+from training.networks.mixture import MixtureGenerator
+from training.networks.mlp import MLPDiscriminator, MLPGenerator
+from training.networks.residual import ResidualDiscriminator, ResidualGenerator
+from training.networks.upsampling import UpsamplingGenerator
 
 
 class Architecture(NamedTuple):

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
-from training import sealed
+from training.run import sealed
 
 Arrays = dict[str, NDArray]  # type: ignore[type-arg]  # of several types
 

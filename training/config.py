@@ -32,7 +32,7 @@ class Penalties:
 
 @dataclass(frozen=True, kw_only=True)
 class Distillation:
-    """In place of adversarial training, the teacher is imitated: `training.distillation`."""
+    """In place of adversarial training, the teacher is imitated: `training.stages.distillation`."""
 
     steps: int
     batch_size: int = 250  # latents, every class alike; a multiple of 10
@@ -42,7 +42,7 @@ class Distillation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Quantisation:
+class Quantization:
     """Export with 8-bit weights, activations and pixels, for generators whose last product goes through a sigmoid."""
 
     calibration: int = 4_000  # generated digits that settle the ranges of activations
@@ -50,7 +50,7 @@ class Quantisation:
 
 @dataclass(frozen=True, kw_only=True)
 class Refinement:
-    """Afterwards, the moments of features are matched, without a discriminator: `training.refinement`."""
+    """Afterwards, the moments of features are matched, without a discriminator: `training.stages.moment_matching`."""
 
     steps: int
     batch_size: int = 250  # generated digits, every class alike; a multiple of 10
@@ -87,7 +87,7 @@ class Preset:
     teacher: tuple[str, ...] | None = None  # presets whose generators are imitated, several as a mixture
     distillation: Distillation | None = None  # of the teacher, in place of epochs
     refinement: Refinement | None = None  # after epochs or distillation
-    quantisation: Quantisation | None = None  # of the export
+    quantization: Quantization | None = None  # of the export
     score_every: int = 1  # epochs, between looks at the held-out digits; the best generator seen is given away
     patience: int = 0  # looks without a better one after which training stops early; 0: never
     seed: int = 1  # of the bundled model
@@ -150,7 +150,7 @@ _PARTS: dict[str, type] = {
     "distillation": Distillation,
     "average": Averaging,
     "refinement": Refinement,
-    "quantisation": Quantisation,
+    "quantization": Quantization,
 }
 
 # What whole numbers may be, where 0 would be divided by and where a large one would take hours.

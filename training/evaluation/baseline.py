@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from training.data import Digits, Mnist
 from training.evaluation import frechet
-from training.evaluation.cache import Arrays, cached
 from training.evaluation.classifier import weights_sha256
 from training.evaluation.features import judge, random_features
 from training.evaluation.frechet import Gaussian, gaussian
 from training.evaluation.neighbours import Manifold, manifold
+from training.run.cache import Arrays, cached
 
 Form = Literal["full", "quick"]
 Float32 = NDArray[np.float32]

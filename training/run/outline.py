@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from mnistgen.errors import plain, shown
+from training.config import Preset
 from training.errors import CheckpointError, PresetError
-from training.feature_networks import PANELS
-from training.losses import LOSSES
-from training.models import ARCHITECTURES, build_discriminator, build_generator
-from training.penalties import PENALTIES
-from training.preset import Preset
+from training.networks import ARCHITECTURES, build_discriminator, build_generator
+from training.objectives.features import PANELS
+from training.objectives.losses import LOSSES
+from training.objectives.penalties import PENALTIES
 from training.presets import PRESETS
 
 MOST_TENSORS = 1_000

@@ -19,7 +19,7 @@ from onnx import TensorProto
 from export.errors import ExportError
 from export.wrapper import ExportedGenerator
 from mnistgen.session import CLASSES, IMAGES, LATENTS
-from training.emulation import LOGITS, PERCENTILE, PIXELS
+from training.networks.fake_quantization import LOGITS, PERCENTILE, PIXELS
 
 PRODUCTS = ("Gemm", "Conv")
 OPERATORS = (*PRODUCTS, "Relu", "LeakyRelu", "Add", "Sigmoid")
@@ -29,13 +29,14 @@ LOGIT_LEVELS, PIXEL_LEVELS = (
 )
 
 
-def quantise(model: onnx.ModelProto, generator: ExportedGenerator, calibration: int) -> onnx.ModelProto:
+def quantize(model: onnx.ModelProto, generator: ExportedGenerator, calibration: int) -> onnx.ModelProto:
     """The graph in 8 bits: weights int8 by output channel, activations uint8 within the ranges that `calibration`
     digits take, images uint8 grey levels.
 
     Weights keep to 7 bits, without which processors that lack 8-bit dot products (AVX2 without VNNI) would overflow.
-    Raises ExportError for a generator whose last product does not go through a sigmoid. `training.emulation` does the
-    same while a generator is refined.
+    Raises ExportError for a generator whose last product does not go through a sigmoid.
+    `training.networks.fake_quantization` does the
+    same in training.
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     from onnxruntime import quantization  # late: telemetry starts with its import
@@ -56,12 +57,12 @@ def quantise(model: onnx.ModelProto, generator: ExportedGenerator, calibration: 
     for logits in _last_products(model.graph):
         (sigmoid,) = _users(model.graph, logits)
         if sigmoid.op_type != "Sigmoid":
-            raise ExportError(f"quantisation: expected a sigmoid after the last product, got {sigmoid.op_type}")
+            raise ExportError(f"quantization: expected a sigmoid after the last product, got {sigmoid.op_type}")
         pixels.append(sigmoid.output[0])
         levels |= {logits: [LOGIT_LEVELS], sigmoid.output[0]: [PIXEL_LEVELS]}
     add_pre_process_metadata(model)  # which would optimise a graph and infer shapes, as the exporter has done already
-    with tempfile.TemporaryDirectory(prefix="mnistgen-quantise-") as folder, redirect_stdout(io.StringIO()):
-        path = Path(folder) / "quantised.onnx"
+    with tempfile.TemporaryDirectory(prefix="mnistgen-quantize-") as folder, redirect_stdout(io.StringIO()):
+        path = Path(folder) / "quantized.onnx"
         quantization.quantize_static(
             model,
             path,
@@ -77,11 +78,11 @@ def quantise(model: onnx.ModelProto, generator: ExportedGenerator, calibration: 
                 "TensorQuantOverrides": levels,
             },
         )
-        quantised = onnx.load(path)
-    _give_levels(quantised.graph, pixels)
-    del quantised.metadata_props[:]
-    quantised.producer_name, quantised.producer_version = model.producer_name, model.producer_version
-    return quantised
+        quantized = onnx.load(path)
+    _give_levels(quantized.graph, pixels)
+    del quantized.metadata_props[:]
+    quantized.producer_name, quantized.producer_version = model.producer_name, model.producer_version
+    return quantized
 
 
 def _last_products(graph: onnx.GraphProto) -> list[str]:

@@ -11,7 +11,7 @@ from mnistgen.files import read_file, whole_file
 from mnistgen.images import CELL, write_png
 from training.errors import TrainingError
 from training.evaluation.charts import training_curves
-from training.run_directory import LIMIT, RunDirectory
+from training.run.directory import LIMIT, RunDirectory
 
 GIF_FRAMES = 60  # at most
 GIF_FRAME_MS = 120

@@ -12,7 +12,7 @@ RUN/
 ├── best.safetensors the best generator so far, by the held-out digits
 ├── export/          model.onnx, model.torchscript.pt, card.json
 ├── teachers/        NAME.safetensors, what a preset learned from, and NAME/, the runs that trained it, where they were
-├── export-float32/  the same without quantisation, where both are measured
+├── export-float32/  the same without quantization, where both are measured
 └── report/          the evaluation of the export, where it was asked for
 """
 
@@ -26,10 +26,10 @@ from typing import Any
 from mnistgen.errors import plain
 from mnistgen.files import WINDOWS, open_owned, read_file, remove_leftovers, whole_file
 from mnistgen.images import UInt8, grid, write_png
-from training.checkpoint import Checkpoint, read, write
+from training.config import Preset, from_json, to_json
 from training.errors import CheckpointError, PresetError, TrainingError
-from training.outline import check_rows, outline
-from training.preset import Preset, from_json, to_json
+from training.run.checkpoint import Checkpoint, read, write
+from training.run.outline import check_rows, outline
 
 LIMIT = 2**30  # bytes of a text file that is read
 KEPT_CHECKPOINTS = 2

@@ -12,21 +12,21 @@ import torch
 from torch import Tensor, nn
 
 from mnistgen.images import UInt8, to_uint8
-from training import checkpoint as checkpoints
-from training.averaging import update_average
-from training.compute import Compute
+from training.config import Penalties, Preset
 from training.data import Digits
-from training.distributed import World
 from training.errors import CheckpointError, DivergedError, TrainingError
-from training.inputs import Inputs, classes_of, every_digit, fixed_inputs
-from training.losses import LOSSES
-from training.models.network import GeneratorNetwork
-from training.penalties import PENALTIES
-from training.penalties import Score as ScoreImages
+from training.networks.generator import GeneratorNetwork
+from training.networks.inputs import Inputs, classes_of, every_digit, fixed_inputs
+from training.objectives.losses import LOSSES
+from training.objectives.penalties import PENALTIES
+from training.objectives.penalties import Score as ScoreImages
 from training.players import build_players
-from training.preset import Penalties, Preset
-from training.run_directory import RunDirectory
+from training.run import checkpoint as checkpoints
+from training.run.device import Compute
+from training.run.directory import RunDirectory
+from training.run.distributed import World
 from training.schedules import value_at
+from training.stages.ema import update_average
 
 CHUNK = 500  # digits drawn at once for a look
 GRID_SIZE = 100  # fixed latents that every grid of a run shows

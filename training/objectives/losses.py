@@ -13,7 +13,7 @@ hinge                     J. H. Lim, J. C. Ye, "Geometric GAN", 2017 (arXiv:1705
 least-squares             X. Mao et al., "Least Squares Generative Adversarial Networks", 2017 (arXiv:1611.04076),
                           equation 9: a = 0, b = c = 1
 wasserstein               M. Arjovsky et al., "Wasserstein GAN", 2017 (arXiv:1701.07875), section 3; something else has
-                          to keep the score Lipschitz, such as the gradient penalty of training.penalties
+                          to keep the score Lipschitz, such as the gradient penalty of training.objectives.penalties
 relativistic              A. Jolicoeur-Martineau, "The relativistic discriminator: a key element missing from standard
                           GAN", 2018 (arXiv:1807.00734), section 4; Y. Huang et al., "The GAN is dead; long live the
                           GAN! A Modern GAN Baseline", 2024 (arXiv:2501.05441), section 2, with penalties r1 and r2

@@ -12,18 +12,18 @@ import torch
 from torch import Tensor
 from torch.optim import Adam
 
-from training import checkpoint as checkpoints
-from training.checkpoint import Checkpoint
-from training.compute import Compute
+from training.config import Preset
 from training.data import Digits
-from training.distributed import World, synchronise
-from training.inputs import classes_of, every_digit, fixed_inputs
-from training.loop import GRID_SIZE, Progress, Scoring, check_finite, draw, view
-from training.models import build_generator
-from training.models.network import CLASSES, GeneratorNetwork
-from training.preset import Preset
-from training.run_directory import RunDirectory
+from training.networks import build_generator
+from training.networks.generator import CLASSES, GeneratorNetwork
+from training.networks.inputs import classes_of, every_digit, fixed_inputs
+from training.run import checkpoint as checkpoints
+from training.run.checkpoint import Checkpoint
+from training.run.device import Compute
+from training.run.directory import RunDirectory
+from training.run.distributed import World, synchronise
 from training.schedules import value_at
+from training.stages.adversarial import GRID_SIZE, Progress, Scoring, check_finite, draw, view
 
 
 def distil(

@@ -1,6 +1,6 @@
 """Small networks whose features describe digits: classifiers that learn for a few epochs, and one that never does.
 
-`training.moments` compares the moments of their features. They are fitted to the digits that generators are trained
+`training.objectives.moments` compares the moments of their features. They are fitted to the digits that generators are trained
 on, and share neither layers nor weights with the classifier that models are evaluated by.
 """
 
@@ -15,12 +15,12 @@ from torch.nn import functional as F
 from torch.optim.lr_scheduler import OneCycleLR
 
 from training.augmentation import shift, warp
-from training.compute import Compute
 from training.data import Digits
-from training.evaluation.cache import Arrays, cached
-from training.models.activations import ACTIVATIONS
-from training.models.initialisation import LINEAR_MAPS
-from training.models.network import CLASSES
+from training.networks.activations import ACTIVATIONS
+from training.networks.generator import CLASSES
+from training.networks.initialization import LINEAR_MAPS
+from training.run.cache import Arrays, cached
+from training.run.device import Compute
 
 BATCH_SIZE = 100
 WEIGHT_DECAY = 0.02

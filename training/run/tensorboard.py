@@ -4,7 +4,7 @@ from types import TracebackType
 from typing import Any
 
 from training.errors import TrainingError
-from training.run_directory import RunDirectory
+from training.run.directory import RunDirectory
 
 
 class TensorBoard:

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import Permute
 
-from training.models.activations import ACTIVATIONS, IMAGE_RANGES
-from training.models.initialisation import LINEAR_MAPS
-from training.models.network import CLASSES, GeneratorNetwork, joined
+from training.networks.activations import ACTIVATIONS, IMAGE_RANGES
+from training.networks.generator import CLASSES, GeneratorNetwork, joined
+from training.networks.initialization import LINEAR_MAPS
 
 GRID = 7  # cells across and down
 CELL = 4  # pixels across and down in each

@@ -7,10 +7,10 @@ from typing import NoReturn
 
 from tqdm import tqdm
 
-from training.distributed import World
-from training.loop import Progress
-from training.run_directory import RunDirectory
-from training.tensorboard import TensorBoard
+from training.run.directory import RunDirectory
+from training.run.distributed import World
+from training.run.tensorboard import TensorBoard
+from training.stages.adversarial import Progress
 
 # What is shown of a line of metrics that has this key: of adversarial training, distillation and refinement.
 LINES = {

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from training.compute import Compute
+from training.config import Refinement
 from training.data import Digits
-from training.feature_networks import FeatureNetwork
-from training.models.network import CLASSES
-from training.moments import Moments
-from training.preset import Refinement
+from training.networks.generator import CLASSES
+from training.objectives.features import FeatureNetwork
+from training.objectives.moments import Moments
+from training.run.device import Compute
 
 CHUNK = 500  # real digits at once
 FAINT = 0.02  # of the mean deviation: features that vary less are standardised as if they varied so much

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from training.models.activations import ACTIVATIONS, IMAGE_RANGES
-from training.models.initialisation import INITIALISATIONS
-from training.models.network import GeneratorNetwork
+from training.networks.activations import ACTIVATIONS, IMAGE_RANGES
+from training.networks.generator import GeneratorNetwork
+from training.networks.initialization import INITIALIZATIONS
 
 # One row of a stack: channels out, kernel, stride, padding.
 Layer = tuple[int, int, int, int]
@@ -61,7 +61,7 @@ class ConvGenerator(GeneratorNetwork):
             bias=bias,
             normalised=range(len(layers) - 1),
         )
-        INITIALISATIONS[init](self.layers)
+        INITIALIZATIONS[init](self.layers)
         self.final = ACTIVATIONS[final]()
         self.image_range = IMAGE_RANGES[final]
 
@@ -80,7 +80,7 @@ class ConvDiscriminator(nn.Module):
         self.layers = convolutions(
             1, layers, transposed=False, activation=activation, bias=bias, normalised=range(1, len(layers) - 1)
         )
-        INITIALISATIONS[init](self.layers)
+        INITIALIZATIONS[init](self.layers)
         self.final = ACTIVATIONS[final]()
 
     def forward(self, images: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from training.models.network import CLASSES, GeneratorNetwork
+from training.networks.generator import CLASSES, GeneratorNetwork
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from training.models.activations import ACTIVATIONS, IMAGE_RANGES
-from training.models.initialisation import INITIALISATIONS
-from training.models.network import CLASSES, GeneratorNetwork, joined
+from training.networks.activations import ACTIVATIONS, IMAGE_RANGES
+from training.networks.generator import CLASSES, GeneratorNetwork, joined
+from training.networks.initialization import INITIALIZATIONS
 
 PIXELS = 28 * 28
 
@@ -52,7 +52,7 @@ class MLPGenerator(GeneratorNetwork):
         self.layers = perceptron(
             (inputs, *widths, PIXELS), activation=activation, batch_norm=batch_norm, dropout=dropout
         )
-        INITIALISATIONS[init](self.layers)
+        INITIALIZATIONS[init](self.layers)
         self.final = ACTIVATIONS[final]()
         self.image_range = IMAGE_RANGES[final]
 
@@ -69,7 +69,7 @@ class MLPDiscriminator(nn.Module):
     def __init__(self, *, widths: Sequence[int], activation: str, final: str, init: str, dropout: float = 0.0) -> None:
         super().__init__()
         self.layers = perceptron((PIXELS, *widths, 1), activation=activation, dropout=dropout)
-        INITIALISATIONS[init](self.layers)
+        INITIALIZATIONS[init](self.layers)
         self.final = ACTIVATIONS[final]()
 
     def forward(self, images: Tensor) -> Tensor:

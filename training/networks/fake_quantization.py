@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from training.errors import DivergedError
-from training.inputs import every_digit, fixed_inputs
-from training.models.network import GeneratorNetwork
+from training.networks.generator import GeneratorNetwork
+from training.networks.inputs import every_digit, fixed_inputs
 
-WEIGHT_LEVELS = 64  # either side of 0: what is left of int8 by the export, `export.quantise`
+WEIGHT_LEVELS = 64  # either side of 0: what is left of int8 by the export, `export.quantize`
 PERCENTILE = 99.99  # of activations lie within their range; the few beyond would make every other one's steps coarser
 Levels = tuple[float, int]  # of uint8: scale, zero point
 # What a sigmoid bends to a grey level: beyond these, paper is 0 and ink 255. Steps move a pixel by 1.8 levels at most.
@@ -26,7 +26,7 @@ PRODUCTS = (nn.Linear, nn.Conv2d)
 CALIBRATION = 1_000  # digits that settle the ranges here
 
 
-class EmulatedGenerator(GeneratorNetwork):
+class FakeQuantizedGenerator(GeneratorNetwork):
     """The generator behind rounded weights and activations; `calibrate` settles the ranges of activations.
 
     The network's own weights stay as they are, and are what learns.

@@ -17,20 +17,20 @@ from torch import Tensor
 from torch.optim import Adam
 
 from mnistgen.errors import plain, shown
-from training import sealed
-from training.averaging import measure_batch_norm
-from training.compute import Compute, Precision
+from training.config import Preset, from_json, to_json
 from training.data import Digits
 from training.errors import CheckpointError, PresetError
-from training.models import build_generator
-from training.models.network import GeneratorNetwork
-from training.outline import MISFITS, check_shapes, explained
+from training.networks import build_generator
+from training.networks.generator import GeneratorNetwork
 from training.players import Players
-from training.preset import Preset, from_json, to_json
+from training.run import sealed
+from training.run.device import Compute, Precision
+from training.run.outline import MISFITS, check_shapes, explained
+from training.stages.ema import measure_batch_norm
 
 FORMAT = 1
 MOST_THREADS = 1_024
-WEIGHTS = Path(__file__).with_name("weights")  # NAME.safetensors: the source of the bundled models
+WEIGHTS = Path(__file__).parents[1] / "weights"  # NAME.safetensors: the source of the bundled models
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,21 +14,21 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 from torch.optim import Adam
 
-from training import checkpoint as checkpoints
-from training.averaging import start_average, update_average
-from training.checkpoint import Checkpoint
-from training.comparison import Comparison
-from training.compute import Compute
+from training.config import Averaging, Preset
 from training.data import Digits
-from training.distributed import World
-from training.emulation import EmulatedGenerator
 from training.errors import CheckpointError, DivergedError
-from training.feature_networks import fit_networks
-from training.loop import Progress, Scoring, draw
-from training.models.network import CLASSES, GeneratorNetwork
-from training.preset import Averaging, Preset
-from training.run_directory import RunDirectory
+from training.networks.fake_quantization import FakeQuantizedGenerator
+from training.networks.generator import CLASSES, GeneratorNetwork
+from training.objectives.comparison import Comparison
+from training.objectives.features import fit_networks
+from training.run import checkpoint as checkpoints
+from training.run.checkpoint import Checkpoint
+from training.run.device import Compute
+from training.run.directory import RunDirectory
+from training.run.distributed import World
 from training.schedules import value_at
+from training.stages.adversarial import Progress, Scoring, draw
+from training.stages.ema import start_average, update_average
 
 
 def refine(
@@ -83,7 +83,7 @@ def refine(
     window_start, window = time.perf_counter(), 0
 
     while step < how.steps:
-        if step % how.score_every == 0 and isinstance(drawn, EmulatedGenerator):
+        if step % how.score_every == 0 and isinstance(drawn, FakeQuantizedGenerator):
             drawn.calibrate()
         learning = step * how.batch_size >= how.memory  # before, the moments are filled
         for group in optimizer.param_groups:
@@ -132,7 +132,7 @@ def refine(
             metrics["images_per_second"] = window * how.batch_size / (now - window_start)
             window = 0
         if looking and metrics is not None:
-            if isinstance(given_away, EmulatedGenerator):
+            if isinstance(given_away, FakeQuantizedGenerator):
                 given_away.calibrate()
             metrics["ratio"] = world.tell(lambda: scoring.score(draw(given_away, preset.seed, scoring.labels)))
         if metrics is not None and world.is_first:
@@ -157,8 +157,8 @@ def first_steps(preset: Preset, digits: Digits) -> int:
 
 
 def seen(network: GeneratorNetwork, preset: Preset) -> GeneratorNetwork:
-    """The network as its export will be: behind 8 bits where the preset is quantised."""
-    return EmulatedGenerator(network) if preset.quantisation else network
+    """The network as its export will be: behind 8 bits where the preset is quantized."""
+    return FakeQuantizedGenerator(network) if preset.quantization else network
 
 
 def at_levels(images: Tensor, image_range: tuple[float, float]) -> Tensor:

@@ -47,7 +47,7 @@ def main(model: str = DEFAULT_MODEL, count: str = "1000000") -> None:
         ratio = seconds["mnistgen dataset"] / seconds["onnxruntime alone"]
         show(f"70,000 digits from {model}, {threads} threads or workers", seconds, ratio, "at most 1.25")
 
-        contestants = {f"{hands} workers": process(*dataset(int(count), hands)) for hands in (1, 2)}
+        contestants = {f"{workers} workers": process(*dataset(int(count), workers)) for workers in (1, 2)}
         seconds = medians(contestants, rounds=3, warm_up=0)
     show(f"{int(count):,} digits", seconds, seconds["1 workers"] / seconds["2 workers"], "at least 1.8")
 

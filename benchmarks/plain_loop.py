@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import MNIST
 
-from benchmarks.training_rate import STEPS, WARM_UP, digits_of, rate
+from benchmarks.training_rate import STEPS, WARM_UP, adversarial, rate
 from mnistgen.cpus import usable_cpus
 from training.config import Preset
 from training.networks import build_discriminator, build_generator
@@ -35,24 +35,25 @@ def plain_rate(preset: Preset, data: Path) -> float:
     torch.set_num_threads(usable_cpus())
     steps = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))])
     dataset = MNIST(data, train=True, transform=steps)
-    loader = DataLoader(dataset, batch_size=preset.batch_size, shuffle=True, num_workers=2)
+    stage = adversarial(preset)
+    loader = DataLoader(dataset, batch_size=stage.batch_size, shuffle=True, num_workers=2)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    generator = build_generator(preset.architecture, preset.latent_dim, preset.generator).to(device)
-    discriminator = build_discriminator(preset.architecture, preset.discriminator).to(device)
-    optimizers = [torch.optim.Adam(player.parameters(), 2e-4, (0.5, 0.999)) for player in (generator, discriminator)]
+    generator = build_generator(preset.network_of(0), preset.latent_dim).to(device)
+    discriminator = build_discriminator(stage.discriminator).to(device)
+    optimizers = [torch.optim.Adam(network.parameters(), 2e-4, (0.5, 0.999)) for network in (generator, discriminator)]
     ends = [time.perf_counter()]
     batches: Iterator[tuple[Tensor, Tensor]] = iter(loader)
     for real, _ in itertools.islice(batches, STEPS):
         plain_step(generator, discriminator, optimizers, real.to(device), preset.latent_dim)
         ends.append(time.perf_counter())
     seconds = [end - start for start, end in itertools.pairwise(ends)]
-    return preset.batch_size / statistics.median(seconds[WARM_UP:])
+    return stage.batch_size / statistics.median(seconds[WARM_UP:])
 
 
 def plain_step(
     generator: nn.Module, discriminator: nn.Module, optimizers: list[torch.optim.Adam], real: Tensor, latent_dim: int
 ) -> None:
-    """One step of both players."""
+    """One step of generator and discriminator."""
     criterion = nn.BCELoss()
     ones, zeros = torch.ones(len(real), device=real.device), torch.zeros(len(real), device=real.device)
     discriminator.zero_grad()
@@ -75,12 +76,11 @@ def main(
 ) -> None:
     """Take turns, and print both rates and their ratio."""
     preset = PRESETS[name]
-    digits = digits_of(data, preset)
     ours, plain = [], []
     for _ in range(ROUNDS):
         plain.append(plain_rate(preset, data))
         with tempfile.TemporaryDirectory() as folder:
-            ours.append(rate(preset, digits, Path(folder) / "run"))
+            ours.append(rate(preset, data, Path(folder) / "run"))
     fast, slow = statistics.median(ours), statistics.median(plain)
     print(f"{name}: this loop {fast:,.1f} images/s, a plain one {slow:,.1f}")
     print(f"  ratio {fast / slow:.2f} (must be >= {BAR})")

@@ -1,6 +1,6 @@
-"""Two processes against one, one thread each: python -m benchmarks.processes [PRESET] [--data FOLDER].
+"""Two processes against one, one thread each: python -m benchmarks.processes [--data FOLDER].
 
-Both train on the same global batches, through torchrun.
+Both run the adversarial stage of the default model on the same global batches, through torchrun.
 """
 
 import os
@@ -14,8 +14,8 @@ from typing import Annotated
 import torch
 import typer
 
-from benchmarks.training_rate import WARM_UP, digits_of, rate
-from training.presets import PRESETS
+from benchmarks.training_rate import median_rate, rate
+from training.presets import DEFAULT, PRESETS
 from training.run.directory import RunDirectory
 from training.run.distributed import joined
 
@@ -23,34 +23,31 @@ ROUNDS = 3
 BAR = 1.6
 
 
-def launch(processes: int, name: str, data: Path) -> float:
+def launch(processes: int, data: Path) -> float:
     """Median images/s of a run in so many processes."""
     with tempfile.TemporaryDirectory() as folder:
         torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-        worker = ["-m", "benchmarks.processes", name, "--data", str(data), "--into", f"{folder}/run"]
+        worker = ["-m", "benchmarks.processes", "--data", str(data), "--into", f"{folder}/run"]
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
         subprocess.run([sys.executable, *torchrun, *worker], check=True, capture_output=True, env=environment)
-        lines = RunDirectory(Path(folder) / "run").read_metrics()
-    return float(statistics.median(line["images_per_second"] for line in lines[WARM_UP:]))
+        return median_rate(RunDirectory(Path(folder) / "run"))
 
 
 def main(
-    name: Annotated[str, typer.Argument(metavar="PRESET")] = "dcgan",
     data: Annotated[Path, typer.Option(help="Folder that holds MNIST/raw.")] = Path("data"),
     into: Annotated[Path | None, typer.Option(hidden=True)] = None,
 ) -> None:
-    """Take turns, and print both rates and their ratio."""
-    preset = PRESETS[name]
+    """Alternate between one process and two, and print both rates and their ratio."""
     if into is not None:  # one of the processes
         with joined(torch.device("cpu")) as world:
-            rate(preset, digits_of(data, preset), into, world)
+            rate(PRESETS[DEFAULT], data, into, "cpu", world)
         return
     rates: dict[int, list[float]] = {1: [], 2: []}
     for _ in range(ROUNDS):
-        for processes, seen in rates.items():
-            seen.append(launch(processes, name, data))
-    one, two = (statistics.median(seen) for seen in rates.values())
-    print(f"{name}: one process {one:,.1f} images/s, two {two:,.1f}, one thread each")
+        for processes, measured in rates.items():
+            measured.append(launch(processes, data))
+    one, two = (statistics.median(measured) for measured in rates.values())
+    print(f"{DEFAULT}: one process {one:,.1f} images/s, two {two:,.1f}, one thread each")
     print(f"  ratio {two / one:.2f} (must be >= {BAR})")
 
 

@@ -1,34 +1,57 @@
-"""How fast the training loop is, in images a second: what its benchmarks share."""
+"""How fast adversarial training is, in images a second: what its benchmarks share."""
 
 import statistics
+import time
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
-from training.config import Preset
-from training.data import Digits, load_mnist
+from training.config import Adversarial, Preset
+from training.data import load_mnist
+from training.networks.inputs import every_digit
 from training.run.device import choose, make_deterministic
 from training.run.directory import RunDirectory
 from training.run.distributed import World
 from training.stages.adversarial import train
+from training.stages.context import Context, Evaluation
 
-STEPS = 12
-WARM_UP = 3
-
-
-def digits_of(data: Path, preset: Preset) -> Digits:
-    """As many training digits as STEPS take."""
-    return load_mnist(data, torch.device("cpu")).train.select(slice(STEPS * preset.batch_size))
+STEPS = 20
+WARM_UP = 4  # steps
 
 
-def rate(preset: Preset, digits: Digits, folder: Path, world: World | None = None) -> float:
-    """The median images/s of a step of the real loop, after a warm-up; the run is written into a fresh folder."""
-    compute = choose("auto", preset.architecture)
+def adversarial(preset: Preset) -> Adversarial:
+    """The preset's adversarial stage, its first one."""
+    stage = preset.stages[0]
+    if not isinstance(stage, Adversarial):
+        raise SystemExit(f"{preset.name}: expected an adversarial stage first, got {stage.kind}")
+    return stage
+
+
+def rate(preset: Preset, data: Path, folder: Path, device: str = "auto", world: World | None = None) -> float:
+    """The median images/s of the real loop, after a warm-up; the run is written into a fresh folder."""
+    world, compute, run = world or World(), choose(device), RunDirectory(folder)
+    stage = adversarial(preset)
+    mnist = load_mnist(data, compute.device)
+    digits = STEPS * stage.batch_size * 10 // 9 + 1  # of which a tenth is held out
     make_deterministic(compute)
-    run = RunDirectory(folder)
-    if world is None or world.is_first:
+    log_every = stage.penalties.every if stage.penalties else 1  # so that every line has the penalties of one step
+    short = replace(stage, epochs=1, log_every=log_every, batch_norm_samples=0)
+    if world.is_main:
         run.create(preset)
-    short = replace(preset, epochs=1, log_every=1, batch_norm_samples=0)
-    train(short, digits, run, compute, world=world)
-    return float(statistics.median(line["images_per_second"] for line in run.read_metrics()[WARM_UP:]))
+    begun = time.monotonic()
+    context = Context(
+        preset=replace(preset, stages=(short, *preset.stages[1:])),
+        mnist=replace(mnist, train=mnist.train.select(slice(digits))),
+        run=run,
+        compute=compute,
+        world=world,
+        evaluation=Evaluation(lambda images: 1.0, every_digit(10)),
+        progress=lambda *_: None,
+        seconds=lambda: time.monotonic() - begun,
+    )
+    train(short, None, context)
+    return median_rate(run)
+
+
+def median_rate(run: RunDirectory) -> float:
+    """The median images/s of a run's lines of metrics, after the warm-up."""
+    return float(statistics.median(line["images_per_second"] for line in run.read_metrics() if line["step"] > WARM_UP))

@@ -8,12 +8,15 @@ from collections.abc import Callable
 from itertools import product
 
 import torch
+from torch.optim import Adam
 
 from benchmarks.timing import medians
+from benchmarks.training_rate import adversarial
 from mnistgen.cpus import usable_cpus
 from training.config import Preset
+from training.networks import build_discriminator, build_generator
+from training.networks.inputs import classes_of, every_digit
 from training.objectives.losses import LOSSES
-from training.players import build_players
 from training.presets import PRESETS
 from training.run.device import Compute, Precision, choose
 
@@ -21,30 +24,36 @@ PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 
 
 def stepper(preset: Preset, compute: Compute, channels_last: bool) -> Callable[[], None]:
-    """One discriminator step and one generator step on noise, as in training.stages.adversarial."""
-    players = build_players(preset, compute)
+    """One discriminator step and one generator step on noise, as in training.stages.adversarial, without penalties."""
+    stage = adversarial(preset)
+    generator = compute.place(build_generator(preset.network_of(0), preset.latent_dim))
+    discriminator = compute.place(build_discriminator(stage.discriminator))
+    networks = (generator, discriminator)
     if not channels_last:
-        for network in players.networks.values():
+        for network in networks:
             network.to(memory_format=torch.contiguous_format)
-    loss = LOSSES[preset.loss]()
-    real = torch.rand(preset.batch_size, 1, 28, 28, device=compute.device)
+    generator_optimizer, discriminator_optimizer = (Adam(network.parameters(), fused=True) for network in networks)
+    loss = LOSSES[stage.loss]()
+    real = torch.rand(stage.batch_size, 1, 28, 28, device=compute.device)
+    classes = classes_of(generator, every_digit(stage.batch_size).to(compute.device))
 
     def step() -> None:
         torch.set_num_threads(compute.threads)
-        latents = torch.randn(preset.batch_size, preset.latent_dim, device=compute.device)
+        latents = torch.randn(stage.batch_size, preset.latent_dim, device=compute.device)
         with compute.autocast():
-            fake = players.generator(latents)
-            losses = loss.discriminator(players.discriminator(real), players.discriminator(fake.detach()))
-        players.discriminator_optimizer.zero_grad()
+            fake = generator(latents, *classes)
+            losses = loss.discriminator(discriminator(real, *classes), discriminator(fake.detach(), *classes))
+        discriminator_optimizer.zero_grad()
         losses.backward()
-        players.discriminator_optimizer.step()
-        players.discriminator.requires_grad_(False)
+        discriminator_optimizer.step()
+        discriminator.requires_grad_(False)
         with compute.autocast():
-            generator_loss = loss.generator(players.discriminator(fake), None)
-        players.generator_optimizer.zero_grad()
+            paired_scores = discriminator(real, *classes) if loss.paired else None
+            generator_loss = loss.generator(discriminator(fake, *classes), paired_scores)
+        generator_optimizer.zero_grad()
         generator_loss.backward()
-        players.generator_optimizer.step()
-        players.discriminator.requires_grad_(True)
+        generator_optimizer.step()
+        discriminator.requires_grad_(True)
         if compute.device.type == "cuda":
             torch.cuda.synchronize()
 
@@ -53,18 +62,18 @@ def stepper(preset: Preset, compute: Compute, channels_last: bool) -> Callable[[
 
 def main(*names: str) -> None:
     """Measure and print a table for each preset."""
-    for name in names or ("mlp", "conv", "dcgan"):
+    chosen = choose("auto")
+    threads = sorted({1, chosen.threads, usable_cpus()}) if chosen.device.type == "cpu" else [chosen.threads]
+    for name in names or ("digits", "mlp", "conv", "dcgan"):
         preset = PRESETS[name]
-        chosen = choose("auto", preset.architecture)
-        threads = sorted({1, usable_cpus()}) if chosen.device.type == "cpu" else [1]
         contestants = {
             f"{precision}, {'channels_last' if last else 'contiguous'}, {count} threads": stepper(
-                preset, choose(chosen.device.type, preset.architecture, precision, count), last
+                preset, choose(chosen.device.type, precision, count), last
             )
             for precision, last, count in product(PRECISIONS, (False, True), threads)
         }
         seconds = medians(contestants, rounds=5)
-        ours = seconds[f"{chosen.precision}, channels_last, {min(chosen.threads, threads[-1])} threads"]
+        ours = seconds[f"{chosen.precision}, channels_last, {chosen.threads} threads"]
         print(f"{name}: chosen {chosen}")
         for label, value in seconds.items():
             print(f"  {label:40} {value * 1e3:8.1f} ms/step  {value / ours:5.2f} x the chosen")

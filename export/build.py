@@ -21,7 +21,7 @@ from mnistgen.files import whole_file
 from training.config import to_json
 from training.errors import TrainingError
 from training.run.checkpoint import Checkpoint, generator_of
-from training.run.outline import MISFITS, explained
+from training.run.outline import MISFITS, raised
 
 LIBRARIES = ("torch", "onnx", "onnxscript", "onnxruntime", "numpy")
 LICENCE = "MIT"
@@ -39,7 +39,7 @@ def load_generator(checkpoint: Checkpoint) -> ExportedGenerator:
     except TrainingError as error:
         raise ExportError(str(error)) from None
     except MISFITS as error:
-        raise ExportError(f"the generator does not work: {explained(error)}") from None
+        raise ExportError(f"the generator does not work: {raised(error)}") from None
     if images.shape != (2, 28, 28):
         raise ExportError(f"expected images (2, 28, 28) for two latents, got {tuple(images.shape)}")
     if not all(value.isfinite().all() for value in (images, *generator.parameters())):
@@ -49,9 +49,8 @@ def load_generator(checkpoint: Checkpoint) -> ExportedGenerator:
 
 def in_float32(checkpoint: Checkpoint) -> Checkpoint:
     """The same generator, to be exported in float32: what quantization costs is measured against it."""
-    return replace(
-        checkpoint, header=replace(checkpoint.header, preset=replace(checkpoint.header.preset, quantization=None))
-    )
+    header = replace(checkpoint.header, preset=replace(checkpoint.header.preset, quantization=None))
+    return Checkpoint(header, checkpoint.tensors)
 
 
 class Export(NamedTuple):
@@ -95,11 +94,10 @@ def convert(checkpoint: Checkpoint) -> Export:
         "summary": preset.summary,
         "conditional": generator.conditional,
         "latent_dim": preset.latent_dim,
-        "members": generator.members,
         "prior": "N(0, 1)",
         "preset": to_json(preset),
         "data": {"name": "MNIST training images", "sha256": header.data_sha256},
-        "steps": header.step,
+        "steps": sum(header.steps),
         "seed": preset.seed,
         "parameters": generator.trained_parameters,
         "multiply_adds": count_multiply_adds(generator),

@@ -7,7 +7,6 @@ Source: B. Jacob et al., "Quantization and Training of Neural Networks for Effic
 import io
 import os
 import tempfile
-from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -35,8 +34,7 @@ def quantize(model: onnx.ModelProto, generator: ExportedGenerator, calibration: 
 
     Weights keep to 7 bits, without which processors that lack 8-bit dot products (AVX2 without VNNI) would overflow.
     Raises ExportError for a generator whose last product does not go through a sigmoid.
-    `training.networks.fake_quantization` does the
-    same in training.
+    `training.networks.fake_quantization` does the same in training.
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     from onnxruntime import quantization  # late: telemetry starts with its import
@@ -52,14 +50,11 @@ def quantize(model: onnx.ModelProto, generator: ExportedGenerator, calibration: 
         def get_next(self) -> dict[str, Any] | None:
             return next(self._batches, None)
 
-    levels: dict[str, Any] = {}
-    pixels = []
-    for logits in _last_products(model.graph):
-        (sigmoid,) = _users(model.graph, logits)
-        if sigmoid.op_type != "Sigmoid":
-            raise ExportError(f"quantization: expected a sigmoid after the last product, got {sigmoid.op_type}")
-        pixels.append(sigmoid.output[0])
-        levels |= {logits: [LOGIT_LEVELS], sigmoid.output[0]: [PIXEL_LEVELS]}
+    logits = _last_product(model.graph)
+    (sigmoid,) = _users(model.graph, logits)
+    if sigmoid.op_type != "Sigmoid":
+        raise ExportError(f"quantization: expected a sigmoid after the last product, got {sigmoid.op_type}")
+    pixels = sigmoid.output[0]
     add_pre_process_metadata(model)  # which would optimise a graph and infer shapes, as the exporter has done already
     with tempfile.TemporaryDirectory(prefix="mnistgen-quantize-") as folder, redirect_stdout(io.StringIO()):
         path = Path(folder) / "quantized.onnx"
@@ -75,41 +70,36 @@ def quantize(model: onnx.ModelProto, generator: ExportedGenerator, calibration: 
             calibrate_method=quantization.CalibrationMethod.Percentile,
             extra_options={
                 "CalibPercentile": PERCENTILE,
-                "TensorQuantOverrides": levels,
+                "TensorQuantOverrides": {logits: [LOGIT_LEVELS], pixels: [PIXEL_LEVELS]},
             },
         )
         quantized = onnx.load(path)
-    _give_levels(quantized.graph, pixels)
+    _output_levels(quantized.graph, pixels)
     del quantized.metadata_props[:]
     quantized.producer_name, quantized.producer_version = model.producer_name, model.producer_version
     return quantized
 
 
-def _last_products(graph: onnx.GraphProto) -> list[str]:
-    """What comes out of the products that no other one follows on the way to the images: one, or one a member."""
+def _last_product(graph: onnx.GraphProto) -> str:
+    """What comes out of the last product on the way to the images."""
     makers = {name: node for node in graph.node for name in node.output}
-    ahead, last = [IMAGES], dict[str, None]()  # in order, each once
-    while ahead:
-        node = makers.get(name := ahead.pop())
-        if node and node.op_type in PRODUCTS:
-            last[name] = None
-        elif node:
-            ahead += node.input
-    return list(last)
+    name = IMAGES
+    while makers[name].op_type not in PRODUCTS:
+        name = makers[name].input[0]
+    return name
 
 
 def _users(graph: onnx.GraphProto, name: str) -> list[onnx.NodeProto]:
     return [node for node in graph.node if name in node.input]
 
 
-def _give_levels(graph: onnx.GraphProto, pixels: Sequence[str]) -> None:
-    """Give the pixels away as the grey levels that they are rounded to, uint8, and not as their values from 0 to 1."""
-    for values in pixels:
-        (rounded,) = _users(graph, values)
-        (restored,) = _users(graph, rounded.output[0])
-        for node in _users(graph, restored.output[0]):
-            node.input[:] = [rounded.output[0] if name == restored.output[0] else name for name in node.input]
-        graph.node.remove(restored)
+def _output_levels(graph: onnx.GraphProto, pixels: str) -> None:
+    """Output the grey levels uint8 that the pixels are rounded to, and not their values from 0 to 1."""
+    (rounded,) = _users(graph, pixels)
+    (restored,) = _users(graph, rounded.output[0])
+    for node in _users(graph, restored.output[0]):
+        node.input[:] = [rounded.output[0] if name == restored.output[0] else name for name in node.input]
+    graph.node.remove(restored)
     (clip,) = [node for node in graph.node if IMAGES in node.output]
     for node in graph.node:
         node.output[:] = [IMAGES if name == clip.input[0] else name for name in node.output]

@@ -19,8 +19,7 @@ class ExportedGenerator(nn.Module):
         self.low, self.high = generator.image_range
         self.trained_parameters = sum(parameter.numel() for parameter in generator.parameters())
         self.network = generator.eval()
-        for drawer in self.network.drawers():
-            drawer.layers = fold_batch_norm(drawer.layers)
+        self.network.layers = fold_batch_norm(self.network.layers)
         for parameter in self.network.parameters():
             parameter.requires_grad_(False).copy_(parameter.half().float())
         self.eval()
@@ -31,17 +30,12 @@ class ExportedGenerator(nn.Module):
         return self.network.latent_dim
 
     @property
-    def members(self) -> int:
-        """How many generators take turns in it."""
-        return len(self.network.drawers())
-
-    @property
     def conditional(self) -> bool:
         """Whether it takes classes beside latents."""
         return self.network.conditional
 
     def inputs(self, count: int, seed: int = 0) -> Inputs:
-        """Latents (count, D), and for a conditional generator classes (count, 10), every digit in turn."""
+        """Latents (count, D), and for a conditional generator classes (count, 10), 0 to 9 cyclically."""
         return fixed_inputs(self.network, seed, every_digit(count))
 
     def forward(self, latents: Tensor, *classes: Tensor) -> Tensor:

@@ -25,11 +25,10 @@ class ModelCard:
     summary: str
     conditional: bool  # takes classes beside latents
     latent_dim: int
-    members: int = 1  # generators in one, of which as many last latents choose: the largest names the one that draws
     prior: str  # of the latents
     preset: dict[str, Any]  # every hyperparameter
     data: dict[str, Any]  # training data and its checksum
-    steps: int
+    steps: int  # of training, in all stages together
     seed: int  # of the training run
     parameters: int
     multiply_adds: int  # for one image
@@ -114,7 +113,7 @@ _RULES: Mapping[str, Rule] = {
     ),
     "conditional": ("true or false", lambda value: isinstance(value, bool)),
     **dict.fromkeys(("summary", "prior", "licence"), _TEXT),
-    **dict.fromkeys(("latent_dim", "members"), _whole(1, 2**16)),  # what is drawn in one go must fit in memory
+    "latent_dim": _whole(1, 2**16),  # what is drawn in one go must fit in memory
     **dict.fromkeys(("steps", "seed", "parameters", "multiply_adds"), _whole(0, 2**64)),
     **dict.fromkeys(("preset", "data", "versions"), _OBJECT),
     **dict.fromkeys(

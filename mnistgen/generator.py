@@ -213,14 +213,14 @@ class Generator:
     ) -> UInt8:
         """From digit `first` to digit `last`, uint8 (frames, 28, 28): the seed's first two latents and what is between.
 
-        Latents go along the arc from one to the other, class weights in a straight line; of a mixture, the member that
-        draws the first frame draws them all. An unconditional model takes no digits. Raises InputError for fewer than
-        two frames or more than ten million, digits outside 0 to 9, or one without the other.
+        Latents go along the arc from one to the other, class weights in a straight line. An unconditional model takes
+        no digits. Raises InputError for fewer than two frames or more than ten million, digits outside 0 to 9, or one
+        without the other.
         """
         count = whole_number("frames", frames, 2, AT_ONCE)
         digits = self._ends({"first": first, "last": last})
         ends = None if digits is None else one_hot(digits)
-        latents = self._ways(checked_seed(seed), 2)
+        latents, _ = draw(checked_seed(seed), 0, 2, self.card.latent_dim)
         shares = np.linspace(0, 1, count)
 
         def between(part: slice) -> Drawn:
@@ -248,7 +248,7 @@ class Generator:
         count = whole_number("rows times columns", math.prod(sides), 4, AT_ONCE)
         digits = self._ends(named_corners(corners))
         ends = None if digits is None else one_hot(digits)
-        latents = self._ways(checked_seed(seed), 4)
+        latents, _ = draw(checked_seed(seed), 0, 4, self.card.latent_dim)
         down, right = (np.linspace(0, 1, side) for side in sides)
 
         def between(part: slice) -> Drawn:
@@ -281,13 +281,6 @@ class Generator:
 
     def _open(self) -> Session:
         return self._open_session(self._directory, self._asked, self._threads)
-
-    def _ways(self, seed: int, ends: int) -> Float32:
-        """The seed's first latents, float32 (ends, D), all of one member: between members a way would jump."""
-        latents, _ = draw(seed, 0, ends, self.card.latent_dim)
-        if (members := self.card.members) > 1:
-            latents[:, -members:] = latents[0, -members:]
-        return latents
 
     def _ends(self, digits: Mapping[str, SupportsIndex | None]) -> Int64 | None:
         """Digits (N,) by their names, 0 to 9; none for an unconditional model."""

@@ -1,7 +1,11 @@
-"""The examples run as they stand."""
+"""The examples run as they stand.
+
+python -m tests.test_examples runs the notebooks again, and draws the pictures that are kept beside their scripts.
+"""
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import nbformat
@@ -15,10 +19,22 @@ NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
 ARGUMENTS = {"train_on_generated": [str(ROOT / "tests/data"), "3000"]}  # the few real digits that are here
 
 
+def run_script(example: Path, folder: Path) -> None:
+    command = [sys.executable, str(example), *ARGUMENTS.get(example.stem, [])]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+
+
+def run_notebook(notebook: Path, folder: Path) -> nbformat.NotebookNode:
+    """The notebook with what its cells gave, run in a folder."""
+    fresh: nbformat.NotebookNode = nbformat.read(notebook, as_version=4)
+    resources = {"metadata": {"path": str(folder)}}
+    NotebookClient(fresh, timeout=120, record_timing=False, resources=resources).execute()
+    return fresh
+
+
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_runs(example: Path, tmp_path: Path) -> None:
-    command = [sys.executable, str(example), *ARGUMENTS.get(example.stem, [])]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    run_script(example, tmp_path)
     with Image.open(tmp_path / f"{example.stem}.png") as picture:
         assert picture.convert("L").getextrema()[1] == 255
 
@@ -27,8 +43,24 @@ def test_runs(example: Path, tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")  # of Jupyter's own
 def test_notebook_runs_and_shows_what_it_did(notebook: Path, tmp_path: Path) -> None:
     shown = nbformat.read(notebook, as_version=4)
-    fresh = nbformat.read(notebook, as_version=4)
-    NotebookClient(fresh, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
-    for before, after in zip(shown.cells, fresh.cells, strict=True):
+    for before, after in zip(shown.cells, run_notebook(notebook, tmp_path).cells, strict=True):
         kinds = [[output.output_type for output in cell.get("outputs", [])] for cell in (before, after)]
-        assert kinds[0] == kinds[1], "run it again: jupyter nbconvert --to notebook --inplace --execute"
+        assert kinds[0] == kinds[1], "run it again: python -m tests.test_examples"
+
+
+def record() -> None:
+    """Run the notebooks and the scripts whose pictures are kept, and write what they give."""
+    with tempfile.TemporaryDirectory() as folder:
+        for notebook in NOTEBOOKS:
+            fresh = run_notebook(notebook, Path(folder))
+            fresh.metadata = nbformat.read(notebook, as_version=4).metadata  # which would name this Python
+            for output in (output for cell in fresh.cells for output in cell.get("outputs", [])):
+                output.get("data", {}).pop("image/jpeg", None)  # beside the same picture as PNG
+            nbformat.write(fresh, notebook)
+    for example in EXAMPLES:
+        if example.with_suffix(".png").exists():
+            run_script(example, example.parent)
+
+
+if __name__ == "__main__":
+    record()

@@ -1,199 +1,193 @@
-"""Preset: everything that settles how one system is trained, as data; to JSON and back."""
+"""Preset: everything that determines how one model is trained, as data; to JSON and back.
 
-import math
+A preset is a network and the stages that train it, each with its own hyperparameters. `training.stages` runs them.
+"""
+
+import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
-from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from dataclasses import replace
+from itertools import pairwise
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
 
 from mnistgen.errors import plain, shown
 from training.errors import PresetError
-from training.schedules import Schedule
-from training.schedules import check as check_schedule
+from training.schedules import STRICT, Schedule
+
+Count = Annotated[int, Field(ge=1, lt=2**31)]
+ClassBatch = Annotated[Count, Field(multiple_of=10)]  # the same number of each class
+Weight = Annotated[float, Field(ge=0)]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Averaging:
+@dataclass(frozen=True, config=STRICT)
+class Network:
+    """A network: an architecture and its own options."""
+
+    architecture: str  # a row of GENERATORS or DISCRIMINATORS
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class EMA:
     """An exponential moving average of the generator's weights."""
 
-    half_life: float  # real images after which a weight counts half
-    ramp: float = 0.05  # the half-life is at most this share of the images seen so far
+    half_life: Annotated[float, Field(gt=0)]  # images after which a weight counts half
+    ramp: Weight = 0.05  # the half-life is at most this share of the images seen so far
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Penalties:
-    """What the discriminator pays beside its loss."""
+    """What is added to the discriminator's loss."""
 
     kinds: tuple[str, ...]  # rows of PENALTIES
     weight: Schedule
-    every: int = 1  # steps; the weight is multiplied by it, so that it weighs as much as at every step
-    mixed: bool = False  # in the precision of the rest of the step rather than in float32: in half the time on CPUs
+    every: Count = 1  # steps; the weight is multiplied by it, so that it weighs as much as at every step
+    mixed_precision: bool = False  # as the rest of the step, rather than float32: in half the time on CPUs
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Adversarial:
+    """A generator against a discriminator; the best one, by the held-out digits, is handed on."""
+
+    keeps: ClassVar[str] = "best"
+    kind: Literal["adversarial"] = "adversarial"
+    network: Network | None = None  # of a teacher for the distillation that follows; None: the preset's own
+    discriminator: Network
+    loss: str  # a row of LOSSES
+    epochs: Count
+    batch_size: Count = 128
+    learning_rate: Schedule = 2e-4  # Adam's, of both networks
+    betas: tuple[float, Schedule] = (0.5, 0.999)
+    penalties: Penalties | None = None
+    ema: EMA | None = None  # of the generator, which is then evaluated and handed on in its place
+    batch_norm_samples: Annotated[int, Field(ge=0, le=10**6)] = 0  # latents for statistics; 0: the running ones
+    patience: Annotated[int, Field(ge=0)] = 0  # evaluations without a better one before it stops early; 0: never
+    log_every: Count = 100  # steps
+    evaluate_every: Count = 1  # epochs
+    sample_every: Count = 1  # sample_unit
+    sample_unit: Literal["step", "epoch"] = "epoch"
+    checkpoint_every: Count = 1_000  # steps
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Distillation:
-    """In place of adversarial training, the teacher is imitated: `training.stages.distillation`."""
+    """The preset's network learns to draw what the generator of the stage before, its teacher, draws."""
 
-    steps: int
-    batch_size: int = 250  # latents, every class alike; a multiple of 10
-    learning_rate: Schedule = 2e-3  # Adam's
+    keeps: ClassVar[str] = "last"
+    kind: Literal["distillation"] = "distillation"
+    bank: ClassBatch  # digits of the teacher, drawn once
+    steps: Count
+    batch_size: ClassBatch = 500
+    learning_rate: Schedule  # Adam's
     betas: tuple[float, float] = (0.9, 0.99)
-    score_every: int = 2_500  # steps
+    log_every: Count = 250  # steps
+    evaluate_every: Count = 2_500  # steps; samples and a checkpoint too
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class MomentMatching:
+    """Feature moments of the generator's digits are matched to those of real ones, without a discriminator."""
+
+    keeps: ClassVar[str] = "last"
+    kind: Literal["moment-matching"] = "moment-matching"
+    steps: Count
+    batch_size: ClassBatch = 250
+    learning_rate: Schedule  # Adam's
+    betas: tuple[float, float] = (0.0, 0.99)
+    memory: Count = 20_000  # generated digits that the running moments of a network reach back to
+    networks: Count = 4  # of the pool, drawn anew for each batch
+    anchor: Schedule = 0.0  # weight of the squared error to the digits of the generator that the stage was given
+    within_class: Weight = 3.0  # weight of the moments within classes beside those over all digits
+    ema: EMA  # of the generator, which is evaluated and handed on in its place
+    epochs: Count  # that each feature network learns for
+    log_every: Count = 250  # steps
+    evaluate_every: Count = 250  # steps; samples and a checkpoint too
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Quantization:
     """Export with 8-bit weights, activations and pixels, for generators whose last product goes through a sigmoid."""
 
-    calibration: int = 4_000  # generated digits that settle the ranges of activations
+    calibration: Annotated[int, Field(ge=1, le=10**6)] = 4_000  # generated digits that the ranges come from
 
 
-@dataclass(frozen=True, kw_only=True)
-class Refinement:
-    """Afterwards, the moments of features are matched, without a discriminator: `training.stages.moment_matching`."""
+Stage: TypeAlias = Adversarial | Distillation | MomentMatching  # pydantic names its members in errors
 
-    steps: int
-    batch_size: int = 250  # generated digits, every class alike; a multiple of 10
-    learning_rate: Schedule = 3e-5  # Adam's
-    betas: tuple[float, float] = (0.0, 0.99)
-    memory: int = 40_000  # generated digits that the running moments reach back to
-    within: float = 3.0  # weight of the moments within classes beside those over all digits
-    half_life: float = 40_000  # generated digits; of the average of the generator's weights, given away in its place
-    feature_error: Schedule = 0.0  # weight of the mean squared error to the teacher's features, after distillation
-    pixel_error: Schedule = 0.0  # the same of its pixels, 0 to 1
-    networks: str = "three"  # whose features are compared, a row of PANELS
-    epochs: int = 5  # that they learn for
-    score_every: int = 250  # steps
+# What each kind of stage may come after; None: nothing.
+COMES_AFTER: Mapping[str, tuple[str | None, ...]] = {
+    "adversarial": (None,),
+    "distillation": ("adversarial",),
+    "moment-matching": ("adversarial", "distillation"),
+}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Preset:
-    """One system: its networks, and the stages that train them: epochs or distillation, then refinement."""
+    """One model: its network, and the stages that train it."""
 
     name: str
     summary: str  # one line for cards and listings
-    architecture: str  # a row of ARCHITECTURES
-    generator: Mapping[str, Any]  # the network's own options
-    discriminator: Mapping[str, Any] = field(default_factory=dict)  # the same; like a loss, where there are epochs
-    loss: str = ""  # a row of LOSSES
-    latent_dim: int = 100
-    epochs: int = 0  # of adversarial training
-    batch_size: int = 128
-    learning_rate: Schedule = 2e-4  # Adam's, for both networks
-    betas: tuple[float, Schedule] = (0.5, 0.999)
-    penalties: Penalties | None = None
-    average: Averaging | None = None  # of the generator, given away in its place
-    batch_norm_samples: int = 0  # latents on which the generator's batch norm is measured anew; 0: running statistics
-    teacher: tuple[str, ...] | None = None  # presets whose generators are imitated, several as a mixture
-    distillation: Distillation | None = None  # of the teacher, in place of epochs
-    refinement: Refinement | None = None  # after epochs or distillation
+    network: Network  # the generator that is exported
+    latent_dim: Count = 100
+    stages: tuple[Annotated[Stage, Field(discriminator="kind")], ...]
     quantization: Quantization | None = None  # of the export
-    score_every: int = 1  # epochs, between looks at the held-out digits; the best generator seen is given away
-    patience: int = 0  # looks without a better one after which training stops early; 0: never
-    seed: int = 1  # of the bundled model
-    log_every: int = 100  # steps
-    sample_every: int = 1  # sample_unit
-    sample_unit: Literal["step", "epoch"] = "epoch"
-    checkpoint_every: int = 1000  # steps
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
 
     def __post_init__(self) -> None:
-        """Raises PresetError for values of other types, batches that classes cannot share, and stages at odds."""
-        _check_fields(self)
-        check_schedule("learning_rate", self.learning_rate)
-        check_schedule("betas", self.betas[1])
-        if self.penalties:
-            check_schedule("penalties", self.penalties.weight)
-        for name in ("distillation", "refinement"):
-            if stage := getattr(self, name):
-                check_schedule(name, stage.learning_rate)
-                if stage.batch_size % 10:
-                    raise PresetError(f"{name}: expected a batch_size that 10 divides, got {stage.batch_size}")
-        if self.refinement:
-            check_schedule("refinement", self.refinement.feature_error)
-            check_schedule("refinement", self.refinement.pixel_error)
-        if bool(self.distillation) != bool(self.teacher):
-            raise PresetError(f"teacher: expected one for distillation, and none without, got {self.teacher}")
-        if self.distillation and self.epochs:
-            raise PresetError(
-                f"epochs: {self.name} is distilled, in steps and without epochs, got {self.epochs}; leave them away"
-            )
+        """Raises PresetError for stages in an order that makes no sense."""
+        if not self.stages:
+            raise PresetError("stages: expected at least one, got none")
+        kinds: list[str | None] = [None, *(stage.kind for stage in self.stages)]
+        for before, kind in pairwise(kinds):
+            allowed = COMES_AFTER[str(kind)]
+            if before not in allowed:
+                expected = " or ".join(name or "nothing" for name in allowed)
+                raise PresetError(f"stages: expected {kind} after {expected}, got it after {before or 'nothing'}")
+        for stage, following in zip(self.stages, [*kinds[2:], None], strict=True):
+            if isinstance(stage, Adversarial) and (stage.network is not None) != (following == "distillation"):
+                raise PresetError("stages: expected adversarial with a network of its own just before distillation")
+
+    def network_of(self, index: int) -> Network:
+        """The network that a stage trains: the preset's, or that of a teacher."""
+        stage = self.stages[index]
+        return self.network if not isinstance(stage, Adversarial) or stage.network is None else stage.network
 
 
-def change(preset: Preset, **changes: int | None) -> Preset:
-    """The preset with the changes that are not None. Raises PresetError for epochs below 1 and other wrong values."""
-    wanted: dict[str, Any] = {key: value for key, value in changes.items() if value is not None}
-    changed = replace(preset, **wanted)
-    if changed.epochs < 1 and not changed.distillation:
-        raise PresetError(f"epochs: expected 1 or more, got {changed.epochs}")
-    return changed
+_ADAPTER: TypeAdapter[Preset] = TypeAdapter(Preset)
 
 
 def to_json(preset: Preset) -> dict[str, Any]:
     """The preset as JSON types: what run directories, checkpoints and cards hold."""
-    content: dict[str, Any] = _plain(asdict(preset))
+    content: dict[str, Any] = _ADAPTER.dump_python(preset, mode="json")
     return content
 
 
-def from_json(content: Mapping[str, Any]) -> Preset:
+def from_json(content: object) -> Preset:
     """The preset that `to_json` described. Raises PresetError where the content is not that of a preset."""
     try:
-        values = {key: _frozen(value) for key, value in content.items()}
-        values |= {name: kind(**values[name]) for name, kind in _PARTS.items() if values.get(name) is not None}
-        return Preset(**values)
-    except (AttributeError, RecursionError, TypeError) as error:
-        raise PresetError(f"expected the fields of a preset: {plain(str(error))}") from None
+        return _ADAPTER.validate_json(json.dumps(content))
+    except (ValidationError, RecursionError) as error:
+        raise PresetError(explained(error)) from None
 
 
-# Fields of a preset that hold more fields.
-_PARTS: dict[str, type] = {
-    "penalties": Penalties,
-    "distillation": Distillation,
-    "average": Averaging,
-    "refinement": Refinement,
-    "quantization": Quantization,
-}
-
-# What whole numbers may be, where 0 would be divided by and where a large one would take hours.
-_INTERVALS = ("every", "score_every", "log_every", "sample_every", "checkpoint_every")
-_RANGES = dict.fromkeys(("batch_size", "latent_dim", "steps", "memory", *_INTERVALS), (1, 2**63 - 1))
-_RANGES |= dict.fromkeys(("batch_norm_samples", "calibration"), (0, 1_000_000))
+def change(preset: Preset, *, epochs: int | None = None, seed: int | None = None) -> Preset:
+    """The preset with the epochs of its adversarial stage, or the seed, replaced. Raises PresetError for wrong ones."""
+    try:
+        stages = tuple(
+            replace(stage, epochs=epochs) if epochs is not None and isinstance(stage, Adversarial) else stage
+            for stage in preset.stages
+        )
+        return replace(preset, stages=stages, seed=preset.seed if seed is None else seed)
+    except ValidationError as error:
+        raise PresetError(explained(error)) from None
 
 
-def _check_fields(part: Any, prefix: str = "") -> None:
-    """Raises PresetError where a value is not what its field's annotation says, or out of range."""
-    for item in fields(part):
-        name, value = f"{prefix}{item.name}", getattr(part, item.name)
-        if not _is_a(value, item.type):
-            raise PresetError(f"{name}: expected {getattr(item.type, '__name__', item.type)}, got {shown(value)}")
-        low, high = _RANGES.get(item.name, (0, 2**63 - 1))
-        if item.type is int and not low <= value <= high:
-            raise PresetError(f"{name}: expected {low} to {high}, got {shown(value)}")
-        if is_dataclass(value):
-            _check_fields(value, f"{name}.")
-
-
-def _is_a(value: Any, kind: Any) -> bool:
-    """Whether a value is what an annotation says; numbers are finite, and whole ones count as float too."""
-    origin, kinds = get_origin(kind), get_args(kind)
-    if origin in (Union, UnionType):
-        return any(_is_a(value, part) for part in kinds)
-    if origin is Literal:
-        return value in kinds
-    if origin is tuple and isinstance(value, tuple):
-        kinds = kinds[:1] * len(value) if kinds[-1] is ... else kinds
-        return len(kinds) == len(value) and all(map(_is_a, value, kinds))
-    if kind is float:
-        return type(value) in (int, float) and -math.inf < value < math.inf
-    return type(value) is int if kind is int else isinstance(value, origin or kind)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, tuple) else value
-
-
-def _frozen(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _frozen(item) for key, item in value.items()}
-    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
+def explained(error: Exception) -> str:
+    """The first thing that is wrong, in one line: `stages.0.epochs: input should be ..., got 0`."""
+    if not isinstance(error, ValidationError):
+        return plain(str(error))
+    first, *_ = error.errors(include_url=False, include_context=False)
+    where, message = ".".join(map(str, first["loc"])) or "preset", first["msg"]
+    return plain(f"{where}: {message[:1].lower()}{message[1:]}, got {shown(first['input'])}")

@@ -98,9 +98,9 @@ class Mnist:
     """The whole data set, and the one split of its training digits that everything here keeps to.
 
     A tenth of the training digits, `validation`, is held out: checkpoints are chosen by it. `unseen` is a sixth with
-    the test set's share of each digit, the held-out tenth among it, which the evaluation's classifier never sees
-    either; measured against the test set, it is what a fresh draw of real digits looks like. The test set is for
-    reporting alone.
+    the test set's share of each digit, the held-out tenth among it, which no judge and no feature network learns from;
+    measured against the test set, it is what a fresh draw of real digits looks like. The test set is for reporting
+    alone.
     """
 
     train: Digits  # 60,000
@@ -123,7 +123,7 @@ class Mnist:
 
     @cached_property
     def seen(self) -> Digits:
-        """The other 50,000, which the evaluation's classifier is trained on."""
+        """The other 50,000, which judges and feature networks are trained on."""
         return self.train.select(self._order[~self._is_unseen])
 
     @cached_property
@@ -134,7 +134,7 @@ class Mnist:
 
     @cached_property
     def _is_unseen(self) -> Tensor:
-        """Which of the digits in `_order` the classifier never sees, bool (60,000,)."""
+        """Which of the digits in `_order` are unseen, bool (60,000,)."""
         return self.train.select(self._order).first_of_each(self._unseen_counts)
 
     @property

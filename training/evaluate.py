@@ -46,7 +46,7 @@ def main(
     form: Form = "quick" if quick else "full"
     folder = report or Path("reports") / (Path(targets[0]).name if len(targets) == 1 else "several")
     if write_card and quick:
-        raise EvaluationError("--write-card: cards hold the figures of the full form; leave --quick away")
+        raise EvaluationError("--write-card: cards hold the figures of the full form; omit --quick")
     assess(
         locate(targets),
         folder,

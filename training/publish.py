@@ -1,7 +1,7 @@
-"""Make a checkpoint the bundled model of its preset: python training/publish.py CHECKPOINT.
+"""Make a generator the bundled model of its preset: python training/publish.py RUN/generators/FILE.
 
 The generator alone, its matrices rounded to float16, becomes training/weights/NAME.safetensors, and the export of that
-file becomes mnistgen/models/NAME. A teacher's becomes training/weights/teachers/NAME.safetensors, and is not bundled.
+file becomes mnistgen/models/NAME.
 """
 
 if __name__ == "__main__":  # before all that takes long to import, so that Ctrl-C is one line there too
@@ -22,20 +22,16 @@ from export.build import convert
 from mnistgen.catalog import MODELS
 from mnistgen.errors import shown
 from training.errors import CheckpointError
-from training.presets import PRESETS, TEACHERS
+from training.presets import PRESETS
 from training.run import checkpoint as checkpoints
 
 
-def main(checkpoint: Annotated[Path, typer.Argument(help="A checkpoint of a finished run.")]) -> None:
-    """Make a checkpoint the bundled model of its preset, or keep it as a teacher."""
+def main(checkpoint: Annotated[Path, typer.Argument(help="A generator of a finished run.")]) -> None:
+    """Make a generator the bundled model of its preset."""
     slim = slimmed(checkpoints.read(checkpoint))
     name = slim.header.preset.name
     if name not in PRESETS:
         raise CheckpointError(f"{checkpoint}: expected a preset of training/presets.py, got {shown(name)}")
-    if name in TEACHERS:
-        checkpoints.write(path := checkpoints.WEIGHTS / "teachers" / f"{name}.safetensors", slim)
-        print(f"{path}: a teacher, which is not bundled")
-        return
     made, bundled = convert(slim), MODELS / name
     checkpoints.write(checkpoints.WEIGHTS / f"{name}.safetensors", slim)
     made.write(bundled, torchscript=False)  # which is for PyTorch's users, who have the repository
@@ -44,7 +40,7 @@ def main(checkpoint: Annotated[Path, typer.Argument(help="A checkpoint of a fini
 
 def slimmed(checkpoint: checkpoints.Checkpoint) -> checkpoints.Checkpoint:
     """The generator alone; matrices as float16, vectors (batch norm's statistics among them) as they are."""
-    whole = checkpoints.capture_generator(checkpoints.generator_of(checkpoint), checkpoint.header)
+    whole = checkpoints.of_generator(checkpoints.generator_of(checkpoint), checkpoint.header)
     tensors = {
         name: value.half() if value.is_floating_point() and value.ndim > 1 else value
         for name, value in whole.tensors.items()

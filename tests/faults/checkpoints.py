@@ -19,13 +19,15 @@ def original() -> bytes:
     """Slim weights of a small preset."""
     from tests.training.small import SMALL
     from training.networks import build_generator
-    from training.run.checkpoint import Checkpoint, Header, write
+    from training.run.checkpoint import Header, of_generator, write
 
     preset = SMALL["mlp"]
-    generator = build_generator(preset.architecture, preset.latent_dim, preset.generator)
-    header = Header(preset=preset, step=3, data_sha256="ab", device="cpu", precision="float32", threads=1)
+    generator = build_generator(preset.network, preset.latent_dim)
+    header = Header(
+        preset=preset, steps=(3,), seconds=1.0, data_sha256="ab", device="cpu", precision="float32", threads=1
+    )
     path = Path(tempfile.mkdtemp(), "small.safetensors")
-    write(path, Checkpoint(header, {f"generator.{name}": value for name, value in generator.state_dict().items()}))
+    write(path, of_generator(generator, header))
     return path.read_bytes()
 
 
@@ -57,11 +59,20 @@ def _header(source: random.Random, content: bytes) -> bytes:
 
 
 def _metadata(source: random.Random, content: bytes) -> bytes:
-    """What the header says of the run: preset, step, precision."""
+    """What the header says of the run: preset, steps, precision; half of the time with the checksum of the change."""
+    from safetensors.torch import load
+
+    from training.run import sealed
+
     size = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + size])
     fields = header["__metadata__"]
     fields["mnistgen"] = changed_json(source, json.loads(fields["mnistgen"])).decode(errors="replace")
+    if source.random() < 0.5:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "sealed.safetensors")
+            sealed.write(path, load(content), fields["mnistgen"])
+            return path.read_bytes()
     text = json.dumps(header).encode()
     return len(text).to_bytes(8, "little") + text + content[8 + size :]
 

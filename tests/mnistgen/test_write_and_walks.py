@@ -11,7 +11,6 @@ import pytest
 
 import mnistgen
 from mnistgen.latents import draw
-from tests.conftest import write_model
 from tests.mnistgen.conftest import HUGE, near
 
 
@@ -60,15 +59,6 @@ class TestInterpolate:
         images = generator.walk((0, 1, 2, 3), rows=3, columns=4, seed=2)
         assert images.shape == (12, 28, 28)
         assert near(images[[0, 3, 8, 11]], generator.sample(labels=[0, 1, 2, 3], seed=2))
-
-    def test_of_a_mixture_one_member_draws_all(self, generator: mnistgen.Generator, tmp_path: Path) -> None:
-        """The one that the last latents of the first digit name."""
-        mixture = mnistgen.Generator(write_model(tmp_path, members=3))
-        latents, _ = draw(2, 0, 4, mixture.card.latent_dim)
-        latents[:, -3:] = latents[0, -3:]
-        corners = generator.decode(latents, [0, 1, 2, 3])
-        assert near(mixture.interpolate(0, 1, frames=4, seed=2)[[0, -1]], corners[:2])
-        assert near(mixture.walk((0, 1, 2, 3), rows=3, columns=4, seed=2)[[0, 3, 8, 11]], corners)
 
     def test_unconditional_models_walk_without_digits(self, unconditional_model: Path) -> None:
         generator = mnistgen.Generator(unconditional_model)

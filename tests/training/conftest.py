@@ -1,12 +1,16 @@
 """Small presets and a few hundred real digits, and the scripts in this process."""
 
+import dataclasses
 import os
 import runpy
 import signal
 import subprocess
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,9 +22,10 @@ from tests.training.small import DATA, FILES, ROOT, SMALL
 from training import presets
 from training.config import Preset
 from training.data import Digits, Mnist, load_mnist
-from training.evaluation.baseline import yardstick
 from training.run.device import Compute, choose, make_deterministic
-from training.stages.adversarial import Scoring
+from training.run.directory import RunDirectory
+from training.run.distributed import World
+from training.stages.context import Context, Evaluation
 
 
 @pytest.fixture(scope="session")
@@ -48,10 +53,36 @@ def digits(mnist: Mnist) -> Digits:
     return mnist.train
 
 
-@pytest.fixture(scope="session")
-def scoring(mnist: Mnist) -> Scoring:
-    held_out = yardstick(mnist, "quick")
-    return Scoring(held_out.ratio, torch.from_numpy(held_out.target.labels))
+MakeContext = Callable[..., Context]
+
+
+@pytest.fixture
+def make_context(mnist: Mnist, compute: Compute, tmp_path: Path) -> MakeContext:
+    """A run of a preset as its stages see it, evaluated by what is quick to compute."""
+
+    def make(preset: Preset, *ratios: float, name: str = "run", **changes: Any) -> Context:
+        run = RunDirectory(tmp_path / name)
+        if not run.exists():
+            run.create(preset)
+        left = list(ratios)
+        begun = time.monotonic()
+        return dataclasses.replace(
+            Context(
+                preset=preset,
+                mnist=mnist,
+                run=run,
+                compute=compute,
+                world=World(),
+                evaluation=Evaluation(
+                    lambda images: left.pop(0) if left else float(images.mean()), torch.arange(20) % 10
+                ),
+                progress=lambda *_: None,
+                seconds=lambda: time.monotonic() - begun,
+            ),
+            **changes,
+        )
+
+    return make
 
 
 @pytest.fixture(params=["conv", "mlp-dropout", "mlp"])

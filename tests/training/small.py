@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from mnistgen import cpus
-from training import compute, data, presets
-from training.config import Preset
+from training import data, presets
+from training.config import Adversarial, Network, Preset, Stage
 from training.data import IdxFile
+from training.run import device
 from training.run.device import Compute
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,39 +34,41 @@ FILES = (
     IdxFile("t10k-labels-idx1-ubyte", (128,), "4bdb12c540d94f88aadd74e4761a3bf248918aa98b8df780700bfb8de529c7d6"),
 )
 
-_INTERVALS: dict[str, Any] = {
-    "batch_size": 64,  # eight steps an epoch
-    "epochs": 2,
-    "log_every": 2,
-    "sample_every": 4,
-    "sample_unit": "step",
-    "checkpoint_every": 3,
-    "score_every": 1,
-}
 _STAGES: dict[str, dict[str, Any]] = {
-    "distillation": {"steps": 8, "batch_size": 40, "score_every": 4},
-    "refinement": {"steps": 6, "batch_size": 40, "memory": 80, "epochs": 1, "score_every": 2},
+    "adversarial": {
+        "epochs": 2,
+        "batch_size": 64,  # seven steps an epoch
+        "log_every": 2,
+        "evaluate_every": 1,
+        "sample_every": 4,
+        "sample_unit": "step",
+        "checkpoint_every": 3,
+    },
+    "distillation": {"bank": 80, "steps": 8, "batch_size": 40, "log_every": 2, "evaluate_every": 4},
+    "moment-matching": {"steps": 6, "batch_size": 40, "memory": 80, "epochs": 1, "log_every": 1, "evaluate_every": 2},
 }
-_CRITIC: dict[str, Any] = {"channels": (4, 8, 8), "hidden": 16}
-_NARROW: dict[str, dict[str, Any]] = {
-    "conv": {"generator": {"layers": ((16, 7, 1, 0), (8, 4, 2, 1), (1, 4, 2, 1))}},
-    "mlp": {"generator": {"widths": (16, 32)}},
-    "residual": {"generator": {"hidden": (32,), "channels": 8}, "discriminator": _CRITIC},
-    "upsampling": {"generator": {"hidden": (32,), "channels": (8, 4, 4)}, "discriminator": _CRITIC},
-    "mixture": {"generator": {"widths": (16, 32)}},
+_GENERATORS: dict[str, dict[str, Any]] = {
+    "conv": {"layers": [[16, 7, 1, 0], [8, 4, 2, 1], [1, 4, 2, 1]]},
+    "mlp": {"widths": [16, 32]},
+    "upsampling": {"hidden": [32], "channels": [8, 4, 4]},
 }
+
+
+def _narrow(network: Network) -> Network:
+    return Network(network.architecture, network.options | _GENERATORS[network.architecture])
+
+
+def _small_stage(stage: Stage) -> Stage:
+    changes = _STAGES[stage.kind]
+    if isinstance(stage, Adversarial) and stage.network:
+        critic = Network("residual", {"channels": [4, 8, 8], "hidden": 16})
+        changes = changes | {"network": _narrow(stage.network), "discriminator": critic}
+    return dataclasses.replace(stage, **changes)
 
 
 def _small(preset: Preset) -> Preset:
-    networks: dict[str, Any] = {
-        part: {**getattr(preset, part), **changes} for part, changes in _NARROW[preset.architecture].items()
-    }
-    stages: dict[str, Any] = {
-        name: getattr(preset, name) and dataclasses.replace(getattr(preset, name), **changes)
-        for name, changes in _STAGES.items()
-    }
-    intervals = _INTERVALS | ({"epochs": 0} if preset.distillation else {})
-    return dataclasses.replace(preset, **intervals, **networks, **stages)
+    stages = tuple(map(_small_stage, preset.stages))
+    return dataclasses.replace(preset, network=_narrow(preset.network), stages=stages)
 
 
 SMALL = {name: _small(preset) for name, preset in presets.PRESETS.items()}
@@ -90,7 +93,7 @@ if __name__ == "__main__":
     data.load_mnist.__defaults__ = (FILES,)
     cpus.usable_cpus = lambda *_: 1  # other processes would know nothing of these changes
     if precision := os.environ.get("PRECISION"):
-        compute._multiplies_bfloat16 = lambda device: precision == "bfloat16"
+        device._multiplies_bfloat16 = lambda device: precision == "bfloat16"
     Compute.autocast = signal_at(int(os.environ.get("KILL_AT_STEP", "0")), Compute.autocast)  # type: ignore[method-assign]
     os.fsync = signal_at(int(os.environ.get("KILL_AT_SYNC", "0")), os.fsync)
     runpy.run_path(str(ROOT / "training" / "train.py"), run_name="__main__")

@@ -1,4 +1,4 @@
-"""One run in two processes is the run in one: losses, gradients and statistics; World() alone changes nothing."""
+"""One run in two processes is the run in one: losses and gradients; World() alone changes nothing."""
 
 import os
 import subprocess
@@ -12,12 +12,12 @@ from torch import nn
 from tests.training.processes import CASES, ROOT, Record
 from training.errors import TrainingError
 from training.run.device import Compute
-from training.run.distributed import GlobalDropout, World, joined, synchronise
+from training.run.distributed import World, check_networks, joined
 
 VARIABLES = ("WORLD_SIZE", "RANK", "LOCAL_RANK")
 CPU = torch.device("cpu")
 # What adding up in another order may change: a share of the value, and where that is nothing but rounding, so much.
-ROUNDING = {torch.float32: (1e-4, 1e-5), torch.float64: (1e-9, 1e-9), torch.bfloat16: (2**-7, 2**-7)}
+RTOL, ATOL = 1e-4, 1e-5
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_two_processes_compute_what_one_does(case: str, of_two: tuple[Record, Re
     one = CASES[case](World())
     assert both.keys() == one.keys()
     for name, value in one.items():
-        rtol, atol = ROUNDING.get(torch.bfloat16 if "bfloat16" in case else value.dtype, (0, 0))
+        rtol, atol = (RTOL, ATOL) if value.is_floating_point() else (0, 0)
         torch.testing.assert_close(both[name], value.detach(), rtol=rtol, atol=atol, msg=f"{name}: {{}}".format)
 
 
@@ -54,25 +54,21 @@ def test_the_processes_stay_the_same_to_the_bit(of_two: tuple[Record, Record]) -
 class TestAlone:
     def test_tensors_pass_through(self) -> None:
         world, batch = World(), torch.randn(3, 2)
-        assert world.take(batch) is batch
+        assert world.shard(batch) is batch
         assert world.gather(batch) is batch
         assert torch.equal(world.mean(batch.mean()), batch.mean())
         assert torch.equal(world.mean(batch[:, 0]), batch[:, 0].mean())
-        assert world.is_first
-        assert world.tell(lambda: 0.5) == 0.5
-        world.wait()
+        assert world.is_main
+        assert world.broadcast(lambda: 0.5) == 0.5
+        world.barrier()
 
-    def test_networks_stay_as_they_are(self) -> None:
+    def test_gradients_stay_as_they_are(self) -> None:
         linear = nn.Linear(2, 3)
-        network = nn.Sequential(linear, nn.BatchNorm1d(3), nn.Dropout())
-        layers = list(network)
-        synchronise(network, World())
-        assert list(network) == layers
-        network(torch.randn(4, 2)).sum().backward()
+        linear(torch.randn(4, 2)).sum().backward()
         gradient = linear.weight.grad
         assert gradient is not None
         before = gradient.clone()
-        World().sum_gradients(network)
+        World().sum_gradients(linear)
         assert linear.weight.grad is gradient
         assert torch.equal(gradient, before)
 
@@ -89,45 +85,22 @@ class TestAlone:
 
 def test_rows_are_taken_in_the_order_of_the_ranks() -> None:
     batch = torch.arange(6)
-    assert [World(rank, 3).take(batch).tolist() for rank in range(3)] == [[0, 1], [2, 3], [4, 5]]
-    assert [World(rank, 3).is_first for rank in range(3)] == [True, False, False]
+    assert [World(rank, 3).shard(batch).tolist() for rank in range(3)] == [[0, 1], [2, 3], [4, 5]]
+    assert [World(rank, 3).is_main for rank in range(3)] == [True, False, False]
 
 
 def test_a_batch_that_cannot_be_shared_is_refused() -> None:
     with pytest.raises(TrainingError, match=r"^batch_size: expected a multiple of the 3 processes, got 64$"):
-        World(0, 3).take(torch.zeros(64))
+        World(0, 3).shard(torch.zeros(64))
 
 
-def test_layers_keep_names_parameters_and_mode() -> None:
-    network = nn.Sequential(
-        nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Sequential(nn.Dropout(0.2), nn.BatchNorm1d(3))
-    ).eval()
-    state, parameters, inputs = network.state_dict(keep_vars=True), list(network.parameters()), torch.randn(4, 2)
-    before = network(inputs)
-    synchronise(network, World(1, 2))
-    after = network.state_dict(keep_vars=True)
-    assert list(after) == list(state)
-    assert all(after[name] is state[name] for name in state)
-    assert all(mine is theirs for mine, theirs in zip(network.parameters(), parameters, strict=True))
-    assert [type(layer).__name__ for layer in network.modules() if not list(layer.children())] == [
-        "Linear",
-        "GlobalBatchNorm",
-        "GlobalDropout",
-        "GlobalBatchNorm",
-    ]
-    assert torch.equal(network(inputs), before)  # no process group is there to ask
-
-
-def test_dropout_applies_its_rows_of_the_global_mask() -> None:
-    inputs = torch.randn(6, 50)
-    torch.manual_seed(5)
-    whole = nn.Dropout(0.3)(inputs)
-    parts = []
-    for rank in range(2):
-        torch.manual_seed(5)
-        world = World(rank, 2)
-        parts.append(GlobalDropout(nn.Dropout(0.3), world)(world.take(inputs)))
-    assert torch.equal(torch.cat(parts), whole)
+@pytest.mark.parametrize("layer", [nn.BatchNorm2d(3), nn.Dropout(0.3)])
+def test_layers_that_would_have_to_see_the_global_batch_are_refused(layer: nn.Module) -> None:
+    networks = [nn.Linear(2, 2), nn.Sequential(nn.Linear(2, 3), layer)]
+    check_networks(networks, World())
+    check_networks(networks[:1], World(0, 2))
+    with pytest.raises(TrainingError, match=r"^batch norm and dropout: expected one process, "):
+        check_networks(networks, World(0, 2))
 
 
 @pytest.mark.parametrize(

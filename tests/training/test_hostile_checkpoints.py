@@ -1,5 +1,6 @@
 """Checkpoints that were damaged, or made to do damage: every script refuses them in one line."""
 
+import copy
 import json
 import os
 import random
@@ -10,42 +11,72 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.optim import Adam
 
 from tests.conftest import contents
 from tests.training.conftest import Refused, RunScript
-from tests.training.small import SMALL
-from training import publish, sealed
-from training.data import Digits
+from tests.training.small import FILES, SMALL
+from training import publish
+from training.config import Adversarial
 from training.errors import CheckpointError
-from training.players import build_players
+from training.networks import build_discriminator, build_generator
 from training.run import checkpoint as checkpoints
-from training.run.checkpoint import Header, capture
-from training.run.device import Compute
+from training.run import sealed
+from training.run.checkpoint import Checkpoint, Header, of_generator
 from training.run.directory import RunDirectory
+from training.stages.state import TrainingState
 
 PRESET = SMALL["mlp"]
 Edit = Callable[[dict[str, Tensor], dict[str, Any]], object]  # of tensors and header
-WEIGHT, AVERAGE = "generator.layers.0.weight", "average.layers.0.weight"  # which is exported
+WEIGHT = "generator.layers.0.weight"
+HEADER = Header(
+    preset=PRESET, steps=(3,), seconds=1.0, data_sha256=FILES[0].sha256, device="cpu", precision="float32", threads=1
+)
 
 
 @pytest.fixture(scope="module")
-def checkpoint(digits: Digits, compute: Compute) -> checkpoints.Checkpoint:
-    """Of a run, after three steps that changed nothing."""
-    players = build_players(PRESET, compute)
-    for name, network in players.networks.items():
-        for parameter in network.parameters():
+def generator() -> Checkpoint:
+    """What is exported."""
+    return of_generator(build_generator(PRESET.network, PRESET.latent_dim), HEADER)
+
+
+@pytest.fixture(scope="module")
+def checkpoint() -> Checkpoint:
+    """Of a run, after a step that changed nothing."""
+    stage = PRESET.stages[0]
+    assert isinstance(stage, Adversarial)
+    generator = build_generator(PRESET.network, PRESET.latent_dim)
+    networks = {
+        "generator": generator,
+        "discriminator": build_discriminator(stage.discriminator),
+        "ema": copy.deepcopy(generator),
+    }
+    optimizers = {name: Adam(networks[name].parameters(), fused=True) for name in ("generator", "discriminator")}
+    for name, optimizer in optimizers.items():
+        for parameter in networks[name].parameters():
             parameter.grad = torch.zeros_like(parameter)
-        if name in players.optimizers:
-            players.optimizers[name].step()
-    return capture(players, Header.of(PRESET, 3, digits, compute))
+        optimizer.step()
+    return Checkpoint(HEADER, TrainingState(networks, optimizers).capture())
 
 
 @pytest.fixture
-def run(checkpoint: checkpoints.Checkpoint, tmp_path: Path) -> RunDirectory:
+def run(checkpoint: Checkpoint, generator: Checkpoint, tmp_path: Path) -> RunDirectory:
     run = RunDirectory(tmp_path / "run")
     run.create(PRESET)
     run.save_checkpoint(checkpoint)
+    checkpoints.write(run.generator_path(PRESET, 0), generator)
     return run
+
+
+def resumed_from(run: RunDirectory) -> Path:
+    return run.checkpoints / "0-0000003.safetensors"
+
+
+def header_of(checkpoint: Checkpoint, path: Path) -> dict[str, Any]:
+    """The header as JSON, as it is in a file."""
+    checkpoints.write(path, checkpoint)
+    header: dict[str, Any] = json.loads(sealed.read(path)[1])
+    return header
 
 
 @pytest.fixture
@@ -75,20 +106,22 @@ def mutated(content: bytes, source: random.Random) -> bytes:
 
 
 def test_a_dozen_mutations(run: RunDirectory, export_refuses: Callable[[Path], str], refused: Refused) -> None:
-    path = run.last_checkpoint()
-    content, source = path.read_bytes(), random.Random(18)  # noqa: S311
+    source = random.Random(18)  # noqa: S311
+    exported, path = run.generator_path(PRESET, 0), resumed_from(run)
+    contents_before = exported.read_bytes(), path.read_bytes()
     for _ in range(12):
-        path.write_bytes(mutated(content, source))
-        assert export_refuses(path).startswith(f"export.py: {path}: ")
+        for file, content in zip((exported, path), contents_before, strict=True):
+            file.write_bytes(mutated(content, source))
+        assert export_refuses(exported).startswith(f"export.py: {exported}: ")
         assert refused("--resume", run.path).startswith(f"train.py: {path}: ")
 
 
 def test_every_changed_character_of_the_header_is_noticed(run: RunDirectory) -> None:
-    path = run.last_checkpoint()
+    path = run.generator_path(PRESET, 0)
     content = path.read_bytes()
-    start = content.index(rb"\"step\": 3")
-    path.write_bytes(content.replace(rb"\"step\": 3", rb"\"step\": 7"))
-    assert path.read_bytes()[:start] == content[:start]
+    changed = content.replace(rb"\"steps\":[3]", rb"\"steps\":[7]")
+    assert changed != content
+    path.write_bytes(changed)
     with pytest.raises(CheckpointError, match="tensors and header are not those that were written"):
         checkpoints.read(path)
 
@@ -97,32 +130,30 @@ HOSTILE: dict[str, Edit] = {
     f"{WEIGHT}: expected (16, 100), got none": lambda tensors, header: tensors.pop(WEIGHT),
     f"{WEIGHT}: expected (16, 100), got (1, 100)": lambda tensors, header: tensors.update({WEIGHT: torch.ones(1, 100)}),
     "generator.\\n: expected none, got (3,)": lambda tensors, header: tensors.update({"generator.\n": torch.ones(3)}),
-    "average.x: expected none, got (3,)": lambda tensors, header: tensors.update({"average.x": torch.ones(3)}),
-    "the weights: expected numbers that float16 can hold": lambda tensors, header: tensors[AVERAGE].fill_(1e9),
-    "networks: expected those of mixture, but ": lambda tensors, header: header["preset"].update(
-        architecture="mixture",
-        latent_dim=10**10,
-        generator=header["preset"]["generator"] | {"members": 10**9, "architecture": "mlp"},
+    "ema.x: expected none, got (3,)": lambda tensors, header: tensors.update({"ema.x": torch.ones(3)}),
+    "the weights: expected numbers that float16 can hold": lambda tensors, header: tensors[WEIGHT].fill_(1e9),
+    "network: expected one that can be made, but ": lambda tensors, header: header["preset"]["network"].update(
+        options=header["preset"]["network"]["options"] | {"widths": [1] * 10_000}
     ),
-    "networks: expected at most 2,147,483,648 values": lambda tensors, header: header["preset"].update(
-        latent_dim=10**9
-    ),
-    "batch_norm_samples: expected 0 to 1000000": lambda tensors, header: header["preset"].update(
-        batch_norm_samples=10**12
-    ),
-    "expected the fields of a preset: 'list' object has no attribute": lambda tensors, header: header.update(preset=[]),
-    "(ValueError: step is -1)": lambda tensors, header: header.update(step=-1),
-    "(ValueError: threads is 1000000000)": lambda tensors, header: header.update(threads=10**9),
-    "(KeyError: 'device')": lambda tensors, header: header.pop("device"),
+    "network: expected at most 2,147,483,648 values": lambda tensors, header: header["preset"].update(latent_dim=10**9),
+    "batch_norm_samples: input should be less than or equal to 1000000": lambda tensors, header: header["preset"][
+        "stages"
+    ][0].update(batch_norm_samples=10**12),
+    "preset: input should be an object": lambda tensors, header: header.update(preset=[]),
+    "steps.0: input should be greater than or equal to 0, got -1": lambda tensors, header: header.update(steps=[-1]),
+    "expected at most 1 stages, got 2": lambda tensors, header: header.update(steps=[3, 4]),
+    "threads: input should be less than or equal to 1024": lambda tensors, header: header.update(threads=10**9),
+    "device: field required": lambda tensors, header: header.pop("device"),
+    "(ValueError: format is not 2)": lambda tensors, header: header.update(format=1),
 }
 
 
 @pytest.mark.parametrize("message", HOSTILE)
 def test_made_to_do_damage(
-    message: str, checkpoint: checkpoints.Checkpoint, export_refuses: Callable[[Path], str], tmp_path: Path
+    message: str, generator: Checkpoint, export_refuses: Callable[[Path], str], tmp_path: Path
 ) -> None:
-    tensors = {name: value.clone() for name, value in checkpoint.tensors.items()}
-    header = json.loads(checkpoint.header.to_json())
+    tensors = {name: value.clone() for name, value in generator.tensors.items()}
+    header = header_of(generator, tmp_path / "whole.safetensors")
     HOSTILE[message](tensors, header)
     sealed.write(path := tmp_path / "hostile.safetensors", tensors, json.dumps(header))
     error = export_refuses(path)
@@ -149,13 +180,13 @@ def test_a_state_that_does_not_fit(
     name: str,
     value: Tensor | None,
     words: str,
-    checkpoint: checkpoints.Checkpoint,
+    checkpoint: Checkpoint,
     run: RunDirectory,
     train_here: RunScript,
 ) -> None:
     tensors = {key: tensor for key, tensor in checkpoint.tensors.items() if key != name}
     tensors |= {} if value is None else {name: value}
-    sealed.write(run.last_checkpoint(), tensors, checkpoint.header.to_json())
+    checkpoints.write(resumed_from(run), Checkpoint(checkpoint.header, tensors))
     outcome = train_here("--resume", run.path)
     assert (outcome.code, outcome.err.count("\n")) == (1, 1)
     assert outcome.err.startswith("train.py: ")
@@ -166,7 +197,7 @@ def test_a_state_that_does_not_fit(
 def test_what_is_no_file(
     make: Callable[[Path], Any], run: RunDirectory, refused: Refused, run_script: RunScript, tmp_path: Path
 ) -> None:
-    make(path := run.checkpoint_path(9))
+    make(path := run.checkpoints / "0-0000009.safetensors")
     assert f"{path}: cannot be read (" in refused("--resume", run.path)
     assert run_script("export/export.py", path, "--out", tmp_path / "out").err.startswith(f"export.py: {path}: neither")
     assert run_script("training/publish.py", path).err.startswith(f"publish.py: {path}: cannot be read (")
@@ -181,11 +212,11 @@ class TestPublish:
         return places
 
     def test_a_name_that_leads_elsewhere(
-        self, checkpoint: checkpoints.Checkpoint, run_script: RunScript, tmp_path: Path, places: Path
+        self, generator: Checkpoint, run_script: RunScript, tmp_path: Path, places: Path
     ) -> None:
-        header = json.loads(checkpoint.header.to_json())
+        header = header_of(generator, tmp_path / "whole.safetensors")
         header["preset"]["name"] = "../../elsewhere"
-        sealed.write(path := tmp_path / "foreign.safetensors", checkpoint.tensors, json.dumps(header))
+        sealed.write(path := tmp_path / "foreign.safetensors", generator.tensors, json.dumps(header))
         before = contents(tmp_path)
         outcome = run_script("training/publish.py", path)
         message = f"publish.py: {path}: expected a preset of training/presets.py, got '../../elsewhere'\n"
@@ -193,6 +224,6 @@ class TestPublish:
         assert contents(tmp_path) == before
 
     def test_weights_and_model_are_written(self, run: RunDirectory, run_script: RunScript, places: Path) -> None:
-        outcome = run_script("training/publish.py", run.last_checkpoint())
+        outcome = run_script("training/publish.py", run.generator_path(PRESET, 0))
         assert outcome.code == 0, outcome.err
         assert sorted(contents(places)) == ["models/mlp/card.json", "models/mlp/model.onnx", "weights/mlp.safetensors"]

@@ -21,7 +21,7 @@ SCRIPTS = (
     "training/train.py",
     "training/evaluate.py",
     "training/publish.py",
-    "training/evaluation/train_classifier.py",
+    "training/evaluation/train_judges.py",
     "training/evaluation/truncation.py",
     "export/export.py",
 )
@@ -81,11 +81,11 @@ class TestTraining:
         outcome = train_here(*SMALL_RUN, "--out", run)
         begun = (run / "preset.json").exists()
         assert begun == ((owner, call) != (os, 1))
-        how = f"go on with --resume '{run}'" if begun else "nothing was begun"
+        how = f"resume with --resume '{run}'" if begun else "nothing was begun"
         assert (outcome.code, outcome.err) == (130, f"train.py: interrupted; {how}\n")
         assert hidden(run) == []
 
-    @pytest.mark.parametrize("name", ["load_mnist", "yardstick"])
+    @pytest.mark.parametrize("name", ["load_mnist", "baseline"])
     def test_before_anything_was_begun(
         self, name: str, train_here: RunScript, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -109,7 +109,7 @@ class TestTraining:
         monkeypatch.setattr(Compute, "autocast", with_callback)
         outcome = train_here(*SMALL_RUN, "--out", tmp_path / "run")
         assert outcome.code == 130
-        assert outcome.err == f"train.py: interrupted; go on with --resume {tmp_path / 'run'}\n"
+        assert outcome.err == f"train.py: interrupted; resume with --resume {tmp_path / 'run'}\n"
 
 
 def test_workers_never_see_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from training.config import Network
 from training.networks import build_discriminator
 from training.objectives.losses import LOSSES
 from training.objectives.penalties import PENALTIES
@@ -125,8 +126,8 @@ def test_the_generator_is_out_of_it(name: str, real: Tensor, shares: Tensor) -> 
 def test_a_discriminators_parameters_learn_from_loss_and_penalty(
     name: str, real: Tensor, fake: Tensor, shares: Tensor
 ) -> None:
-    options = {"widths": (16, 8), "activation": "leaky-relu", "final": "none", "init": "default"}
-    discriminator = build_discriminator("mlp", options)
+    options = {"widths": [16, 8], "activation": "leaky-relu", "final": "none", "init": "default"}
+    discriminator = build_discriminator(Network("mlp", options))
     weights, *_, last_bias = discriminator.parameters()
     loss = LOSSES["relativistic"]().discriminator(discriminator(real), discriminator(fake))
     penalty = PENALTIES[name](discriminator, real, fake, shares)

@@ -32,7 +32,7 @@ def stopped(train_here: RunScript, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with monkeypatch.context() as patch:
         patch.setattr(Compute, "autocast", signal_at(10, Compute.autocast, signal.SIGINT))  # twice a step
         assert train_here(*NEW, "--out", run.path).code == 130
-    assert [path.stem for path in run.sample_paths()] == ["0000004"]
+    assert [path.stem for path in run.sample_paths()] == ["0-0000004"]
     assert (last := run.last())
     assert last.header.step == 3
     return run
@@ -46,7 +46,7 @@ def resumed(train_here: RunScript, monkeypatch: pytest.MonkeyPatch) -> Resumed:
         monkeypatch.setattr(training.train, "build", signal_at(1, building.build, signal.SIGINT))
         outcome = train_here("--resume", run.path)
         assert outcome.code == 130
-        assert outcome.err.splitlines()[-1] == f"train.py: interrupted; go on with --resume {run.path}"
+        assert outcome.err.splitlines()[-1] == f"train.py: interrupted; resume with --resume {run.path}"
         assert (run.path / "losses.png").exists()
         return outcome
 
@@ -59,11 +59,11 @@ class TestWithoutACheckpoint:
     ) -> None:
         run = RunDirectory(tmp_path)
         run.create(PRESET)
-        run.append_metrics({"step": 2, "ratio": 0.0})  # of a run that was killed
+        run.append_metrics({"stage": 0, "step": 2, "ratio": 0.0})  # of a run that was killed
         monkeypatch.setattr(Compute, "autocast", signal_at(8, Compute.autocast, signal.SIGINT))
         outcome = train_here("--resume", tmp_path)
         assert outcome.code == 130
-        assert outcome.out.startswith("mlp: 2 epochs, seed 1, on cpu, ")
+        assert outcome.out.startswith("mlp: adversarial; seed 1, on cpu, ")
         assert [line["step"] for line in run.read_metrics()] == [2, 3]
 
     def test_one_of_out_and_resume_works(self, refused: Refused, tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ class TestWithoutACheckpoint:
         RunDirectory(tmp_path).check_new()
         assert "holds no run: it has no preset.json; start one with --out" in refused("--resume", tmp_path)
         RunDirectory(tmp_path).create(PRESET)
-        assert f"is not empty; go on with --resume {tmp_path}" in refused(*NEW, "--out", tmp_path)
+        assert f"is not empty; --resume {tmp_path} resumes it" in refused(*NEW, "--out", tmp_path)
         assert RunDirectory(tmp_path).read_preset() == PRESET
 
     def test_a_folder_with_foreign_files(self, refused: Refused, tmp_path: Path) -> None:
@@ -134,13 +134,13 @@ class TestDamage:
             path.unlink()
         stopped.samples.rmdir()
         resumed(stopped)
-        assert [path.stem for path in stopped.sample_paths()] == ["0000004", "0000007"]
+        assert [path.stem for path in stopped.sample_paths()] == ["0-0000004", "0-0000007"]
 
     def test_samples_that_are_none(self, stopped: RunDirectory, train_here: RunScript) -> None:
-        path = stopped.samples / "0000001.png"
+        path = stopped.samples / "0-0000001.png"
         path.write_bytes(stopped.sample_paths()[0].read_bytes()[:500])
         outcome = train_here("--resume", stopped.path)
-        message = f"train.py: {path}: not a grid of samples; remove it, and go on with --resume\n"
+        message = f"train.py: {path}: not a grid of samples; remove it, and resume with --resume\n"
         assert (outcome.code, outcome.err) == (1, message)
 
     def test_foreign_files_among_its_own_stay(self, stopped: RunDirectory, resumed: Resumed) -> None:
@@ -151,28 +151,31 @@ class TestDamage:
         assert [path.read_bytes() for path in foreign] == [b"mine"] * 2
 
     def test_the_last_checkpoint(self, stopped: RunDirectory, refused: Refused) -> None:
-        path = stopped.checkpoint_path(6)
-        path.write_bytes(stopped.last_checkpoint().read_bytes()[:-1])
+        path = stopped.checkpoints / "0-0000006.safetensors"
+        path.write_bytes((stopped.checkpoints / "0-0000003.safetensors").read_bytes()[:-1])
         assert f"{path}: not a whole safetensors file" in (message := refused("--resume", stopped.path))
-        assert message.endswith("; remove it to go on from step 3\n")
+        assert message.endswith("; remove it to resume from stage 0, step 3\n")
 
     @pytest.mark.parametrize(
         ("damage", "message"),
         [
             (lambda text: text[:-3], "not a preset (Expecting"),
             (lambda text: "[" * 100_000, "not a preset (maximum recursion"),
-            (lambda text: "[]", "expected the fields of a preset"),
+            (lambda text: "[]", "preset: input should be an object, got []"),
             (lambda text: text.replace('"mlp"', '"mpl"'), "architecture: expected one of mlp, conv"),
             (lambda text: text.replace('"bce-', '"bcf-'), "loss: expected one of"),
             (
-                lambda text: text.replace('"latent_dim": 100', '"latent_dim": 1' + "0" * 12),
-                "networks: expected at most",
+                lambda text: text.replace('"latent_dim": 100', '"latent_dim": 1' + "0" * 9),
+                "network: expected at most",
             ),
             (lambda text: text.replace('"latent_dim": 100', '"latent_dim": 1' + "0" * 5000), "not a preset (Exceeds"),
-            (lambda text: text.replace('"batch_size": 64', '"batch_size": 0'), "batch_size: expected 1 to "),
+            (
+                lambda text: text.replace('"batch_size": 64', '"batch_size": 0'),
+                "batch_size: input should be ",
+            ),
             (
                 lambda text: text.replace('"log_every": 2', '"log_every": "\\u001b[31m"'),
-                "log_every: expected int, got ",
+                "log_every: input should be a valid integer",
             ),
         ],
     )

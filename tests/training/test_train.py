@@ -10,11 +10,19 @@ from PIL import Image
 
 import mnistgen
 from tests.training.conftest import Refused, RunScript, train, train_in_two
-from tests.training.small import SMALL
 from training.run import checkpoint as checkpoints
 from training.run.directory import RunDirectory
 
-METRICS = ("step", "epoch", "discriminator_loss", "generator_loss", "real_score", "fake_score", "images_per_second")
+METRICS = (
+    "stage",
+    "step",
+    "minutes",
+    "discriminator_loss",
+    "generator_loss",
+    "real_score",
+    "fake_score",
+    "images_per_second",
+)
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +31,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("runs") / "conv"
     result = train("--preset", "conv", "--out", run)
     assert result.returncode == 0, result.stderr
-    assert result.stdout.splitlines()[0].startswith("conv: 2 epochs, seed 1, on cpu, ")
+    assert result.stdout.splitlines()[0].startswith("conv: adversarial; seed 1, on cpu, ")
     assert result.stdout.splitlines()[-1] == f"Sample from it: mnistgen sample --model {run / 'export'} --out grid.png"
-    assert "step 14/14 epoch 2: loss D " in result.stdout
+    assert "adversarial step 14/14: " in result.stdout
     return run
 
 
@@ -37,14 +45,14 @@ class TestRunDirectory:
         lines = [json.loads(line) for line in (finished / "metrics.jsonl").read_text().splitlines()]
         assert [line["step"] for line in lines] == [2, 3, 4, 6, 7, 8, 9, 10, 12, 14]  # 7 steps an epoch
         for line in lines:
-            looked = {"ratio"} if line["step"] in (7, 14) else set()
-            assert set(line) == set(METRICS) | looked
+            evaluated = {"ratio"} if line["step"] in (7, 14) else set()
+            assert set(line) == set(METRICS) | evaluated
             assert 0 < line["fake_score"] < 1
             assert line["images_per_second"] > 0
 
     def test_pictures(self, finished: Path) -> None:
         samples = sorted((finished / "samples").iterdir())
-        assert [path.name for path in samples] == [f"{step:07d}.png" for step in (4, 8, 12, 14)]
+        assert [path.name for path in samples] == [f"0-{step:07d}.png" for step in (4, 8, 12, 14)]
         with Image.open(finished / "progress.gif") as progress:
             assert (progress.n_frames, progress.size) == (4, (320, 320))  # type: ignore[attr-defined]
         with Image.open(finished / "strip.png") as strip:
@@ -55,7 +63,7 @@ class TestRunDirectory:
             assert losses.size[0] > 500
 
     def test_the_last_two_checkpoints_are_kept(self, finished: Path) -> None:
-        assert sorted(path.stem for path in (finished / "checkpoints").iterdir()) == ["0000012", "0000014"]
+        assert sorted(path.stem for path in (finished / "checkpoints").iterdir()) == ["0-0000012", "0-0000014"]
 
     def test_the_export_can_be_sampled(self, finished: Path) -> None:
         generator = mnistgen.Generator(finished / "export")
@@ -72,14 +80,15 @@ def test_killed_anywhere_and_resumed_it_ends_with_the_same_bits(finished: Path, 
     assert train("--resume", run, KILL_AT_SYNC="5").returncode == -signal.SIGKILL
     assert train("--resume", run).returncode == 0
     assert list(run.rglob(".*")) == []  # nothing half written, no lock
-    expected = checkpoints.read(finished / "checkpoints" / "0000014.safetensors")
-    resumed = checkpoints.read(run / "checkpoints" / "0000014.safetensors")
+    expected = checkpoints.read(finished / "checkpoints" / "0-0000014.safetensors")
+    resumed = checkpoints.read(run / "checkpoints" / "0-0000014.safetensors")
     assert resumed.tensors.keys() == expected.tensors.keys()
     for name, value in expected.tensors.items():
         assert value.numpy().tobytes() == resumed.tensors[name].numpy().tobytes(), name
+    timing = ("minutes", "images_per_second")
     timeless = [
-        [{key: value for key, value in json.loads(line).items() if key != "images_per_second"} for line in lines]
-        for lines in ((path / "metrics.jsonl").read_text().splitlines() for path in (finished, run))
+        [{key: value for key, value in line.items() if key not in timing} for line in RunDirectory(each).read_metrics()]
+        for each in (finished, run)
     ]
     assert timeless[0] == timeless[1]
     for path in (finished / "samples").iterdir():
@@ -90,7 +99,7 @@ def test_more_epochs_go_on_where_the_run_ended(finished: Path, tmp_path: Path, t
     run = tmp_path / "conv"
     shutil.copytree(finished, run)
     assert train_here("--resume", run, "--epochs", 3).code == 0
-    assert (run / "checkpoints" / "0000021.safetensors").exists()
+    assert (run / "checkpoints" / "0-0000021.safetensors").exists()
     assert mnistgen.Generator(run / "export").card.steps in (7, 14, 21)
 
 
@@ -104,7 +113,7 @@ def test_two_processes_train_as_one_does_and_go_on_too(tmp_path: Path, monkeypat
     resumed = train_in_two("--resume", two, "--epochs", 2)
     assert resumed.returncode == 0, resumed.stderr
     assert resumed.stdout.splitlines()[0].startswith(
-        "mlp: 2 epochs, seed 1, on cpu, float32, channels_last, 1 thread in 2"
+        "mlp: adversarial; seed 1, on cpu, float32, channels_last, 1 thread in 2"
     )
     assert len(resumed.stdout.splitlines()) < 12  # one of the processes speaks
     lines = [RunDirectory(run).read_metrics() for run in (one, two)]
@@ -113,7 +122,7 @@ def test_two_processes_train_as_one_does_and_go_on_too(tmp_path: Path, monkeypat
         for name in ("discriminator_loss", "generator_loss", "real_score", "fake_score"):
             assert ours[name] == pytest.approx(theirs[name], rel=1e-3), (ours["step"], name)
     events = EventAccumulator(str(one / "tensorboard")).Reload()
-    logged = [(event.step, event.value) for event in events.Scalars("ratio")]
+    logged = [(event.step, event.value) for event in events.Scalars("adversarial/ratio")]
     assert logged == [(line["step"], pytest.approx(line["ratio"])) for line in lines[0] if "ratio" in line]
 
 
@@ -126,23 +135,19 @@ def test_processes_that_cannot_share_a_batch(tmp_path: Path) -> None:
 def test_dry_run_prints_the_preset_and_writes_nothing(tmp_path: Path, train_here: RunScript) -> None:
     result = train_here("--preset", "mlp", "--epochs", 7, "--seed", 0, "--dry-run", "--out", tmp_path / "run")
     printed = json.loads(result.out)
-    assert (printed["name"], printed["epochs"], printed["seed"]) == ("mlp", 7, 0)
+    assert (printed["name"], printed["stages"][0]["epochs"], printed["seed"]) == ("mlp", 7, 0)
     assert list(tmp_path.iterdir()) == []
 
 
 class TestRefusals:
     def test_presets(self, refused: Refused) -> None:
         assert "no preset 'dcgn': did you mean dcgan?" in refused("--preset", "dcgn")
-        assert "epochs: expected 1 or more, got 0" in refused("--preset", "mlp", "--epochs", 0)
-        assert "preset mlp has no teachers, got here; leave --teachers away" in refused(
-            "--preset", "mlp", "--teachers", "here"
-        )
-        assert "nowhere/residual.safetensors: no such checkpoint" in refused("--teachers", "nowhere")
+        assert "epochs: input should be greater than or equal to 1, got 0" in refused("--preset", "mlp", "--epochs", 0)
         assert "device: expected one of auto, cpu, cuda, got 'tpu'" in refused("--preset", "mlp", "--device", "tpu")
 
     def test_an_existing_run_is_not_overwritten(self, finished: Path, refused: Refused) -> None:
         before = {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
-        assert f"is not empty; go on with --resume {finished}" in refused("--preset", "mlp", "--out", finished)
+        assert f"is not empty; --resume {finished} resumes it" in refused("--preset", "mlp", "--out", finished)
         assert "trains preset conv, not mlp" in refused("--resume", finished, "--preset", "mlp")
         assert "has seed 1, not 5" in refused("--resume", finished, "--seed", 5)
         assert before == {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
@@ -150,7 +155,7 @@ class TestRefusals:
     def test_a_corrupt_checkpoint(self, finished: Path, tmp_path: Path, refused: Refused) -> None:
         run = tmp_path / "conv"
         shutil.copytree(finished, run)
-        path = run / "checkpoints" / "0000014.safetensors"
+        path = run / "checkpoints" / "0-0000014.safetensors"
         path.write_bytes(path.read_bytes()[:-100])
         before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
         assert f"{path}: not a whole safetensors file" in refused("--resume", run)
@@ -159,9 +164,9 @@ class TestRefusals:
     def test_a_preset_that_does_not_match(self, finished: Path, tmp_path: Path, refused: Refused) -> None:
         run = tmp_path / "conv"
         shutil.copytree(finished, run)
-        fields = json.loads((run / "preset.json").read_text()) | {"learning_rate": 0.5}
-        (run / "preset.json").write_text(json.dumps(fields))
-        assert "trained with learning_rate 0.0005, the preset says 0.5" in refused("--resume", run)
+        text = (run / "preset.json").read_text()
+        (run / "preset.json").write_text(text.replace('"learning_rate": 0.0005', '"learning_rate": 0.5'))
+        assert "trained with stages.0.learning_rate 0.0005, the preset says 0.5" in refused("--resume", run)
 
     def test_fewer_epochs_than_are_done(self, finished: Path, refused: Refused) -> None:
         before = (finished / "preset.json").read_bytes()
@@ -170,8 +175,3 @@ class TestRefusals:
 
     def test_not_a_run(self, tmp_path: Path, refused: Refused) -> None:
         assert f"{tmp_path} holds no run: it has no preset.json; start one with --out" in refused("--resume", tmp_path)
-
-
-def test_small_presets_are_the_real_ones_but_for_size() -> None:
-    ours = {"digits", "digits-fast", "residual", "residual-2", "upsampling"}
-    assert set(SMALL) == ours | {"dcgan", "mlp", "mlp-relu", "mlp-dropout", "conv", "mlp-bn"}

@@ -1,4 +1,4 @@
-"""The whole evaluation: models and references measured, pictures drawn, report and cards written."""
+"""The whole evaluation: models and references measured, report and cards written, pictures drawn."""
 
 import json
 import os
@@ -7,34 +7,34 @@ import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from importlib.metadata import version
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 import torch
 from joblib import Parallel, delayed
-from tqdm import tqdm
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, track
 
 from mnistgen.card import ModelCard
 from mnistgen.catalog import ModelDirectory
 from mnistgen.interruption import signals_kept_back
-from training.data import Mnist, load_mnist
+from training.data import load_mnist
 from training.errors import EvaluationError
-from training.evaluation import charts
 from training.evaluation import report as reports
-from training.evaluation.baseline import Form, Yardstick, yardstick
-from training.evaluation.classifier import FEATURES, WEIGHTS
-from training.evaluation.figures import Report, Scores
+from training.evaluation.baseline import Baseline, Form, baseline
+from training.evaluation.drawing import draw_all
+from training.evaluation.figures import JudgeRecord, Report, Scores, to_json
+from training.evaluation.judges import JUDGES, MOST_FEATURES, checksums, weights_path
 from training.evaluation.measure import Measurement, measure_once, summarise
-from training.evaluation.portrait import portray, save
 from training.evaluation.sources import REFERENCES, Model, Source
 
 SEEDS: dict[Form, int] = {"full": 5, "quick": 1}
 # Which figure of real digits one stands beside, where there are not enough of them for the same.
 BESIDE = {"large_accuracy_score": "accuracy_score"}
 LIBRARIES = ("mnistgen", "onnxruntime", "torch", "numpy", "scipy", "scikit-learn")
+WIDTH = 120  # characters: figures cut off at the edge of a terminal would be worse than lines that wrap
 
 
 def assess(
@@ -50,15 +50,15 @@ def assess(
 ) -> Report:
     """Measure models beside the references, print the tables, and write report.md, report.json and pictures.
 
-    By default as many digits a seed as there are real ones, and SEEDS seeds. With write_card the figures go into the
-    models' cards too, in a quantized model's beside those of its float32 form where that is measured with it. Raises
-    EvaluationError, DataError or OSError; report and cards are written when all is measured.
+    By default as many digits a seed as there are target digits, and SEEDS seeds. With write_card the figures go into
+    the models' cards too, in a quantized model's beside those of its float32 form where that is measured with it.
+    Raises EvaluationError, DataError or OSError; report and cards are written when all is measured, then the pictures.
     """
     if write_card:
         check_writable([model.path for model in models])
     check_writable([folder])
     mnist = load_mnist(data, torch.device("cpu"))
-    real = yardstick(mnist, form)
+    real = baseline(mnist, form)
     count = checked_samples(samples, real)
     sources = [Model(model.path, name, model.card.sha256) for name, model in named(models).items()]
     used = checked_seeds(seeds, form)
@@ -67,23 +67,33 @@ def assess(
         form=form,
         samples=count,
         seeds=used,
+        target=real.target.name,
+        fresh=real.fresh.name,
         references=tuple(scores[len(sources) :]),
         models=tuple(scores[: len(sources)]),
-        classifier=classifier_card(),
+        judges=judge_records(real),
         data_sha256=mnist.train.sha256,
         versions={name: version(name) for name in LIBRARIES},
     )
-    print(reports.table(result), flush=True)
+    show(result)
+    if write_card:
+        rows = list(zip([model.card for model in models], result.models, strict=True))
+        for model, (card, row) in zip(models, rows, strict=True):
+            float32 = next((other for its, other in rows if is_float32_form(its, card)), None)
+            replace(card, quality=quality(result, row, float32)).write(model.path)
+    reports.write(result, folder, {})
     with tempfile.TemporaryDirectory(prefix="mnistgen-report-") as drawn:
-        pictures = draw_all(result, sources, mnist, real, Path(drawn))
-        if write_card:
-            rows = list(zip([model.card for model in models], result.models, strict=True))
-            for model, (card, row) in zip(models, rows, strict=True):
-                float32 = next((other for its, other in rows if is_float32_form(its, card)), None)
-                replace(card, quality=quality(result, row, float32)).write(model.path)
+        console = Console(stderr=True)
+        shown = track(sources, "drawn", console=console, disable=not console.is_terminal)
+        pictures = draw_all(result, shown, mnist, real, Path(drawn))
         shutil.copytree(drawn, folder, dirs_exist_ok=True)
-        reports.write(result, folder, pictures)
+    reports.write(result, folder, pictures)
     return result
+
+
+def show(result: Report) -> None:
+    """Print the tables."""
+    Console(width=WIDTH).print(*reports.tables(result), *reports.notes(result), sep="\n", highlight=False, markup=False)
 
 
 def named(models: Sequence[ModelDirectory]) -> dict[str, ModelDirectory]:
@@ -105,13 +115,14 @@ def check_writable(folders: Iterable[Path]) -> None:
             raise EvaluationError(f"{folder}: expected a folder that can be written, but {place} cannot")
 
 
-def checked_samples(samples: int | None, real: Yardstick) -> int:
+def checked_samples(samples: int | None, real: Baseline) -> int:
     """How many digits to draw a seed. Raises EvaluationError for fewer than the figures need."""
     if samples is None:
         return len(real.target.images)
-    if samples <= FEATURES:
+    if samples <= MOST_FEATURES:
         raise EvaluationError(
-            f"samples: expected at least {FEATURES + 1}, for the covariance of {FEATURES} features, got {samples}"
+            f"samples: expected at least {MOST_FEATURES + 1}, for the covariance of {MOST_FEATURES} features, "
+            f"got {samples}"
         )
     return samples
 
@@ -128,9 +139,12 @@ def measure_all(
     sources: Sequence[Source], seeds: Sequence[int], samples: int, form: Form, data: Path, workers: int
 ) -> list[Scores]:
     """The scores of every source, in their order; one task a source and seed, spread over the workers."""
-    tasks = list(product(range(len(sources)), seeds))
+    tasks = [(index, seed) for index, source in enumerate(sources) for seed in seeds[: source.seeds]]
     found: dict[int, list[Measurement]] = {index: [] for index in range(len(sources))}
-    with tqdm(total=len(tasks), unit="measurement", disable=not sys.stderr.isatty()) as bar:
+    console = Console(stderr=True)
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("measured", total=len(tasks))
         with signals_kept_back():  # from the workers, which this process ends
             results = Parallel(n_jobs=workers, return_as="generator")(
                 delayed(measure_once)(sources[index], seed, samples, form, data) for index, seed in tasks
@@ -138,31 +152,23 @@ def measure_all(
         with closing(results):  # which ends the workers
             for (index, seed), measurement in zip(tasks, results, strict=True):
                 found[index].append(measurement)
-                bar.update()
-                if bar.disable:
+                progress.advance(bar)
+                if progress.disable:
                     print(f"{sources[index].name}, seed {seed}: measured", file=sys.stderr, flush=True)
     return [summarise(sources[index], found[index]) for index in range(len(sources))]
 
 
-def draw_all(
-    result: Report, sources: Sequence[Model], mnist: Mnist, real: Yardstick, folder: Path
-) -> dict[str, dict[str, str]]:
-    """Draw all pictures into a folder: one folder a model, and the overview. Title -> key -> path from the folder."""
-    paths: dict[str, dict[str, str]] = {"overview": {"models": "models.png"}}
-    save(charts.models(result.models, result.references), folder / "models.png")
-    for source, row in zip(tqdm(sources, unit="model", disable=not sys.stderr.isatty()), result.models, strict=True):
-        figures = portray(source, row, result.seeds[0], result.samples, mnist, real)
-        (folder / row.name).mkdir()
-        paths[row.name] = {key: f"{row.name}/{key}.png" for key in figures}
-        for key, figure in figures.items():
-            save(figure, folder / paths[row.name][key])
-    return paths
-
-
-def classifier_card() -> dict[str, Any]:
-    """What a report says of the classifier."""
-    card = json.loads(WEIGHTS.with_suffix(".json").read_text())
-    return {"sha256": card["sha256"], "accuracy": card["accuracy"]["test"]}
+def judge_records(real: Baseline) -> dict[str, JudgeRecord]:
+    """What a report says of the judges."""
+    accuracies = {
+        name: json.loads(weights_path(name).with_suffix(".json").read_text())["accuracy"] for name in checksums()
+    }
+    return {
+        name: JudgeRecord(
+            real.fresh_distances[name], checksums().get(name), (accuracies.get(name) or {"test": None})["test"]
+        )
+        for name in JUDGES
+    }
 
 
 def is_float32_form(card: ModelCard, quantized: ModelCard) -> bool:
@@ -182,14 +188,14 @@ def quality(result: Report, row: Scores, float32: Scores | None = None) -> dict[
         "digits": result.samples,
         "seeds": list(result.seeds),
         "interval": "95 %, over the seeds",
+        "target": result.target,
         "figures": {
-            name: estimate.to_json()
+            name: asdict(estimate)
             | {"real_digits": real[BESIDE.get(name, name)].mean}
             | ({"float32": float32.figures[name].mean} if float32 and float32.figures[name].known else {})
             for name, estimate in row.figures.items()
             if estimate.known
         },
         "class_shares": [share.mean for share in row.class_shares],
-        "classifier_sha256": result.classifier["sha256"],
-        "test_accuracy_of_classifier": result.classifier["accuracy"],
+        "judges": to_json(result.judges),
     }

@@ -1,4 +1,4 @@
-"""Real digits that others are measured against, and another draw of real digits that shows what the figures mean."""
+"""Real digits that others are measured against, and a fresh draw of real digits that gives the ratios their unit."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,29 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data import Digits, Mnist
-from training.evaluation import frechet
-from training.evaluation.classifier import weights_sha256
-from training.evaluation.features import judge, random_features
-from training.evaluation.frechet import Gaussian, gaussian
+from training.evaluation.frechet import Gaussian, distance, gaussian
+from training.evaluation.judges import JUDGES, Features, Float32, Int64, UInt8, checksums, panel_features
 from training.evaluation.neighbours import Manifold, manifold
-from training.run.cache import Arrays, cached
+from training.run.cache import cached
 
 Form = Literal["full", "quick"]
-Float32 = NDArray[np.float32]
-UInt8 = NDArray[np.uint8]
-Int64 = NDArray[np.int64]
 
-VERSION = 1  # of what is cached below; to raise when it is computed in another way
+VERSION = 2  # of what is cached below and of the measurements; to raise when either is computed in another way
 
 
 @dataclass(frozen=True)
 class Real:
     """Real digits and their features."""
 
+    name: str  # how many of which
     images: UInt8  # (N, 28, 28)
     labels: Int64  # (N,), true ones
-    features: Float32  # (N, 128), the classifier's
-    random: Float32  # (N, 128), the random network's, not standardised
+    features: Features
 
     @property
     def shares(self) -> NDArray[np.float64]:
@@ -40,93 +35,99 @@ class Real:
 
 
 @dataclass(frozen=True)
-class Yardstick:
+class Baseline:
     """`target` is what digits are measured against, `fresh` as many other real digits.
 
-    Every ratio is a distance to `target` over that of `fresh` to `target`: 1.0 is a fresh draw of real digits.
+    Every ratio is a Fréchet distance to `target` over that of `fresh` to `target`: 1.0 is a fresh draw of real digits.
+    Neither set holds a digit that a judge has learned from.
     """
 
     form: Form
     target: Real
     fresh: Real
 
-    def distance(self, features: Float32) -> float:
-        """The Fréchet distance of classifier features (N, 128) from the target's."""
-        return frechet.distance(gaussian(features), self.target_gaussian)
-
     def ratio(self, images: UInt8) -> float:
-        """The Fréchet ratio of images uint8 (N, 28, 28)."""
-        return self.distance(judge(images).features) / self.fresh_distance
+        """The geometric mean of the panel's Fréchet ratios of images uint8 (N, 28, 28): the headline figure."""
+        return geometric_mean(self.ratios(images))
 
-    def random_distance(self, features: Float32) -> float:
-        """The Fréchet distance of random-network features (N, 128), standardised by the fresh digits'."""
-        return frechet.distance(gaussian(self.standardise(features)), self.target_random_gaussian)
+    def ratios(self, images: UInt8) -> dict[str, float]:
+        """The Fréchet ratio of images uint8 (N, 28, 28) by each judge."""
+        return self.ratios_of(panel_features(images))
 
-    def standardise(self, features: Float32) -> Float32:
-        """Random-network features (N, 128) with the fresh digits' mean and deviation taken out."""
-        deviation = self.fresh.random.std(axis=0)
-        standardised: Float32 = (features - self.fresh.random.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
-        return standardised
+    def ratios_of(self, features: Features) -> dict[str, float]:
+        """The same from their features."""
+        return {judge: self._distance(judge, features[judge]) / self.fresh_distances[judge] for judge in JUDGES}
 
     @cached_property
-    def target_gaussian(self) -> Gaussian:
-        """Of the classifier's features."""
-        return gaussian(self.target.features)
-
-    @cached_property
-    def target_random_gaussian(self) -> Gaussian:
-        """Of the standardised random-network features."""
-        return gaussian(self.standardise(self.target.random))
-
-    @cached_property
-    def fresh_distance(self) -> float:
-        """What the Fréchet ratio divides by."""
-        return self.distance(self.fresh.features)
-
-    @cached_property
-    def fresh_random_distance(self) -> float:
-        """What the ratio in random-network features divides by."""
-        return self.random_distance(self.fresh.random)
+    def fresh_distances(self) -> dict[str, float]:
+        """The Fréchet distance of the fresh digits by each judge: what ratios divide by."""
+        return {judge: self._distance(judge, self.fresh.features[judge]) for judge in JUDGES}
 
     @cached_property
     def target_manifold(self) -> Manifold:
         """Of the classifier's features."""
-        return manifold(self.target.features)
+        return manifold(self.target.features["classifier"])
+
+    def _distance(self, judge: str, features: Float32) -> float:
+        return distance(gaussian(self._standardize(judge, features)), self._target_gaussians[judge])
+
+    @cached_property
+    def _target_gaussians(self) -> dict[str, Gaussian]:
+        return {judge: gaussian(self._standardize(judge, self.target.features[judge])) for judge in JUDGES}
+
+    def _standardize(self, judge: str, features: Float32) -> Float32:
+        """Features (N, F) with the fresh digits' mean and deviation taken out, where the judge's row says so."""
+        if not JUDGES[judge].standardized:
+            return features
+        fresh = self.fresh.features[judge]
+        deviation = fresh.std(axis=0)
+        standardized: Float32 = (features - fresh.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
+        return standardized
 
 
-def _held_out(mnist: Mnist) -> tuple[Digits, Digits]:
-    counts = mnist.validation.counts()
-    return mnist.validation, mnist.seen.select(mnist.seen.first_of_each(counts))
+def geometric_mean(ratios: dict[str, float]) -> float:
+    """The geometric mean of positive ratios, by which no judge's scale weighs more than another's."""
+    return float(np.prod(list(ratios.values())) ** (1 / len(ratios)))
 
 
-# The full form reports against the test set; the quick form, by which checkpoints are chosen, never looks at it. What
-# stands for a fresh draw has the target's share of each digit: chance in them would weigh more than all else.
-FORMS: dict[Form, Callable[[Mnist], tuple[Digits, Digits]]] = {
-    "full": lambda mnist: (mnist.test, mnist.unseen),
-    "quick": _held_out,
+def _halves(mnist: Mnist) -> tuple[Digits, Digits]:
+    """The unseen digits in two halves of the same classes, within one; the first of them are all held out."""
+    first = mnist.unseen.first_of_each((mnist.unseen.counts() / 2).round().long())
+    return mnist.unseen.select(first), mnist.unseen.select(~first)
+
+
+@dataclass(frozen=True)
+class Sets:
+    """Which digits a form measures against, and which are its fresh ones; `split` gives both."""
+
+    target: str
+    fresh: str
+    split: Callable[[Mnist], tuple[Digits, Digits]]
+
+
+# The full form reports against the test set; the quick form, by which checkpoints are chosen,
+# never uses it. Fresh digits have the target's share of each class: chance in them would weigh more than all else.
+FORMS: dict[Form, Sets] = {
+    "full": Sets("test digits", "other training digits", lambda mnist: (mnist.test, mnist.unseen)),
+    "quick": Sets("held-out training digits", "other training digits", _halves),
 }
 
 
-def yardstick(mnist: Mnist, form: Form) -> Yardstick:
-    """The yardstick of a form; features come from the user's cache where they are in it."""
-    target, fresh = FORMS[form](mnist)
-    return Yardstick(form, _real(f"{form}-target", target, mnist), _real(f"{form}-fresh", fresh, mnist))
+def baseline(mnist: Mnist, form: Form) -> Baseline:
+    """The baseline of a form; features come from the user's cache where they are in it."""
+    sets = FORMS[form]
+    target, fresh = sets.split(mnist)
+    return Baseline(
+        form, _real(sets.target, target, f"{form}-target", mnist), _real(sets.fresh, fresh, f"{form}-fresh", mnist)
+    )
 
 
-def _real(name: str, digits: Digits, mnist: Mnist) -> Real:
+def _real(name: str, digits: Digits, key: str, mnist: Mnist) -> Real:
     images, labels = digits.images.cpu().numpy(), digits.labels.cpu().numpy()
-
-    def features() -> Arrays:
-        return {"features": judge(images).features, "random": random_features(images)}
-
-    return Real(images, labels, **cached(f"features-{name}", sources(mnist), features))
+    features = cached(f"features-{key}", sources(mnist), lambda: dict(panel_features(images)))
+    return Real(f"{len(digits):,} {name}", images, labels, features)
 
 
 def sources(mnist: Mnist) -> dict[str, str | int]:
     """The checksums of everything that figures of real digits depend on."""
-    return {
-        "train": mnist.train.sha256,
-        "test": mnist.test.sha256,
-        "classifier": weights_sha256(),
-        "version": VERSION,
-    }
+    return {"train": mnist.train.sha256, "test": mnist.test.sha256, "version": VERSION, **checksums()}

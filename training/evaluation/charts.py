@@ -15,10 +15,12 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from numpy.typing import NDArray
 
 from training.evaluation.figures import Estimate, Scores
+from training.evaluation.judges import JUDGES
 
 Float64 = NDArray[np.float64]
 
 BLUE, ORANGE, GREY, INK = "#0072B2", "#D55E00", "#8C8C8C", "#222222"
+MARKERS = "os^Dv<>"  # of the judges
 # A decorator: what is drawn within looks like this, whatever matplotlib is set to.
 styled = matplotlib.rc_context(
     {
@@ -38,25 +40,26 @@ styled = matplotlib.rc_context(
 CURVES: dict[str, Mapping[str, str]] = {  # label of a panel -> label of a curve -> key in metrics.jsonl
     "loss": {"discriminator": "discriminator_loss", "generator": "generator_loss"},
     "score, 0 to 1": {"real digits": "real_score", "generated digits": "fake_score"},
-    "squared error": {"pixels, to the teacher's": "teacher_error"},
-    "distance": {"moments of features": "moments"},
+    "distillation loss": {"squared error to the teacher's": "distillation_loss"},
+    "moment distance": {"over the feature networks": "moment_distance"},
 }
 TRUNCATION: Mapping[str, Mapping[str, str]] = {  # label of a panel -> label of a curve -> key of FIGURES
-    "Fréchet ratio": {"ratio": "frechet_ratio"},
+    "Fréchet ratio": {"ratio": "ratio"},
     "share": {"precision": "precision", "recall": "recall"},
-    "read as asked for": {"label accuracy": "label_accuracy"},
+    "share read as labelled": {"label accuracy": "label_accuracy"},
 }
-SMOOTHED = 100  # windows of the moving average in a run
+SMOOTHED = 100  # windows of the moving average in a stage
 
 
 @styled
-def class_shares(shares: Sequence[Estimate], test_shares: Sequence[float]) -> Figure:
-    """Bars with the share of each of the ten digits, and marks at the test set's shares, 0 to 1."""
+def class_shares(shares: Sequence[Estimate], target_shares: Sequence[float], target: str) -> Figure:
+    """Bars with the share of each of the ten digits, 0 to 1, and marks at the target's shares, named so."""
     figure = Figure(figsize=(7, 3.6))
     axes = figure.add_subplot()
     means, intervals = _means_and_intervals(shares)
     axes.bar(range(10), means, yerr=intervals, color=BLUE, alpha=0.75, error_kw={"ecolor": INK}, label="generated")
-    axes.hlines(test_shares, np.arange(10) - 0.45, np.arange(10) + 0.45, color=ORANGE, linewidth=2, label="test set")
+    places = np.arange(10)
+    axes.hlines(target_shares, places - 0.45, places + 0.45, color=ORANGE, linewidth=2, label=target)
     _name_classes(axes)
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
@@ -67,28 +70,8 @@ def class_shares(shares: Sequence[Estimate], test_shares: Sequence[float]) -> Fi
 
 
 @styled
-def class_ratios(ratios: Sequence[Estimate]) -> Figure:
-    """Bars that rise, on a logarithmic axis, from 1 to the Fréchet ratio of each of the ten classes; NaN has none."""
-    figure = Figure(figsize=(7, 3.6))
-    axes = figure.add_subplot()
-    means, intervals = _means_and_intervals(ratios)
-    axes.bar(range(10), means - 1, bottom=1, yerr=intervals, color=BLUE, alpha=0.75, error_kw={"ecolor": INK})
-    for digit, ratio in enumerate(ratios):
-        if not ratio.known:
-            axes.annotate("too few", (digit, 1), (0, 3), textcoords="offset points", ha="center", color=GREY)
-    axes.axhline(1, color=ORANGE, linewidth=2, label="a fresh draw of real digits")
-    _name_classes(axes)
-    _log_axis(axes, "y")
-    axes.set_ylabel("Fréchet ratio")
-    axes.grid(axis="y")
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 1))
-    axes.set_title("How far each class is from the real one", loc="left")
-    return figure
-
-
-@styled
 def confusion(counts: Sequence[Sequence[int]]) -> Figure:
-    """A heat map (10, 10) of digits asked for (rows) by digits read (columns), as shares of each row.
+    """A heat map (10, 10) of labels (rows) by readings (columns), as shares of each row.
 
     The diagonal stands apart, so that the colours show the mistakes.
     """
@@ -100,29 +83,28 @@ def confusion(counts: Sequence[Sequence[int]]) -> Figure:
     axes = figure.add_subplot()
     axes.set_facecolor("#E6E6E6")
     picture = axes.imshow(mistakes, cmap="Blues", vmin=0, vmax=most)
-    for (asked, read), share in np.ndenumerate(shares):
-        if share or asked == read:
-            colour = "white" if asked != read and share > 0.6 * most else INK
-            axes.text(read, asked, f"{100 * share:.1f}", ha="center", va="center", fontsize=7, color=colour)
-    axes.set(xticks=range(10), yticks=range(10), xlabel="read by the classifier", ylabel="asked for")
+    for (label, read), share in np.ndenumerate(shares):
+        if share or label == read:
+            colour = "white" if label != read and share > 0.6 * most else INK
+            axes.text(read, label, f"{100 * share:.1f}", ha="center", va="center", fontsize=7, color=colour)
+    axes.set(xticks=range(10), yticks=range(10), xlabel="read by the classifier", ylabel="label")
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     figure.colorbar(picture, shrink=0.6, format=PercentFormatter(1, symbol=" %"), label="mistakes")
-    axes.set_title("Digits asked for and read, in % of those asked for")
+    axes.set_title("Labels and what the classifier reads, in % of each label")
     return figure
 
 
 @styled
 def training_curves(metrics: Sequence[Mapping[str, Any]]) -> Figure:
-    """What the run's stages logged of CURVES and, as far as it was measured, the held-out ratio, over the steps.
+    """The held-out ratio, as far as it was measured, and what the run's stages logged of CURVES, over the minutes.
 
-    Metrics are the lines of a run's metrics.jsonl. Pale curves are what was logged, full ones a moving average.
+    Metrics are the lines of a run's metrics.jsonl. Pale curves are what was logged, full ones a moving average within
+    a stage; dotted lines are where a stage begins.
     """
+    logged = {key for line in metrics for key in line}
+    shown = {label: curves for label, curves in CURVES.items() if logged.intersection(curves.values())}
     measured = [line for line in metrics if "ratio" in line]
-    logged_keys = {key for line in metrics for key in line}
-    shown = {
-        label: curves for label, curves in CURVES.items() if not metrics or logged_keys.intersection(curves.values())
-    }
     panels = max(1, len(shown) + bool(measured))
     figure = Figure(figsize=(8, 0.6 + 2.2 * panels))
     panel = iter(figure.subplots(panels, 1, sharex=True, squeeze=False).flat)
@@ -130,24 +112,35 @@ def training_curves(metrics: Sequence[Mapping[str, Any]]) -> Figure:
         _draw_ratios(next(panel), measured)
     for axes, (label, curves) in zip(panel, shown.items(), strict=False):
         for (name, key), colour in zip(curves.items(), (BLUE, ORANGE), strict=False):
-            logged = [line for line in metrics if key in line]
-            steps, values = (np.array([line[column] for line in logged], float) for column in ("step", key))
-            axes.plot(steps, values, color=colour, alpha=0.25, linewidth=0.7)
-            axes.plot(_smooth(steps), _smooth(values), color=colour, linewidth=1.3, label=name)
+            _draw_curve(axes, [line for line in metrics if key in line], key, name, colour)
         axes.set_ylabel(label)
         axes.grid()
         axes.legend(ncols=2, loc="lower right", bbox_to_anchor=(1, 0.98))
-    figure.axes[-1].set_xlabel("step")
-    figure.suptitle("The run step by step: pale as logged, full as a moving average")
+    starts = {line["stage"]: line["minutes"] for line in reversed(metrics) if line["stage"]}
+    for axes in figure.axes:
+        for minutes in starts.values():
+            axes.axvline(minutes, color=GREY, linewidth=1, linestyle=":")
+    figure.axes[-1].set_xlabel("minutes")
+    figure.suptitle("The run: pale as logged, full as a moving average")
     return figure
+
+
+def _draw_curve(axes: Axes, lines: Sequence[Mapping[str, Any]], key: str, name: str, colour: str) -> None:
+    """One metric over the minutes, each stage for itself."""
+    for index, stage in enumerate(sorted({line["stage"] for line in lines})):
+        of_stage = [line for line in lines if line["stage"] == stage]
+        minutes, values = (np.array([line[column] for line in of_stage], float) for column in ("minutes", key))
+        axes.plot(minutes, values, color=colour, alpha=0.25, linewidth=0.7)
+        label = None if index else name
+        axes.plot(_smooth(minutes), _smooth(values), color=colour, linewidth=1.3, label=label)
 
 
 def _draw_ratios(axes: Axes, lines: Sequence[Mapping[str, Any]]) -> None:
     """The curve of the ratio, its best point marked."""
-    steps, ratios = (np.array([line[key] for line in lines], float) for key in ("step", "ratio"))
-    axes.plot(steps, ratios, color=INK, marker="o", markersize=3)
+    minutes, ratios = (np.array([line[key] for line in lines], float) for key in ("minutes", "ratio"))
+    axes.plot(minutes, ratios, color=INK, marker="o", markersize=3)
     best = int(np.argmin(ratios))
-    axes.plot(steps[best], ratios[best], "o", color=BLUE, markersize=7, label=f"best: {ratios[best]:.2f}")
+    axes.plot(minutes[best], ratios[best], "o", color=BLUE, markersize=7, label=f"best: {ratios[best]:.2f}")
     axes.axhline(1, color=ORANGE, linewidth=2, label="a fresh draw of real digits")
     _log_axis(axes, "y")
     axes.set_ylabel("held-out Fréchet ratio")
@@ -157,29 +150,33 @@ def _draw_ratios(axes: Axes, lines: Sequence[Mapping[str, Any]]) -> None:
 
 @styled
 def models(scores: Sequence[Scores], references: Sequence[Scores]) -> Figure:
-    """Fréchet ratios, on a logarithmic axis from 1, of the models and what they are held against, the best on top.
+    """Ratios, on a logarithmic axis from 1, of the models and the references, the best on top, and of each judge.
 
     Rows without a ratio are left out.
     """
     coloured = [(row, BLUE) for row in scores] + [(row, GREY) for row in references]
-    found = [(row.name, row.figures.get("frechet_ratio"), colour) for row, colour in coloured]
-    rows = [(name, ratio, colour) for name, ratio, colour in found if ratio and ratio.known]
-    rows.sort(key=lambda row: row[1].mean)
-    names, ratios, colours = zip(*rows, strict=True) if rows else ((), (), ())
-    means, intervals = _means_and_intervals(ratios)
-    figure = Figure(figsize=(8, 1.1 + 0.3 * len(rows)))
+    rows = [(row, row.figures["ratio"], colour) for row, colour in coloured if "ratio" in row.figures]
+    rows = sorted((row for row in rows if row[1].known), key=lambda row: row[1].mean)
+    means, intervals = _means_and_intervals([ratio for _, ratio, _ in rows])
+    figure = Figure(figsize=(8, 1.7 + 0.35 * len(rows)))
     axes = figure.add_subplot()
-    axes.barh(range(len(rows)), means - 1, left=1, xerr=intervals, color=colours, error_kw={"ecolor": INK})
-    for place, ratio in enumerate(ratios):
-        axes.annotate(
-            ratio.text(2), (ratio.mean + (ratio.interval or 0), place), (5, 0), textcoords="offset points", va="center"
-        )
+    colours = [colour for *_, colour in rows]
+    axes.barh(range(len(rows)), means - 1, left=1, xerr=intervals, color=colours, alpha=0.75, error_kw={"ecolor": INK})
+    ends = means + intervals
+    for judge, marker in zip(JUDGES, MARKERS, strict=False):
+        found, _ = _means_and_intervals([row.figures.get(f"{judge}_ratio", ratio) for row, ratio, _ in rows])
+        ends = np.maximum(ends, found)
+        axes.plot(found, range(len(rows)), marker, color=INK, markersize=4, fillstyle="none", label=judge)
+    for place, (_, ratio, _) in enumerate(rows):
+        axes.annotate(ratio.text(2), (ends[place], place), (7, 0), textcoords="offset points", va="center")
     axes.axvline(1, color=ORANGE, linewidth=2)
-    axes.set_yticks(range(len(rows)), names)
+    axes.set_yticks(range(len(rows)), [row.name for row, *_ in rows])
     axes.invert_yaxis()
     axes.margins(x=0.2)
     _log_axis(axes, "x")
-    axes.set_title("Fréchet ratio: 1 is a fresh draw of real digits", loc="left")
+    axes.set_xlabel("bars: the geometric mean of the judges; 1 is a fresh draw of real digits")
+    axes.legend(ncols=len(JUDGES), loc="lower right", bbox_to_anchor=(1, 1))
+    axes.set_title("Fréchet ratio", loc="left")
     return figure
 
 

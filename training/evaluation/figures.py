@@ -6,13 +6,13 @@ way is better and where it comes from; tables, reports and cards are all written
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Literal
 
 import numpy as np
 from scipy import stats
 
-from training.errors import EvaluationError
+from training.evaluation.judges import JUDGES
 
 ABSENT = "\N{EN DASH}"
 CONFIDENCE = 0.95
@@ -55,16 +55,6 @@ class Estimate:
         mean = f"{self.mean:,.{decimals}f}"
         return mean if self.interval is None else f"{mean} ± {self.interval:,.{decimals}f}"
 
-    def to_json(self) -> dict[str, float | None]:
-        """Mean and interval; a mean of NaN, which JSON lacks, as None."""
-        return {"mean": self.mean if self.known else None, "interval": self.interval}
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, float | None]) -> "Estimate":
-        """The estimate that `to_json` described. Raises KeyError where mean or interval is missing."""
-        mean = content["mean"]
-        return cls(math.nan if mean is None else mean, content["interval"])
-
 
 @dataclass(frozen=True)
 class Definition:
@@ -85,26 +75,23 @@ RAVURI = "Ravuri & Vinyals 2019, arXiv:1905.10887"
 ALAA = "Alaa et al. 2022, arXiv:2102.08921"
 
 FIGURES: Mapping[str, Definition] = {
-    "frechet_distance": Definition(
-        "Fréchet", "Fréchet distance", 3, "down",
-        "Between two Gaussians, one fitted to the classifier's features of these digits, one to those of the test set.",
-        HEUSEL,
-    ),
-    "frechet_ratio": Definition(
+    "ratio": Definition(
         "ratio", "Fréchet ratio", 2, "down",
-        "The Fréchet distance over that of 10,000 other training digits: 1.0 is a fresh draw of real digits.",
+        "The Fréchet distance to the target digits over that of the fresh digits, both in a judge's features; the "
+        "geometric mean over the judges. 1.0 is a fresh draw of real digits.",
         HEUSEL,
     ),
-    "random_distance": Definition(
-        "random", "Fréchet distance in random-network features", 3, "down",
-        "The same distance in the features of an untrained network, which cannot share the classifier's blind spots.",
+    "worst_ratio": Definition(
+        "worst", "worst Fréchet ratio", 2, "down",
+        "The largest of the judges' ratios.",
         HEUSEL,
     ),
-    "random_ratio": Definition(
-        "random ratio", "Fréchet ratio in random-network features", 2, "down",
-        "That distance over that of 10,000 other training digits.",
-        HEUSEL,
-    ),
+    **{
+        f"{name}_ratio": Definition(
+            name, f"Fréchet ratio of the {name}", 2, "down", f"In the features of {judge.summary}.", HEUSEL
+        )
+        for name, judge in JUDGES.items()
+    },
     "precision": Definition(
         "precision", "precision", 3, "up",
         "The share of these digits that lie among the real ones: within reach of a real digit's nearest neighbours.",
@@ -127,20 +114,21 @@ FIGURES: Mapping[str, Definition] = {
     ),
     "label_accuracy": Definition(
         "labels", "label accuracy", 4, "up",
-        "The share of digits that the classifier reads as the digit that was asked for.",
+        "The share of digits that the classifier reads as their label says.",
     ),
     "class_balance": Definition(
         "balance", "class balance", 3, "down",
-        "Total variation between the shares of the ten digits, as the classifier reads them, and the test set's.",
+        "Total variation between the shares of the ten digits, as the classifier reads them, and the target digits'.",
     ),
     "accuracy_score": Definition(
         "CAS", "classification accuracy score", 4, "up",
-        "The accuracy on real test digits of a classifier trained on these digits alone.",
+        "The accuracy on the test set of a small classifier trained on as many of these digits as MNIST has for "
+        "training, 60,000, and on nothing else.",
         RAVURI,
     ),
     "large_accuracy_score": Definition(
         "CAS 600,000", "classification accuracy score of ten times as many", 4, "up",
-        "The same from ten times as many digits as there are real ones to learn from; of the first seed alone.",
+        "The same from ten times as many digits, each used a third as often; of the first seed alone.",
         RAVURI,
     ),
     "nearest_ratio": Definition(
@@ -163,57 +151,40 @@ class Scores:
     note: str  # such as "labels by the classifier"; may be empty
     figures: Mapping[str, Estimate]  # keyed as FIGURES; one that does not apply is absent
     class_shares: tuple[Estimate, ...]  # of each digit as the classifier reads it, 0 to 9
-    class_ratios: tuple[Estimate, ...] | None = None  # Fréchet ratio within each class; NaN with too few digits
-    confusion: tuple[tuple[int, ...], ...] | None = None  # asked (rows) by read (columns); conditional models only
+    confusion: tuple[tuple[int, ...], ...] | None = None  # label (rows) by reading (columns); conditional models only
 
-    def to_json(self) -> dict[str, Any]:
-        """The scores as JSON types."""
-        return {
-            "name": self.name,
-            "note": self.note,
-            "figures": {key: value.to_json() for key, value in self.figures.items()},
-            "class_shares": [share.to_json() for share in self.class_shares],
-            "class_ratios": self.class_ratios and [ratio.to_json() for ratio in self.class_ratios],
-            "confusion": self.confusion and [list(row) for row in self.confusion],
-        }
 
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> "Scores":
-        """The scores that `to_json` described. Raises EvaluationError where the content is nothing of the kind."""
-        try:
-            ratios, confusion = content["class_ratios"], content["confusion"]
-            return cls(
-                name=content["name"],
-                note=content["note"],
-                figures={key: Estimate.from_json(value) for key, value in content["figures"].items()},
-                class_shares=tuple(map(Estimate.from_json, content["class_shares"])),
-                class_ratios=ratios and tuple(map(Estimate.from_json, ratios)),
-                confusion=confusion and tuple(map(tuple, confusion)),
-            )
-        except (AttributeError, KeyError, TypeError) as error:
-            raise EvaluationError(f"not the scores of a set of digits: {error!r}") from None
+@dataclass(frozen=True)
+class JudgeRecord:
+    """What a report says of a judge."""
+
+    fresh_distance: float  # Fréchet distance of the fresh digits from the target: what ratios divide by
+    sha256: str | None = None  # of the weights; None for a network that learned nothing
+    accuracy: float | None = None  # on the test set; None for a network that reads no digits
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """A whole evaluation: the models, what they are held against, and what measured them."""
+    """A whole evaluation: the models, the references, and what they were measured with."""
 
     form: Literal["full", "quick"]
     samples: int  # digits a seed
     seeds: tuple[int, ...]  # of sampling
+    target: str  # the real digits that all distances are taken to
+    fresh: str  # the real digits whose distance is the unit
     references: tuple[Scores, ...]  # real digits, and others damaged on purpose
     models: tuple[Scores, ...]
-    classifier: Mapping[str, Any]  # sha256; accuracy, a float, on the test set
+    judges: Mapping[str, JudgeRecord]
     data_sha256: str  # of the training images
     versions: Mapping[str, str]  # of the libraries
 
-    def to_json(self) -> dict[str, Any]:
-        """The report as JSON types."""
-        plain = {field.name: getattr(self, field.name) for field in fields(self)}
-        return plain | {
-            "seeds": list(self.seeds),
-            "references": [scores.to_json() for scores in self.references],
-            "models": [scores.to_json() for scores in self.models],
-            "classifier": dict(self.classifier),
-            "versions": dict(self.versions),
-        }
+
+def to_json(value: Any) -> Any:
+    """A report, or a part of it, as JSON types; a number that cannot be measured, NaN, as None."""
+    if is_dataclass(value):
+        return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: to_json(part) for key, part in value.items()}
+    if isinstance(value, tuple):
+        return [to_json(part) for part in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -10,12 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from training.data import Mnist, load_mnist
-from training.evaluation import frechet
-from training.evaluation.accuracy_score import accuracy_score
-from training.evaluation.baseline import Form, Yardstick, sources, yardstick
-from training.evaluation.features import judge, random_features
+from training.evaluation.accuracy_score import PHASE, accuracy_score
+from training.evaluation.baseline import Baseline, Form, baseline, geometric_mean, sources
 from training.evaluation.figures import Estimate, Scores
-from training.evaluation.frechet import gaussian
+from training.evaluation.judges import Float32, Int64, features, panel_features, read
 from training.evaluation.neighbours import (
     Copies,
     copies,
@@ -25,12 +23,11 @@ from training.evaluation.neighbours import (
     pixels,
     precision_recall_density_coverage,
 )
-from training.evaluation.sources import Drawn, Source
+from training.evaluation.sources import LARGE, Drawn, Source
 from training.run.cache import Arrays, cached
 
-CLASS_MINIMUM = 250  # digits that a class needs for a ratio of its own
-# For the larger accuracy score an endless source makes so many training sets; once, for it takes so many times as long.
-LARGE, LARGE_SEED = 10, 1
+# The larger accuracy score is measured once, for it takes long; each of its digits is used less often.
+LARGE_SEED, LARGE_PHASE = 1, PHASE._replace(epochs=2)
 
 Float64 = NDArray[np.float64]
 
@@ -41,13 +38,12 @@ class Measurement:
 
     figures: dict[str, float]  # keyed as FIGURES
     shares: Float64  # (10,), of each digit as the classifier reads it
-    ratios: Float64  # (10,), Fréchet ratio within each class; NaN with too few digits
-    confusion: NDArray[np.int64] | None  # (10, 10), asked by read; None where nobody asked
+    confusion: Int64 | None  # (10, 10), label by reading; None for digits without labels
 
     def to_arrays(self) -> Arrays:
         """For the cache."""
         arrays: Arrays = {f"figures.{name}": np.array(value) for name, value in self.figures.items()}
-        arrays |= {"shares": self.shares, "ratios": self.ratios}
+        arrays["shares"] = self.shares
         return arrays if self.confusion is None else arrays | {"confusion": self.confusion}
 
     @classmethod
@@ -56,61 +52,56 @@ class Measurement:
         figures = {
             name.removeprefix("figures."): float(value) for name, value in arrays.items() if name.startswith("figures.")
         }
-        return cls(figures, arrays["shares"], arrays["ratios"], arrays.get("confusion"))
+        return cls(figures, arrays["shares"], arrays.get("confusion"))
 
 
-def measure(source: Source, seed: int, samples: int, mnist: Mnist, real: Yardstick) -> Measurement:
+def measure(source: Source, seed: int, samples: int, mnist: Mnist, real: Baseline) -> Measurement:
     """Draw digits from the source and measure them; the quick form leaves out what takes long.
 
     Raises EvaluationError where the source fails or gives too few digits.
     """
-    drawn = source.draw(mnist, seed, class_counts(real, samples))
-    judged = judge(drawn.images)
-    random_distance = real.random_distance(random_features(drawn.images))
-    distance = real.distance(judged.features)
-    shares = np.bincount(judged.labels, minlength=10) / len(judged.labels)
+    drawn = source.draw(real, seed, class_counts(real, samples))
+    found = panel_features(drawn.images)
+    reading = read(found["classifier"])
+    ratios = real.ratios_of(found)
+    shares = np.bincount(reading.labels, minlength=10) / len(reading.labels)
     figures = {
-        "frechet_distance": distance,
-        "frechet_ratio": distance / real.fresh_distance,
-        "random_distance": random_distance,
-        "random_ratio": random_distance / real.fresh_random_distance,
-        **precision_recall_density_coverage(real.target_manifold, manifold(judged.features)),
+        "ratio": geometric_mean(ratios),
+        "worst_ratio": max(ratios.values()),
+        **{f"{judge}_ratio": ratio for judge, ratio in ratios.items()},
+        **precision_recall_density_coverage(real.target_manifold, manifold(found["classifier"])),
         "class_balance": float(np.abs(shares - real.target.shares).sum() / 2),
     }
     confusion = None
     if drawn.labels is not None:
-        figures["label_accuracy"] = float((judged.labels == drawn.labels).mean())
+        figures["label_accuracy"] = float((reading.labels == drawn.labels).mean())
         confusion = np.zeros((10, 10), np.int64)
-        np.add.at(confusion, (drawn.labels, judged.labels), 1)
+        np.add.at(confusion, (drawn.labels, reading.labels), 1)
     if real.form == "full":
-        figures |= _memorisation(source, drawn, mnist)
-        figures["accuracy_score"] = _accuracy_score(source, seed, mnist)
-        if source.endless and drawn.labels is not None and seed == LARGE_SEED:
+        figures |= _memorisation(drawn, mnist, among_themselves=source.is_training_digits)
+        if source.training_sets:
+            figures["accuracy_score"] = _accuracy_score(source, seed, mnist)
+        if source.training_sets >= LARGE and drawn.labels is not None and seed == LARGE_SEED:
             figures["large_accuracy_score"] = _accuracy_score(source, seed, mnist, times=LARGE)
-    return Measurement(figures, shares, _class_ratios(judged.features, judged.labels, real), confusion)
+    return Measurement(figures, shares, confusion)
 
 
 def summarise(source: Source, measurements: Sequence[Measurement]) -> Scores:
     """Mean and spread over the seeds."""
-
-    def estimate(values: Sequence[float]) -> Estimate:
-        return Estimate.of(values if len(set(values)) > 1 else values[:1])  # one set of digits has no spread
-
     first = measurements[0]
-    asked = [m.confusion for m in measurements if m.confusion is not None]
+    confusions = [m.confusion for m in measurements if m.confusion is not None]
     return Scores(
         name=source.name,
-        note="" if asked else "unconditional, so that the classifier labels the digits",
+        note="" if confusions else "no labels of its own, so that the classifier labels the digits",
         figures={
-            name: estimate([m.figures[name] for m in measurements if name in m.figures]) for name in first.figures
+            name: Estimate.of([m.figures[name] for m in measurements if name in m.figures]) for name in first.figures
         },
-        class_shares=tuple(estimate([float(m.shares[digit]) for m in measurements]) for digit in range(10)),
-        class_ratios=tuple(estimate([float(m.ratios[digit]) for m in measurements]) for digit in range(10)),
-        confusion=tuple(tuple(map(int, row)) for row in sum(asked[1:], asked[0])) if asked else None,
+        class_shares=tuple(Estimate.of([float(m.shares[digit]) for m in measurements]) for digit in range(10)),
+        confusion=tuple(tuple(map(int, row)) for row in np.sum(confusions, axis=0)) if confusions else None,
     )
 
 
-def class_counts(real: Yardstick, samples: int) -> NDArray[np.int64]:
+def class_counts(real: Baseline, samples: int) -> Int64:
     """`samples` digits shared out as the target's are, int64 (10,): by the largest remainders."""
     shares = real.target.shares * samples
     counts = np.floor(shares).astype(np.int64)
@@ -118,20 +109,20 @@ def class_counts(real: Yardstick, samples: int) -> NDArray[np.int64]:
     return counts
 
 
-def look_for_copies(drawn: Drawn, mnist: Mnist, *, among_themselves: bool = False) -> Copies:
+def find_copies(drawn: Drawn, mnist: Mnist, *, among_themselves: bool = False) -> Copies:
     """The nearest training digit of each; the nearest other one where they are training digits themselves."""
     training = mnist.train.images.cpu().numpy()
     return copies(drawn.images, training, own_distances(mnist), skip_itself=among_themselves)
 
 
-def own_distances(mnist: Mnist) -> NDArray[np.float32]:
+def own_distances(mnist: Mnist) -> Float32:
     """The distance from each training digit to the nearest other one, (N,)."""
-    distances: NDArray[np.float32] = _neighbourhood(mnist)["training"]
+    distances: Float32 = _neighbourhood(mnist)["training"]
     return distances
 
 
-def _memorisation(source: Source, drawn: Drawn, mnist: Mnist) -> dict[str, float]:
-    found = look_for_copies(drawn, mnist, among_themselves=source.holds_training_digits)
+def _memorisation(drawn: Drawn, mnist: Mnist, *, among_themselves: bool) -> dict[str, float]:
+    found = find_copies(drawn, mnist, among_themselves=among_themselves)
     return {
         "nearest_ratio": float(np.median(found.distances) / np.median(_neighbourhood(mnist)["test"])),
         "authenticity": float(found.authentic.mean()),
@@ -146,42 +137,24 @@ def _neighbourhood(mnist: Mnist) -> Arrays:
         training, test = (pixels(digits.images.cpu().numpy()) for digits in (mnist.train, mnist.test))
         return {"training": nearest_others(training, 1)[0][:, 0], "test": nearest(test, training)[0]}
 
-    return cached("neighbourhood", sources(mnist), compute)
+    return cached("neighbourhood", {"train": mnist.train.sha256, "test": mnist.test.sha256}, compute)
 
 
 def _accuracy_score(source: Source, seed: int, mnist: Mnist, times: int = 1) -> float:
-    images, labels = source.lesson(mnist, seed, times)
+    images, labels = source.training_set(mnist, seed, times)
     if labels is None:
-        labels = judge(images).labels
-    test_images, test_labels = mnist.test.images.cpu().numpy(), mnist.test.labels.cpu().numpy()
-    return accuracy_score(images, labels, test_images, test_labels, seed=seed)
-
-
-def _class_ratios(features: NDArray[np.float32], labels: NDArray[np.int64], real: Yardstick) -> Float64:
-    """Fréchet ratio within each class (10,), the classifier's word for generated digits, the true one for real."""
-    ratios = np.full(10, np.nan)
-    for digit in range(10):
-        ours, target, fresh = (
-            part[of == digit]
-            for part, of in (
-                (features, labels),
-                (real.target.features, real.target.labels),
-                (real.fresh.features, real.fresh.labels),
-            )
-        )
-        if min(len(ours), len(target), len(fresh)) >= CLASS_MINIMUM:
-            goal = gaussian(target)
-            ratios[digit] = frechet.distance(gaussian(ours), goal) / frechet.distance(gaussian(fresh), goal)
-    return ratios
+        labels = read(features(images, "classifier")).labels
+    test = mnist.test.images.cpu().numpy(), mnist.test.labels.cpu().numpy()
+    return accuracy_score(images, labels, *test, seed=seed, phase=PHASE if times == 1 else LARGE_PHASE)
 
 
 # --- one measurement as a task for a process of its own --------------------------------------------------------------
 
 
 @cache
-def _loaded(data: Path, form: Form) -> tuple[Mnist, Yardstick]:
+def _loaded(data: Path, form: Form) -> tuple[Mnist, Baseline]:
     mnist = load_mnist(data, torch.device("cpu"))
-    return mnist, yardstick(mnist, form)
+    return mnist, baseline(mnist, form)
 
 
 def measure_once(source: Source, seed: int, samples: int, form: Form, data: Path) -> Measurement:

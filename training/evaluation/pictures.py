@@ -18,20 +18,19 @@ from training.evaluation.charts import INK, styled
 
 # The name of the file, without .png -> what is seen, for captions.
 PICTURES: Mapping[str, str] = {
-    "confident": "the digits that the classifier is least and most sure of, and some as they come",
+    "confident": "the digits that the classifier is least and most sure of, and a sample",
     "classes": "how often each digit comes",
-    "class_ratios": "the Fréchet ratio within each class",
     "map": "real and generated digits on one map",
     "closest": "the digits closest to a training digit",
-    "confusion": "digits asked for, and as the classifier reads them",
-    "training": "losses, scores and the held-out Fréchet ratio over the steps",
-    "models": "the Fréchet ratios of all models and references",
+    "confusion": "labels, and what the classifier reads",
+    "training": "the held-out Fréchet ratio, losses and scores over the minutes",
+    "models": "the Fréchet ratios of all models and references: bars the geometric mean, marks the judges",
 }
 
 COLUMNS, ROWS = 8, 10  # of a panel of digits
 CAPTION = 11  # pixels of paper under each digit, for small print
 PAIRS, PAIRS_A_ROW = 20, 10
-MAP_POINTS = 1500  # of each kind: t-SNE's time grows faster than their number
+MAP_POINTS = 1000  # of each kind: t-SNE's time grows faster than their number
 MAP_DIMENSIONS = 30
 # P. Tol, "Colour Schemes", 2021: "muted"
 CLASS_COLOURS = (
@@ -41,7 +40,7 @@ CLASS_COLOURS = (
 
 @styled
 def by_confidence(images: UInt8, labels: NDArray[np.int64], confidence: NDArray[np.floating]) -> Figure:
-    """The least and the most confident digits, and the first ones as they come, up to 80 each.
+    """The least and the most confident digits, and an even sample of all, up to 80 each.
 
     Images uint8 (N, 28, 28); labels (N,) as the classifier reads them; confidence (N,), its probability from 0 to 1.
     """
@@ -50,7 +49,7 @@ def by_confidence(images: UInt8, labels: NDArray[np.int64], confidence: NDArray[
     panels = {
         "least confident": order[:shown],
         "most confident": order[::-1][:shown],
-        "as they come": np.arange(len(images))[:shown],
+        "an even sample": np.linspace(0, len(images) - 1, min(shown, len(images))).astype(int),
     }
     figure = Figure(figsize=(14, 7.4))
     for axes, (title, indices) in zip(figure.subplots(1, 3), panels.items(), strict=True):
@@ -95,11 +94,15 @@ def _draw_digits(axes: Axes, images: UInt8, columns: int, captions: Sequence[str
 
 @styled
 def feature_map(
-    real: NDArray[np.floating], real_labels: NDArray[np.int64], generated: NDArray[np.floating], seed: int
+    real: NDArray[np.floating],
+    real_labels: NDArray[np.int64],
+    generated: NDArray[np.floating],
+    seed: int,
+    name: str = "real digits",
 ) -> Figure:
     """Real features (N, D), coloured by their labels (N,), beside generated ones (M, D) on the same map.
 
-    Up to 1,500 of each are drawn by the seed and laid out together by t-SNE (L. van der Maaten and G. Hinton,
+    Up to 1,000 of each are drawn by the seed and laid out together by t-SNE (L. van der Maaten and G. Hinton,
     "Visualizing data using t-SNE", 2008). Raises ValueError for fewer than two points in all.
     """
     draw = np.random.default_rng(seed)
@@ -118,9 +121,9 @@ def feature_map(
     for digit in np.unique(labels):
         for axes in panels:
             x, y = np.median(real_places[labels == digit], axis=0)
-            name = axes.text(x, y, str(digit), fontsize=15, fontweight="bold", ha="center", va="center", color=INK)
-            name.set_path_effects([withStroke(linewidth=3.5, foreground="white")])
-    panels[0].set_title("real digits, in a colour for each class")
+            text = axes.text(x, y, str(digit), fontsize=15, fontweight="bold", ha="center", va="center", color=INK)
+            text.set_path_effects([withStroke(linewidth=3.5, foreground="white")])
+    panels[0].set_title(f"{name}, in a colour for each class")
     panels[1].set_title("generated digits (dark) over the real ones")
     figure.suptitle("Features of real and generated digits on one map: near on it are digits that look alike")
     return figure

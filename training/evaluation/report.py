@@ -1,12 +1,17 @@
 """A report written out: for the terminal, as report.md and report.json, and as rows for a README."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
 from mnistgen.files import whole_file
-from training.evaluation.figures import ABSENT, FIGURES, Estimate, Report, Scores
+from training.evaluation.figures import ABSENT, FIGURES, JudgeRecord, Report, Scores, to_json
+from training.evaluation.judges import JUDGES
 from training.evaluation.pictures import PICTURES
 
 Rows = list[list[str]]  # the first row is the header, the first column the names
@@ -14,34 +19,26 @@ Pictures = Mapping[str, Mapping[str, str]]  # title, such as a model's name -> k
 
 # The tables that the figures are split into, for no terminal is wide enough for all of them.
 GROUPS: Mapping[str, tuple[str, ...]] = {
-    "Distances to real digits": ("frechet_distance", "frechet_ratio", "random_distance", "random_ratio"),
+    "Fréchet ratios": ("ratio", "worst_ratio", *(f"{judge}_ratio" for judge in JUDGES)),
     "Fidelity and variety": ("precision", "recall", "density", "coverage"),
     "Labels and use": ("label_accuracy", "class_balance", "accuracy_score", "large_accuracy_score"),
     "Copies": ("nearest_ratio", "authenticity"),
 }
-README_FIGURES = (
-    "frechet_ratio",
-    "random_ratio",
-    "precision",
-    "recall",
-    "density",
-    "coverage",
-    "label_accuracy",
-    "class_balance",
-    "accuracy_score",
-    "large_accuracy_score",
-    "nearest_ratio",
-)
+# All in one table, without what matters least.
+README_FIGURES = tuple(key for keys in GROUPS.values() for key in keys if key != "authenticity")
 ARROWS = {"up": "↑", "down": "↓", "near 1": "→1"}
 DIRECTIONS = {"up": "higher is better", "down": "lower is better", "near 1": "nearer to 1 is better"}
 
 
-def table(report: Report) -> str:
-    """The figures as text in aligned columns: one block for each of GROUPS, in each a line for every set of digits."""
-    blocks = [
-        f"{title}\n{_aligned(_rows((*report.models, *report.references), keys))}" for title, keys in GROUPS.items()
-    ]
-    return "\n\n".join([*blocks, *_notes(report)])
+def tables(report: Report) -> Iterator[Table]:
+    """The figures for a terminal: a table for each of GROUPS that has any, a row for every set of digits."""
+    for title, (header, *rows) in _groups(report):
+        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+        for index, name in enumerate(header):
+            table.add_column(name, justify="right" if index else "left", no_wrap=True)
+        for row in rows:
+            table.add_row(*map(Text, row))  # names may hold what rich takes for markup
+        yield table
 
 
 def readme_rows(rows: Sequence[Scores]) -> str:
@@ -52,12 +49,12 @@ def readme_rows(rows: Sequence[Scores]) -> str:
 def write(report: Report, directory: Path, pictures: Pictures) -> None:
     """Write report.md and report.json into the directory, each whole or not at all.
 
-    Pictures are linked by their paths from there. Raises ValueError where a number of the report is not finite, and
+    Pictures are linked by their paths from there. Raises ValueError where a number of the report is infinite, and
     OSError where the files cannot be written.
     """
     contents = {
         "report.md": markdown(report, pictures),
-        "report.json": json.dumps(report.to_json(), indent=2, allow_nan=False, ensure_ascii=False) + "\n",
+        "report.json": json.dumps(to_json(report), indent=2, allow_nan=False, ensure_ascii=False) + "\n",
     }
     directory.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
@@ -70,9 +67,9 @@ def markdown(report: Report, pictures: Pictures) -> str:
     sections = [
         "# How close the generated digits are to real ones",
         _what_was_measured(report),
-        *_tables(report),
-        *_class_tables(report),
-        *_confusions(report),
+        *(f"## {title}\n\n{_markdown_table(rows)}" for title, rows in _groups(report)),
+        *notes(report),
+        _class_shares(report),
         *_picture_sections(pictures),
         "## The figures\n\n" + "\n".join(map(_definition, FIGURES)),
     ]
@@ -80,45 +77,44 @@ def markdown(report: Report, pictures: Pictures) -> str:
 
 
 def _what_was_measured(report: Report) -> str:
-    seeds = ", ".join(map(str, report.seeds))
-    libraries = ", ".join(f"{name} {version}" for name, version in report.versions.items())
+    judges = "\n".join(
+        f"  - {name}: {JUDGES[name].summary}; {_about(record)}" for name, record in report.judges.items()
+    )
     return f"""\
-A {report.form} evaluation: {report.samples:,} digits of each model a sampling seed; seeds: {seeds}. Figures of reports
-with another number of digits cannot be compared with these.
+A {report.form} evaluation: {report.samples:,} digits of each model a sampling seed; seeds: {_listed(report.seeds)}.
+Figures of reports with another number of digits cannot be compared with these.
 
+- **Target**: {report.target}, which all distances are taken to.
+- **Fresh digits**: {report.fresh}, whose distance is the unit of the ratios. No digit is in both sets, and no judge has
+  learned from either.
 - **What is good.** A Fréchet ratio of 1.0 is a fresh draw of real digits. An arrow in a column's title says which way
-  is better. The rows below the models are sets of digits known to be good or bad, measured in the same way.
+  is better. The rows below the models are sets of digits known to be good or bad, measured with the first seed.
 - **How sure.** After ± stands half the 95 % interval over the sampling seeds (Student's t); training again would add
   more. {ABSENT} stands for what does not apply, or cannot be measured with so few digits.
-- **What measured.** The classifier has SHA-256 `{report.classifier["sha256"]}` and reads
-  {100 * report.classifier["accuracy"]:.2f} % of the test digits rightly. The training images have SHA-256
-  `{report.data_sha256}`. Libraries: {libraries}."""
+- **Data and libraries.** Training images with SHA-256 `{report.data_sha256}`;
+  {_listed(f"{name} {version}" for name, version in report.versions.items())}.
+- **The judges**, none of which takes part in training:
+{judges}"""
 
 
-def _tables(report: Report) -> Iterator[str]:
-    for title, keys in GROUPS.items():
-        yield f"## {title}\n\n{_markdown_table(_rows((*report.models, *report.references), keys))}"
-    yield from _notes(report)
+def _about(judge: JudgeRecord) -> str:
+    parts = [f"distance of the fresh digits {judge.fresh_distance:.3g}"]
+    parts += [f"reads {100 * judge.accuracy:.2f} % of the test digits correctly"] if judge.accuracy is not None else []
+    parts += [f"SHA-256 `{judge.sha256}`"] if judge.sha256 is not None else []
+    return ", ".join(parts)
 
 
-def _class_tables(report: Report) -> Iterator[str]:
-    everything = (*report.models, *report.references)
-    shares = [[row.name, *_means(row.class_shares, 100, "{:.1f}")] for row in everything]
-    yield "## The share of each digit in %, as the classifier reads it\n\n" + _markdown_table(
-        [_class_header(), *shares]
-    )
-    ratios = [[row.name, *_means(row.class_ratios, 1, "{:.2f}")] for row in everything if row.class_ratios]
-    if ratios:
-        yield "## The Fréchet ratio within each class\n\n" + _markdown_table([_class_header(), *ratios])
+def _listed(values: Iterable[object]) -> str:
+    return ", ".join(map(str, values))
 
 
-def _confusions(report: Report) -> Iterator[str]:
-    for scores in report.models:
-        if scores.confusion:
-            counts = [[f"asked for {asked}", *map(str, row)] for asked, row in enumerate(scores.confusion)]
-            yield f"## {scores.name}: digits asked for, and as the classifier reads them\n\n" + _markdown_table(
-                [["", *(f"read {digit}" for digit in range(10))], *counts]
-            )
+def _class_shares(report: Report) -> str:
+    shares = [
+        [row.name, *(f"{100 * share.mean:.1f}" for share in row.class_shares)]
+        for row in (*report.models, *report.references)
+    ]
+    title = "## The share of each digit in %, as the classifier reads it"
+    return f"{title}\n\n{_markdown_table([['', *map(str, range(10))], *shares])}"
 
 
 def _picture_sections(pictures: Pictures) -> Iterator[str]:
@@ -134,13 +130,22 @@ def _definition(key: str) -> str:
     return f"- **{figure.name}**{title}; {DIRECTIONS[figure.better]}. {figure.meaning}{source}"
 
 
-def _notes(report: Report) -> list[str]:
+def notes(report: Report) -> list[str]:
     """One paragraph with every note and the rows that it is about, or nothing."""
-    notes: dict[str, list[str]] = {}
+    found: dict[str, list[str]] = {}
     for row in (*report.models, *report.references):
         if row.note:
-            notes.setdefault(row.note, []).append(row.name)
-    return ["; ".join(f"{', '.join(names)}: {note}" for note, names in notes.items()) + "."] if notes else []
+            found.setdefault(row.note, []).append(row.name)
+    return ["; ".join(f"{', '.join(names)}: {note}" for note, names in found.items()) + "."] if found else []
+
+
+def _groups(report: Report) -> Iterator[tuple[str, Rows]]:
+    """The tables, without figures that no row has, by their titles."""
+    everything = (*report.models, *report.references)
+    for title, keys in GROUPS.items():
+        known = [key for key in keys if any(key in row.figures for row in everything)]
+        if known:
+            yield title, _rows(everything, known)
 
 
 def _rows(rows: Sequence[Scores], keys: Sequence[str]) -> Rows:
@@ -151,25 +156,6 @@ def _rows(rows: Sequence[Scores], keys: Sequence[str]) -> Rows:
 def _cells(scores: Scores, keys: Sequence[str]) -> list[str]:
     known = scores.figures
     return [known[key].text(FIGURES[key].decimals) if key in known else ABSENT for key in keys]
-
-
-def _class_header() -> list[str]:
-    return ["", *map(str, range(10))]
-
-
-def _means(estimates: Sequence[Estimate] | None, unit: float, form: str) -> list[str]:
-    return [form.format(unit * estimate.mean) if estimate.known else ABSENT for estimate in estimates or ()]
-
-
-def _aligned(rows: Rows) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(
-            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-        )
-        for row in rows
-    ]
-    return "\n".join(line.rstrip() for line in lines)
 
 
 def _markdown_table(rows: Rows) -> str:

@@ -1,21 +1,22 @@
 """Where digits to measure come from: models, through the runtime, and references, real or damaged on purpose."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mnistgen import Generator, MnistgenError
 from mnistgen.checks import Asked
-from training.data import Digits, Mnist
+from training.data import Mnist
 from training.errors import EvaluationError
+from training.evaluation.baseline import Baseline
+from training.evaluation.judges import Float32, Int64, UInt8
 
-UInt8 = NDArray[np.uint8]
-Int64 = NDArray[np.int64]
+LARGE = 10  # training sets that a model makes for the larger accuracy score
 
 
 class Drawn(NamedTuple):
@@ -25,51 +26,39 @@ class Drawn(NamedTuple):
     labels: Int64 | None  # (N,); None where nobody says
 
 
-class Source(Protocol):
+class Source:
     """Anything that makes digits, the same ones for the same seed."""
 
-    @property
-    def name(self) -> str:
-        """In tables."""
-        ...
+    name: str  # in tables
+    is_training_digits = False  # each is then its own nearest training digit
+    training_sets = 0  # how many training sets it can make for an accuracy score; 0: it is for scale only
+    seeds: int | None = 1  # how many sampling seeds it is measured with at most; None: all
 
     @property
     def identity(self) -> str:
         """What its digits depend on beside the seed, for the cache."""
-        ...
+        return self.name
 
-    @property
-    def holds_training_digits(self) -> bool:
-        """Whether its digits are training digits themselves, each then its own nearest one."""
-        ...
-
-    def draw(self, mnist: Mnist, seed: int, counts: Int64) -> Drawn:
+    def draw(self, real: Baseline, seed: int, counts: Int64) -> Drawn:
         """As many of each digit as `counts` (10,) says, where it can choose, else as many in all."""
-        ...
+        raise NotImplementedError
 
-    @property
-    def endless(self) -> bool:
-        """Whether a lesson can hold more digits than the training set."""
-        ...
-
-    def lesson(self, mnist: Mnist, seed: int, times: int = 1) -> Drawn:
-        """As many digits as the training set has, none of them those of `draw`, for a classifier to learn from.
-
-        Of an endless source so many times as many.
-        """
-        ...
+    def training_set(self, mnist: Mnist, seed: int, times: int = 1) -> Drawn:
+        """As many digits as the training set has, or `times` as many, none of them those of `draw`."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
-class Model:
+class Model(Source):
     """A model directory, sampled as its users do."""
 
     path: Path
     name: str
     sha256: str  # of its graph
     truncation: float = 1.0
-    holds_training_digits: bool = False
-    endless: bool = True
+
+    training_sets = LARGE
+    seeds = None
 
     @property
     def identity(self) -> str:
@@ -77,11 +66,11 @@ class Model:
         usual = f"{self.sha256}, onnxruntime {version('onnxruntime')}"
         return usual if self.truncation == 1 else f"{usual}, truncation {self.truncation}"
 
-    def draw(self, mnist: Mnist, seed: int, counts: Int64) -> Drawn:
+    def draw(self, real: Baseline, seed: int, counts: Int64) -> Drawn:
         """From the seed's first digit on. Raises EvaluationError where the model fails."""
         return self._draw(seed, counts, start=0)
 
-    def lesson(self, mnist: Mnist, seed: int, times: int = 1) -> Drawn:
+    def training_set(self, mnist: Mnist, seed: int, times: int = 1) -> Drawn:
         """From after the digits that a whole report draws. Raises EvaluationError where the model fails."""
         return self._draw(seed, times * mnist.train.counts().cpu().numpy(), start=len(mnist.train))
 
@@ -103,83 +92,54 @@ class Model:
 
 
 @dataclass(frozen=True)
-class TrainingDigits:
-    """Real digits: those that the classifier never saw."""
+class FreshDigits(Source):
+    """Real digits: those whose distance is the unit of all ratios."""
 
-    name: str = "10,000 other training digits"
-    identity: str = "training digits"
-    holds_training_digits: bool = True
-    endless: bool = False
+    name: str = "other training digits"
 
-    def draw(self, mnist: Mnist, seed: int, counts: Int64) -> Drawn:
+    is_training_digits = True
+    training_sets = 1
+
+    def draw(self, real: Baseline, seed: int, counts: Int64) -> Drawn:
         """Always the same ones."""
-        return _drawn(mnist.unseen)
+        return Drawn(real.fresh.images, real.fresh.labels)
 
-    def lesson(self, mnist: Mnist, seed: int, times: int = 1) -> Drawn:
+    def training_set(self, mnist: Mnist, seed: int, times: int = 1) -> Drawn:
         """The whole training set."""
-        return _drawn(mnist.train)
+        return Drawn(mnist.train.images.cpu().numpy(), mnist.train.labels.cpu().numpy())
 
 
 @dataclass(frozen=True)
-class NoisyDigits:
-    """Training digits with independent normal noise on every pixel."""
+class DamagedDigits(Source):
+    """The fresh digits, damaged on purpose, so that one sees what the figures make of it."""
 
-    sigma: float  # grey levels from 0 to 1
-    holds_training_digits: bool = False
-    endless: bool = False
+    name: str
+    damage: Callable[[Float32, np.random.Generator], Float32]  # grey levels from 0 to 1, (N, 28, 28)
+    legible: bool = True
 
-    @property
-    def name(self) -> str:
-        """Tells the noise."""
-        return f"training digits, noise {self.sigma}"
-
-    identity = name
-
-    def draw(self, mnist: Mnist, seed: int, counts: Int64) -> Drawn:
-        """The digits that the classifier never saw, with noise of the seed."""
-        return self._spoiled(mnist.unseen, np.random.default_rng((seed, 0)))
-
-    def lesson(self, mnist: Mnist, seed: int, times: int = 1) -> Drawn:
-        """The whole training set, with other noise."""
-        return self._spoiled(mnist.train, np.random.default_rng((seed, 1)))
-
-    def _spoiled(self, digits: Digits, noise: np.random.Generator) -> Drawn:
-        images, labels = _drawn(digits)
-        grey = images / np.float32(255) + self.sigma * noise.standard_normal(images.shape, np.float32)
-        return Drawn(_rounded(grey), labels)
+    def draw(self, real: Baseline, seed: int, counts: Int64) -> Drawn:
+        """As many as there are fresh digits."""
+        grey = (real.fresh.images / 255).astype(np.float32)
+        damaged = self.damage(grey, np.random.default_rng((seed, 0)))
+        images = (damaged.clip(0, 1) * 255 + 0.5).astype(np.uint8)
+        return Drawn(images, real.fresh.labels if self.legible else None)
 
 
-@dataclass(frozen=True)
-class GaussianPixels:
-    """Every pixel drawn by itself, from the normal distribution of that pixel over the training digits."""
+def noisy(grey: Float32, random: np.random.Generator, sigma: float) -> Float32:
+    """Independent normal noise on every pixel."""
+    return grey + sigma * random.standard_normal(grey.shape, np.float32)
 
-    name: str = "per-pixel Gaussian"
-    identity: str = "per-pixel Gaussian"
-    holds_training_digits: bool = False
-    endless: bool = False
 
-    def draw(self, mnist: Mnist, seed: int, counts: Int64) -> Drawn:
-        """As many as asked for in all."""
-        return self._draw(mnist, int(counts.sum()), np.random.default_rng((seed, 0)))
-
-    def lesson(self, mnist: Mnist, seed: int, times: int = 1) -> Drawn:
-        """As many as the training set has."""
-        return self._draw(mnist, len(mnist.train), np.random.default_rng((seed, 1)))
-
-    def _draw(self, mnist: Mnist, count: int, noise: np.random.Generator) -> Drawn:
-        grey = mnist.train.images.cpu().numpy() / np.float32(255)
-        pixels = grey.mean(axis=0) + grey.std(axis=0) * noise.standard_normal((count, 28, 28), np.float32)
-        return Drawn(_rounded(pixels), None)
+def gaussian_pixels(grey: Float32, random: np.random.Generator) -> Float32:
+    """Every pixel drawn by itself, from the normal distribution of that pixel."""
+    pixels: Float32 = grey.mean(axis=0) + grey.std(axis=0) * random.standard_normal(grey.shape, np.float32)
+    return pixels
 
 
 # The ceiling and the floors of every table, the best first.
-REFERENCES: Sequence[Source] = (TrainingDigits(), NoisyDigits(0.1), NoisyDigits(0.3), GaussianPixels())
-
-
-def _drawn(digits: Digits) -> Drawn:
-    return Drawn(digits.images.cpu().numpy(), digits.labels.cpu().numpy())
-
-
-def _rounded(grey: NDArray[np.float32]) -> UInt8:
-    """Grey levels, 0 to 1 and beyond, as users get them."""
-    return (grey.clip(0, 1) * 255 + 0.5).astype(np.uint8)
+REFERENCES: Sequence[Source] = (
+    FreshDigits(),
+    DamagedDigits("training digits, noise 0.1", partial(noisy, sigma=0.1)),
+    DamagedDigits("training digits, noise 0.3", partial(noisy, sigma=0.3)),
+    DamagedDigits("per-pixel Gaussian", gaussian_pixels, legible=False),
+)

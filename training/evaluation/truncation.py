@@ -24,13 +24,13 @@ from training.data import load_mnist
 from training.errors import EvaluationError
 from training.evaluation import charts
 from training.evaluation.assessment import check_writable, measure_all
-from training.evaluation.baseline import yardstick
+from training.evaluation.baseline import baseline
+from training.evaluation.drawing import save
 from training.evaluation.figures import FIGURES
-from training.evaluation.portrait import save
 from training.evaluation.sources import Model
 
 LEVELS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-SHOWN = ("frechet_ratio", "label_accuracy", "precision", "recall", "density", "coverage")
+SHOWN = ("ratio", "label_accuracy", "precision", "recall", "density", "coverage")
 
 
 def main(
@@ -45,7 +45,7 @@ def main(
     directory = find(model)
     if not directory.card.conditional:
         raise EvaluationError(f"model: expected a class-conditional one, got {directory.card.name}")
-    real = yardstick(load_mnist(data, torch.device("cpu")), "quick")
+    real = baseline(load_mnist(data, torch.device("cpu")), "quick")
     sources = [
         Model(directory.path, f"truncation {level}", directory.card.sha256, truncation=level) for level in LEVELS
     ]

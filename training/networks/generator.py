@@ -1,7 +1,5 @@
 """What the rest of the project asks of any generator, and how classes come in."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 
@@ -20,10 +18,6 @@ class GeneratorNetwork(nn.Module):
     image_range: tuple[float, float]  # paper, ink
     latent_dim: int
     conditional: bool = False
-
-    def drawers(self) -> Sequence["GeneratorNetwork"]:
-        """The networks that draw, each with layers of its own: this one alone, or a mixture's members."""
-        return [self]
 
 
 def joined(latents: Tensor, classes: Tensor | None) -> Tensor:

@@ -1,13 +1,17 @@
-"""What a generator is asked for: latents, and from a conditional one classes too."""
+"""What generators are given, latents and classes, and what comes of it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from mnistgen.images import UInt8, to_uint8
 from training.networks.generator import CLASSES, GeneratorNetwork
+
+CHUNK = 500  # digits drawn at once
 
 
 @dataclass(frozen=True)
@@ -15,7 +19,7 @@ class Inputs:
     """Latents float32 (N, D), and class weights float32 (N, 10) for a conditional generator, else none."""
 
     latents: Tensor
-    classes: tuple[Tensor, ...]  # one or none: what a player takes after its first argument
+    classes: tuple[Tensor, ...]  # one or none
 
     def __iter__(self) -> Iterator[Tensor]:
         """The arguments of the generator, in its order."""
@@ -32,7 +36,7 @@ class Inputs:
 
 
 def classes_of(generator: GeneratorNetwork, labels: Tensor) -> tuple[Tensor, ...]:
-    """Labels int64 (N,), 0 to 9, as what the players take after their first argument: one-hot rows, or nothing."""
+    """Labels int64 (N,), 0 to 9, as what networks take after their first argument: one-hot rows, or nothing."""
     return (one_hot(labels, CLASSES).float(),) if generator.conditional else ()
 
 
@@ -44,5 +48,20 @@ def fixed_inputs(generator: GeneratorNetwork, seed: int, labels: Tensor) -> Inpu
 
 
 def every_digit(count: int) -> Tensor:
-    """Labels int64 (count,): 0 to 9 in turn."""
+    """Labels int64 (count,): 0 to 9, cyclically."""
     return torch.arange(count) % CLASSES
+
+
+def draw(generator: GeneratorNetwork, seed: int, labels: Tensor) -> UInt8:
+    """Digits uint8 (N, 28, 28) of the labels (N,), from latents that depend on the seed alone."""
+    inputs = fixed_inputs(generator, seed, labels).to(next(generator.parameters()).device)
+    return np.concatenate([to_images(generator, part) for part in inputs.split(CHUNK)])
+
+
+@torch.no_grad()
+def to_images(generator: GeneratorNetwork, inputs: Inputs) -> UInt8:
+    """The images uint8 (N, 28, 28), ink 255, of a generator in evaluation mode."""
+    images = generator(*inputs)
+    low, high = generator.image_range
+    pixels = ((images - low) / (high - low)).squeeze(1)  # (N, 1, 28, 28) -> (N, 28, 28) in [0, 1]
+    return to_uint8(pixels.cpu().contiguous().numpy())

@@ -1,26 +1,19 @@
-"""Class-conditional residual networks without normalisation: the generator works on 7x7 cells of 4x4 pixels.
+"""A class-conditional residual discriminator without normalisation.
 
-The generator is made of matrix products and 3x3 convolutions at 7x7, which every engine runs fast; the pixels of a cell
-come out as channels. Sources: W. Shi et al., "Real-Time Single Image and Video Super-Resolution Using an Efficient
-Sub-Pixel Convolutional Neural Network", 2016 (arXiv:1609.05158), section 3 (pixels as channels); K. He et al., "Deep
-Residual Learning", 2016 (arXiv:1512.03385); H. Zhang, Y. Dauphin, T. Ma, "Fixup Initialization", 2019
-(arXiv:1901.09321) (branches that end in zeros); T. Miyato, M. Koyama, "cGANs with Projection Discriminator", 2018
-(arXiv:1802.05637), equation 3.
+Sources: K. He et al., "Deep Residual Learning", 2016 (arXiv:1512.03385); H. Zhang, Y. Dauphin, T. Ma, "Fixup
+Initialization", 2019 (arXiv:1901.09321) (branches that end in zeros); T. Miyato, M. Koyama, "cGANs with Projection
+Discriminator", 2018 (arXiv:1802.05637), equation 3.
 """
 
 from collections.abc import Sequence
 from typing import cast
 
-import torch
 from torch import Tensor, nn
-from torchvision.ops import Permute
 
-from training.networks.activations import ACTIVATIONS, IMAGE_RANGES
-from training.networks.generator import CLASSES, GeneratorNetwork, joined
+from training.networks.activations import ACTIVATIONS
+from training.networks.generator import CLASSES
 from training.networks.initialization import LINEAR_MAPS
 
-GRID = 7  # cells across and down
-CELL = 4  # pixels across and down in each
 ACTIVATION = "leaky-relu"
 
 
@@ -42,45 +35,13 @@ class ResidualBlock(nn.Module):
         return result
 
 
-class ResidualGenerator(GeneratorNetwork):
-    """Latents and classes to images: linear layers to 7x7 cells, residual blocks, and each cell's 4x4 pixels."""
-
-    conditional = True
-
-    def __init__(self, *, latent_dim: int, hidden: Sequence[int], channels: int, blocks: int, final: str) -> None:
-        super().__init__()
-        self.latent_dim = latent_dim
-        layers: list[nn.Module] = []
-        inputs = latent_dim + CLASSES
-        for outputs in (*hidden, channels * GRID * GRID):
-            layers += [nn.Linear(inputs, outputs), ACTIVATIONS[ACTIVATION]()]
-            inputs = outputs
-        self.layers = nn.Sequential(
-            *layers,
-            nn.Unflatten(1, (GRID, GRID, channels)),
-            Permute([0, 3, 1, 2]),  # channels last in memory
-            *(ResidualBlock(channels) for _ in range(blocks)),
-            nn.Conv2d(channels, CELL * CELL, 3, padding=1),
-        )
-        initialise(self)
-        self.final = ACTIVATIONS[final]()
-        self.image_range = IMAGE_RANGES[final]
-
-    def forward(self, latents: Tensor, classes: Tensor) -> Tensor:
-        """Latents (N, D), classes (N, 10) float -> images (N, 1, 28, 28) float32 in `image_range`."""
-        cells = self.final(self.layers(joined(latents, classes)).float())  # (N, 16, 7, 7), float32 also under autocast
-        # A pixel shuffle in pieces that engines copy fast: four times (N, 7, 7, 4), side by side (N, 7, 28), stacked.
-        rows = [part.flatten(2) for part in cells.permute(0, 2, 3, 1).chunk(CELL, dim=3)]
-        return torch.stack(rows, dim=2).reshape(-1, 1, GRID * CELL, GRID * CELL)
-
-
 class ResidualDiscriminator(nn.Module):
     """Images and classes to scores: strided convolutions, residual blocks from the second on, a projected label."""
 
     def __init__(self, *, channels: Sequence[int], hidden: int) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        inputs, width = 1, GRID * CELL
+        inputs, width = 1, 28
         for index, outputs in enumerate(channels):  # 28 -> 14 -> 7 -> 4 pixels wide
             layers += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), ACTIVATIONS[ACTIVATION]()]
             if index > 0:

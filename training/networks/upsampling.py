@@ -1,8 +1,8 @@
 """A class-conditional generator that doubles 7x7 cells to 14x14 and to 28x28 pixels by transposed convolutions.
 
-It learns in fewer steps than `training.networks.residual`, at several times the work, and onnxruntime is slow at it: a
-teacher. Nothing in it is normalised. Source: A. Radford, L. Metz, S. Chintala, "Unsupervised Representation Learning
-with Deep Convolutional Generative Adversarial Networks", 2016 (arXiv:1511.06434), section 3 (learned upsampling).
+It learns well and draws slowly: a teacher. Nothing in it is normalised. Source: A. Radford, L. Metz, S. Chintala,
+"Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks", 2016
+(arXiv:1511.06434), section 3 (learned upsampling).
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,9 @@ from torchvision.ops import Permute
 
 from training.networks.activations import ACTIVATIONS, IMAGE_RANGES
 from training.networks.generator import CLASSES, GeneratorNetwork, joined
-from training.networks.residual import ACTIVATION, GRID, initialise
+from training.networks.residual import ACTIVATION, initialise
+
+GRID = 7  # cells across and down
 
 
 class UpsamplingGenerator(GeneratorNetwork):

@@ -1,1 +1,1 @@
-"""Training: objectives."""
+"""What generators and discriminators minimise: losses, penalties, and distances between feature moments."""

@@ -1,30 +1,34 @@
-"""Small networks whose features describe digits: classifiers that learn for a few epochs, and one that never does.
+"""Small unlike networks whose features describe digits: classifiers, autoencoders, and some that never learn.
 
-`training.objectives.moments` compares the moments of their features. They are fitted to the digits that generators are trained
-on, and share neither layers nor weights with the classifier that models are evaluated by.
+`training.objectives.moments` compares the moments of their features. They share neither layers nor weights with the
+judges that models are evaluated by.
 """
 
 import hashlib
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.optim.lr_scheduler import OneCycleLR
 
-from training.augmentation import shift, warp
+from training.augmentation import warp
 from training.data import Digits
-from training.networks.activations import ACTIVATIONS
 from training.networks.generator import CLASSES
 from training.networks.initialization import LINEAR_MAPS
 from training.run.cache import Arrays, cached
 from training.run.device import Compute
 
-BATCH_SIZE = 100
-WEIGHT_DECAY = 0.02
-VERSION = 1  # of how networks learn; to raise when it changes, as they are cached
+BATCH_SIZE = 125
+PEAK_LEARNING_RATE, WEIGHT_DECAY = 4e-3, 0.02
+WARP = 0.7  # strength
+SLOPE = 0.2  # of the leaky ReLU
+VERSION = 2  # of how networks learn; to raise when it changes, as they are cached
+
+Task = Literal["labels", "pixels", "none"]
 
 
 class Layer(NamedTuple):
@@ -32,122 +36,117 @@ class Layer(NamedTuple):
 
     channels: int
     kernel: int
-    stride: int
+    stride: int = 1
 
 
 class Shape(NamedTuple):
-    """A network, how it learns, and which of its features are compared."""
+    """A network: which pixels become channels first, its convolutions, its final features and what it learns.
 
+    Blocks of `block` by `block` pixels become channels: a convolution of one channel at full size would cost as much
+    as all others. A block of 28 makes the convolutions fully connected layers.
+    """
+
+    block: int
     layers: Sequence[Layer]
-    normalised: bool  # batch norm after every convolution, and the last one's means as the final features
-    peak_learning_rate: float  # 0: never learns; its final features are left out, and those before are compared
+    code: int = 0  # final features, by a linear layer from all of the last maps; 0: the last maps' means
+    task: Task = "labels"  # to read digits, or to reproduce them from the final features, or nothing
 
 
-class Panel(NamedTuple):
-    """Networks that look together, and how digits are moved while they learn."""
-
-    shapes: Sequence[Shape]
-    move: partial[Tensor]  # of images (N, 28, 28)
-
-
-_STRIDED = Shape((Layer(32, 5, 2), Layer(64, 3, 2), Layer(128, 3, 2)), normalised=False, peak_learning_rate=2e-3)
-_FULL_SIZE = Shape(
-    (Layer(24, 3, 1), Layer(48, 3, 2), Layer(96, 3, 2), Layer(128, 3, 2)), normalised=True, peak_learning_rate=4e-3
-)
-_RANDOM = Shape((Layer(32, 5, 2), Layer(64, 3, 2), Layer(64, 3, 2)), normalised=False, peak_learning_rate=0.0)
-
-# What the first no longer see, those of the second do: EXPERIMENTS.md, "What the refinement's networks did not see".
-PANELS: Mapping[str, Panel] = {
-    "three": Panel((_STRIDED, _FULL_SIZE, _RANDOM), partial(shift, pixels=1)),
-    "seven": Panel(
-        (
-            _STRIDED,
-            _FULL_SIZE,
-            _RANDOM,
-            Shape((Layer(32, 5, 2), Layer(64, 5, 2), Layer(128, 3, 2)), normalised=True, peak_learning_rate=4e-3),
-            Shape(
-                (Layer(32, 3, 2), Layer(64, 3, 1), Layer(96, 3, 2), Layer(128, 3, 2)),
-                normalised=True,
-                peak_learning_rate=4e-3,
-            ),
-            Shape((Layer(48, 7, 3), Layer(96, 3, 2), Layer(128, 3, 1)), normalised=True, peak_learning_rate=4e-3),
-            Shape(
-                (Layer(32, 5, 2), Layer(48, 3, 1), Layer(64, 3, 2), Layer(96, 3, 1), Layer(128, 3, 2)),
-                normalised=True,
-                peak_learning_rate=4e-3,
-            ),
-        ),
-        partial(warp, strength=0.7),
-    ),
+POOL: Mapping[str, Shape] = {
+    "means": Shape(1, (Layer(24, 5, 2), Layer(48, 3, 2), Layer(96, 3), Layer(128, 3, 2))),
+    "deep-means": Shape(2, (Layer(32, 3), Layer(64, 3, 2), Layer(64, 3), Layer(128, 3, 2))),
+    "deeper-means": Shape(2, (Layer(32, 3), Layer(48, 3, 2), Layer(64, 3), Layer(96, 3, 2), Layer(128, 3))),
+    "code": Shape(2, (Layer(32, 3), Layer(64, 3, 2), Layer(64, 3, 2)), code=96),
+    "wide-code": Shape(1, (Layer(32, 5, 2), Layer(64, 5, 2)), code=96),
+    "patches": Shape(4, (Layer(96, 1), Layer(96, 3)), code=96),
+    "dense": Shape(28, (Layer(384, 1), Layer(256, 1)), code=96),
+    "autoencoder": Shape(2, (Layer(32, 3), Layer(64, 3, 2), Layer(64, 3, 2)), code=64, task="pixels"),
+    "patch-autoencoder": Shape(4, (Layer(64, 3), Layer(96, 3)), code=64, task="pixels"),
+    "dense-autoencoder": Shape(28, (Layer(384, 1),), code=64, task="pixels"),
+    "untrained-means": Shape(2, (Layer(48, 3), Layer(64, 3, 2), Layer(64, 3, 2)), task="none"),
+    "untrained-code": Shape(4, (Layer(64, 3), Layer(64, 3)), code=64, task="none"),
 }
 
 
 class FeatureNetwork(nn.Module):
-    """Digits to features from every depth, and to one score a class."""
-
-    FINAL = 128
+    """Digits to features of every depth, and to what the network learns by."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.shape = shape
+        learns = shape.task != "none"
+        channels, width = shape.block**2, 28 // shape.block
+        self.blocks = nn.PixelUnshuffle(shape.block)
         self.layers = nn.ModuleList()
-        inputs, width = 1, 28
-        for channels, kernel, stride in shape.layers:
-            convolution = nn.Conv2d(inputs, channels, kernel, stride, kernel // 2, bias=not shape.normalised)
-            norm = nn.BatchNorm2d(channels) if shape.normalised else nn.Identity()
-            self.layers.append(nn.Sequential(convolution, norm, ACTIVATIONS["leaky-relu"]()))
-            inputs, width = channels, (width + stride - 1) // stride
-        self.final = nn.Identity() if shape.normalised else nn.Linear(inputs * width * width, self.FINAL)
-        self.head = nn.Linear(inputs if shape.normalised else self.FINAL, CLASSES)
-        for layer in self.modules():
-            if isinstance(layer, LINEAR_MAPS):
-                nn.init.kaiming_normal_(layer.weight, a=0.2)
-                if layer.bias is not None:
-                    nn.init.zeros_(layer.bias)
+        for layer in shape.layers:
+            convolution = nn.Conv2d(
+                channels, layer.channels, layer.kernel, layer.stride, layer.kernel // 2, bias=not learns
+            )
+            norm = nn.BatchNorm2d(layer.channels) if learns else nn.Identity()
+            self.layers.append(nn.Sequential(convolution, norm, nn.LeakyReLU(SLOPE)))
+            channels, width = layer.channels, (width + layer.stride - 1) // layer.stride
+        self.code = nn.Linear(channels * width * width, shape.code) if shape.code else None
+        self.head = nn.Linear(shape.code or channels, CLASSES if shape.task == "labels" else 28 * 28)
+        for module in self.modules():
+            if isinstance(module, LINEAR_MAPS):
+                nn.init.kaiming_normal_(module.weight, a=SLOPE)
+                if module.bias is not None:
+                    nn.init.normal_(module.bias, std=0.0 if learns else 0.3)
 
-    def features(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Images float32 (N, 1, 28, 28), ink 1 -> means of the hidden maps (N, H), and final features (N, F)."""
-        maps = images.contiguous(memory_format=torch.channels_last)
+    def groups(self, images: Tensor) -> list[Tensor]:
+        """Images float32 (N, 1, 28, 28), ink 1 -> groups of features float32 (N, F), the final features last.
+
+        The one before, where there is one, are the means of the hidden maps.
+        """
+        maps = self.blocks(images.contiguous(memory_format=torch.channels_last))
+        maps = maps.contiguous(memory_format=torch.channels_last)
         means = []
         for layer in self.layers:
             maps = layer(maps)
             means.append(_MeanOfMaps.apply(maps))
-        if self.shape.normalised:
-            *hidden, final = means
+        if self.code is None:
+            means, final = means[:-1], means[-1]
         else:
-            hidden, final = means, F.leaky_relu(self.final(maps.flatten(1)), 0.2).float()
-        return torch.cat(hidden, dim=1), final
-
-    @property
-    def has_learned(self) -> bool:
-        """Whether it is one of those that learn."""
-        return self.shape.peak_learning_rate > 0
-
-    @property
-    def sizes(self) -> list[int]:
-        """How many features there are in each group of `compared`."""
-        channels = [layer.channels for layer in self.shape.layers]
-        hidden = sum(channels[:-1] if self.shape.normalised else channels)
-        return [hidden, self.head.in_features] if self.has_learned else [hidden]
-
-    def compared(self, images: Tensor) -> list[Tensor]:
-        """The groups of features to compare: the hidden maps' means, and of networks that learn the final features."""
-        hidden, final = self.features(images)
-        return [hidden, final] if self.has_learned else [hidden]
+            final = self.code(maps.permute(0, 2, 3, 1).flatten(1)).float()
+            final = F.leaky_relu(final, SLOPE) if self.shape.task == "labels" else final
+        hidden = [] if self.shape.block == 28 else [torch.cat(means, dim=1)]
+        return [*hidden, final]
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images float32 (N, 1, 28, 28) -> logits (N, 10)."""
-        logits: Tensor = self.head(self.features(images)[1])
-        return logits
+        """Images float32 (N, 1, 28, 28) -> logits (N, 10), or pixels (N, 784)."""
+        output: Tensor = self.head(self.groups(images)[-1])
+        return output
+
+    def loss(self, images: Tensor, labels: Tensor, compute: Compute) -> Tensor:
+        """The mean loss of images (N, 1, 28, 28) with labels int64 (N,)."""
+        with compute.autocast():
+            output = self(images)
+        if self.shape.task == "labels":
+            return F.cross_entropy(output.float(), labels)
+        return F.mse_loss(output.float(), images.flatten(1))
+
+    def frozen(self) -> "FeatureNetwork":
+        """The network, in place, for inference alone: batch norm becomes part of the convolutions."""
+        self.eval().requires_grad_(False)
+        if self.shape.task != "none":
+            fused = [nn.Sequential(fuse_conv_bn_eval(layer[0], layer[1]), layer[2]) for layer in self.layers]  # type: ignore[index]
+            self.layers = nn.ModuleList(fused)
+        return self
 
 
 class _MeanOfMaps(torch.autograd.Function):
-    """Maps (N, C, H, W) -> means float32 (N, C); its gradient is spread out by strides, where torch's fills memory."""
+    """Maps (N, C, H, W) -> means float32 (N, C).
+
+    A matrix product, and a gradient that is spread out by strides: with torch's own mean a step takes a third longer.
+    """
 
     @staticmethod
     def forward(context: Any, maps: Tensor) -> Tensor:
         context.shape, context.dtype = maps.shape, maps.dtype
-        return maps.mean(dim=(2, 3), dtype=torch.float32)
+        count, channels, height, width = maps.shape
+        pixels = maps.permute(0, 2, 3, 1).reshape(count, height * width, channels)
+        means = torch.bmm(pixels.new_full((count, 1, height * width), 1 / (height * width)), pixels)
+        return means[:, 0].float()
 
     @staticmethod
     def backward(context: Any, gradient: Tensor) -> Tensor:
@@ -156,12 +155,11 @@ class _MeanOfMaps(torch.autograd.Function):
         return spread
 
 
-def fit_networks(digits: Digits, panel: str, epochs: int, compute: Compute, seed: int) -> list[FeatureNetwork]:
-    """The networks of a row of PANELS after so many epochs, for reading alone; from the user's cache where they are.
+def fit_networks(digits: Digits, epochs: int, compute: Compute, seed: int) -> list[FeatureNetwork]:
+    """The networks of POOL after so many epochs, for inference alone; from the user's cache where they are in it.
 
     Leaves torch's global random state changed.
     """
-    shapes, move = PANELS[panel]
     sources: dict[str, str | int] = {
         "digits": hashlib.sha256(digits.images.cpu().numpy().data).hexdigest(),
         "epochs": epochs,
@@ -170,33 +168,27 @@ def fit_networks(digits: Digits, panel: str, epochs: int, compute: Compute, seed
         "version": VERSION,
     }
     networks = []
-    for index, shape in enumerate(shapes):
+    for index, shape in enumerate(POOL.values()):
         torch.manual_seed(seed + index)
         network = compute.place(FeatureNetwork(shape))
-        if network.has_learned:
-            own: dict[str, str | int] = {
-                "shape": repr(shape),
-                "move": repr((move.func.__name__, move.keywords)),
-                "seed": seed + index,
-            }
-            learned = cached("feature-network", sources | own, partial(_fit, network, digits, move, epochs, compute))
+        if shape.task != "none":
+            own: dict[str, str | int] = {"shape": repr(shape), "seed": seed + index}
+            learned = cached("feature-network", sources | own, partial(_fit, network, digits, epochs, compute))
             network.load_state_dict({name: torch.from_numpy(value) for name, value in learned.items()})
-        networks.append(network.eval().requires_grad_(False))
+        networks.append(compute.place(network.frozen()))
     return networks
 
 
-def _fit(network: FeatureNetwork, digits: Digits, move: partial[Tensor], epochs: int, compute: Compute) -> Arrays:
-    """Let it learn in place, and give its weights."""
+def _fit(network: FeatureNetwork, digits: Digits, epochs: int, compute: Compute) -> Arrays:
+    """Train the network in place; its weights."""
     size = min(BATCH_SIZE, len(digits))
     batches = len(digits) // size
     optimizer = torch.optim.AdamW(network.parameters(), weight_decay=WEIGHT_DECAY, fused=True)
-    schedule = OneCycleLR(optimizer, network.shape.peak_learning_rate, total_steps=epochs * batches)
+    schedule = OneCycleLR(optimizer, PEAK_LEARNING_RATE, total_steps=epochs * batches)
     for _ in range(epochs):
         for indices in torch.randperm(len(digits)).to(digits.images.device).split(size)[:batches]:
-            images = move(digits.images[indices].float())[:, None] / 255
-            with compute.autocast():
-                logits = network(images)
-            loss: Any = F.cross_entropy(logits.float(), digits.labels[indices])
+            images = warp(digits.images[indices].float(), WARP)[:, None] / 255
+            loss: Any = network.loss(images, digits.labels[indices], compute)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

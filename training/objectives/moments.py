@@ -8,8 +8,6 @@ that were generated a moment ago estimate it without bias, where the distance of
 same spirit: Y. Mroueh et al., "McGan: Mean and Covariance Feature Matching GAN", 2017 (arXiv:1702.08398).
 """
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 
@@ -50,7 +48,7 @@ class Moments:
 
     @torch.no_grad()
     def remember(self, features: Tensor, weights: Tensor) -> None:
-        """Take generated digits into the running mean: features (K, N, D), weights (K, N)."""
+        """Update the running mean by generated digits: features (K, N, D), weights (K, N)."""
         y = (features - self.mean) @ self.basis
         weighted = y * weights[..., None]
         share = 1 - self.decay
@@ -65,13 +63,8 @@ class Moments:
         return squares
 
     def state(self) -> dict[str, Tensor]:
-        """What a checkpoint keeps."""
+        """The running mean, which `remember` changes in place."""
         return {"first": self.first, "second": self.second, "weight": self.weight}
-
-    def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Take back what `state` gave. Raises KeyError or RuntimeError for that of others."""
-        for name, value in self.state().items():
-            value.copy_(state[name])
 
     def _difference(self) -> tuple[Tensor, Tensor]:
         """Generated digits' mean (K, D) less the real ones', and the second moment about it (K, D, D) less theirs."""

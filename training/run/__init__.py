@@ -1,1 +1,1 @@
-"""Training: run."""
+"""What surrounds training: devices, processes, checkpoints, run directories and what they show."""

@@ -1,240 +1,179 @@
-"""Checkpoints: sealed files with a JSON header.
+"""Checkpoints: sealed files of tensors with a JSON header, which says the preset, the stage and the step.
 
-One file holds everything that a run needs to go on to the same bits: both networks, both optimisers, the random
-states, and in its header the preset and the step, from which the position in the epoch follows. The slim weights in
-`training/weights` have the same form with the generator alone.
+One that a run resumes from holds the whole TrainingState of a stage. A generator's file, such as those in
+`training/weights` and RUN/generators, has the same form with the generator alone.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
 from torch import Tensor
-from torch.optim import Adam
 
-from mnistgen.errors import plain, shown
-from training.config import Preset, from_json, to_json
-from training.data import Digits
+from mnistgen.errors import shown
+from training.config import Adversarial, Preset, change, explained, to_json
 from training.errors import CheckpointError, PresetError
 from training.networks import build_generator
 from training.networks.generator import GeneratorNetwork
-from training.players import Players
 from training.run import sealed
-from training.run.device import Compute, Precision
-from training.run.outline import MISFITS, check_shapes, explained
-from training.stages.ema import measure_batch_norm
+from training.run.device import Precision
+from training.run.outline import MISFITS, check_shapes, raised
+from training.schedules import STRICT
 
-FORMAT = 1
-MOST_THREADS = 1_024
+FORMAT = 2
 WEIGHTS = Path(__file__).parents[1] / "weights"  # NAME.safetensors: the source of the bundled models
 
+Steps = Annotated[int, Field(ge=0, lt=2**63)]
 
-@dataclass(frozen=True, kw_only=True)
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Header:
     """What a checkpoint says of itself."""
 
     preset: Preset
-    step: int  # training steps done
+    steps: tuple[Steps, ...] = Field(min_length=1)  # done in each stage so far; the last is that of the checkpoint
+    seconds: Annotated[float, Field(ge=0)]  # of training up to here
     data_sha256: str  # of the file of training images
     device: str  # the kind of device it was trained on
     precision: Precision
-    threads: int
+    threads: Annotated[int, Field(ge=1, le=1_024)]
+    format: int = FORMAT
+    torch: str = str(torch.__version__)
 
-    @classmethod
-    def of(cls, preset: Preset, step: int, digits: Digits, compute: Compute) -> "Header":
-        """The header of a run's checkpoint after this step."""
-        return cls(
-            preset=preset,
-            step=step,
-            data_sha256=digits.sha256,
-            device=compute.device.type,
-            precision=compute.precision,
-            threads=compute.threads,
-        )
+    def __post_init__(self) -> None:
+        """Raises CheckpointError for a stage that the preset does not have."""
+        if len(self.steps) > len(self.preset.stages):
+            raise CheckpointError(f"expected at most {len(self.preset.stages)} stages, got {len(self.steps)}")
 
-    def to_json(self) -> str:
-        """The header as text, with the format's number and PyTorch's version."""
-        fields = vars(self) | {"preset": to_json(self.preset), "format": FORMAT, "torch": str(torch.__version__)}
-        return json.dumps(fields, sort_keys=True)
+    @property
+    def stage(self) -> int:
+        """Which of the preset's stages, from 0."""
+        return len(self.steps) - 1
+
+    @property
+    def step(self) -> int:
+        """Steps done in this stage."""
+        return self.steps[-1]
 
 
-@dataclass(frozen=True)
+_HEADERS: TypeAdapter[Header] = TypeAdapter(Header)
+
+
 class Checkpoint:
     """A checkpoint in memory; tensor names begin with the part that they belong to: `generator.layers.0.weight`."""
 
-    header: Header
-    tensors: Mapping[str, Tensor]
+    def __init__(self, header: Header, tensors: Mapping[str, Tensor]) -> None:
+        self.header, self.tensors = header, tensors
 
     def part(self, prefix: str) -> dict[str, Tensor]:
         """The tensors of one part, without its prefix."""
         start = f"{prefix}."
         return {name.removeprefix(start): value for name, value in self.tensors.items() if name.startswith(start)}
 
-
-def capture(players: Players, header: Header) -> Checkpoint:
-    """The whole state of a run."""
-    tensors = random_state(header.device)
-    for name, network in players.networks.items():
-        tensors |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
-    for name, optimizer in players.optimizers.items():
-        tensors |= optimizer_tensors(f"{name}_optimizer", optimizer)
-    return Checkpoint(header, {name: value.cpu().contiguous() for name, value in tensors.items()})
-
-
-def restore(checkpoint: Checkpoint, players: Players) -> None:
-    """Put the whole state back, torch's random state too. Raises CheckpointError where something does not fit."""
-    with fitting(checkpoint):
-        for name, network in players.networks.items():
-            network.load_state_dict(checkpoint.part(name))
-        for name, optimizer in players.optimizers.items():
-            restore_optimizer(optimizer, checkpoint.part(f"{name}_optimizer"))
-        restore_random_state(checkpoint)
+    @property
+    def is_resumable(self) -> bool:
+        """Whether it holds the state of a stage rather than a generator alone."""
+        return "random.cpu" in self.tensors
 
 
 @contextmanager
 def fitting(checkpoint: Checkpoint) -> Iterator[None]:
-    """Raises CheckpointError where what is put back within does not fit."""
+    """Raises CheckpointError where what is restored within does not fit."""
     try:
         yield
     except MISFITS as error:
         name = checkpoint.header.preset.name
-        raise CheckpointError(f"the checkpoint does not fit preset {plain(name)}: {explained(error)}") from None
+        raise CheckpointError(f"the checkpoint does not fit preset {name}: {raised(error)}") from None
 
 
-def random_state(device: str) -> dict[str, Tensor]:
-    """Torch's global random state, of the CPU and of the kind of device."""
-    state = {"random.cpu": torch.get_rng_state()}
-    return state | ({"random.cuda": torch.cuda.get_rng_state()} if device == "cuda" else {})
-
-
-def restore_random_state(checkpoint: Checkpoint) -> None:
-    """Put it back, as far as the device is there."""
-    torch.set_rng_state(checkpoint.tensors["random.cpu"])
-    if "random.cuda" in checkpoint.tensors and torch.cuda.is_available():
-        torch.cuda.set_rng_state(checkpoint.tensors["random.cuda"])
-
-
-def optimizer_tensors(prefix: str, optimizer: Adam) -> dict[str, Tensor]:
-    """Steps and moments of every parameter: `PREFIX.3.exp_avg`."""
-    states = optimizer.state_dict()["state"].items()
-    return {f"{prefix}.{index}.{key}": value for index, state in states for key, value in state.items()}
-
-
-def restore_optimizer(optimizer: Adam, tensors: Mapping[str, Tensor]) -> None:
-    """Put them back, without the prefix. An optimiser that has not stepped yet has none."""
-    if not tensors:
-        return
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    for index, parameter in enumerate(parameters):
-        for moment in ("exp_avg", "exp_avg_sq"):
-            if (shape := tensors[f"{index}.{moment}"].shape) != parameter.shape:  # which would be broadcast
-                raise ValueError(f"{index}.{moment}: expected {tuple(parameter.shape)}, got {tuple(shape)}")
-        # The fused step walks parameter and moments in memory order, so the moments take the parameter's strides.
-        optimizer.state[parameter] = {
-            "step": tensors[f"{index}.step"].to(parameter.device),
-            "exp_avg": torch.empty_like(parameter.detach()).copy_(tensors[f"{index}.exp_avg"]),
-            "exp_avg_sq": torch.empty_like(parameter.detach()).copy_(tensors[f"{index}.exp_avg_sq"]),
-        }
-
-
-def capture_generator(generator: GeneratorNetwork, header: Header) -> Checkpoint:
-    """The generator as it is given away, alone: what is exported."""
+def of_generator(generator: GeneratorNetwork, header: Header) -> Checkpoint:
+    """A checkpoint of the generator alone: what is exported."""
     tensors = {f"generator.{key}": value.cpu().contiguous() for key, value in generator.state_dict().items()}
     return Checkpoint(header, tensors)
 
 
 def generator_of(checkpoint: Checkpoint) -> GeneratorNetwork:
-    """The generator that a checkpoint of a run gives away, or that slim weights hold; in evaluation mode, on the CPU.
+    """The generator of a checkpoint that holds it alone; in evaluation mode, on the CPU.
 
-    Raises CheckpointError where the weights do not fit the preset.
+    Raises CheckpointError for a checkpoint of a whole state, whose weights are not those that would be exported, and
+    for weights that do not fit.
     """
+    if checkpoint.is_resumable:
+        raise CheckpointError("expected the file of a generator, such as RUN/generators has, got a training checkpoint")
     preset = checkpoint.header.preset
-    check_shapes(preset, checkpoint.part)
-    generator = build_generator(preset.architecture, preset.latent_dim, preset.generator)
-    weights = checkpoint.part("average") or checkpoint.part("generator")
+    generator = build_generator(preset.network_of(checkpoint.header.stage), preset.latent_dim)
     with fitting(checkpoint):
         generator.load_state_dict(
-            {name: value.float() if value.is_floating_point() else value for name, value in weights.items()}
+            {
+                name: value.float() if value.is_floating_point() else value
+                for name, value in checkpoint.part("generator").items()
+            }
         )
-    generator.eval()
-    if checkpoint.part("discriminator"):  # of a run, not slim weights, whose batch norm was measured already
-        measure_batch_norm(generator, preset)
-    return generator
+    return generator.eval()
 
 
 def write(path: Path, checkpoint: Checkpoint) -> None:
     """Write the file whole, making its folder where needed."""
-    sealed.write(path, checkpoint.tensors, checkpoint.header.to_json())
+    sealed.write(path, checkpoint.tensors, _HEADERS.dump_json(checkpoint.header).decode())
 
 
 def read(path: Path) -> Checkpoint:
-    """Read a checkpoint or slim weights, on the CPU.
+    """Read a checkpoint, on the CPU; no network is made.
 
     Raises CheckpointError for a file that is missing, cut off, changed, or not one of ours.
     """
     try:
         tensors, text = sealed.read(path)
-        checkpoint = Checkpoint(_parse(text), tensors)
-        check_shapes(checkpoint.header.preset, checkpoint.part)
+        if json.loads(text)["format"] != FORMAT:
+            raise ValueError(f"format is not {FORMAT}")
+        checkpoint = Checkpoint(_HEADERS.validate_json(text), tensors)
+        check_shapes(checkpoint.header.preset, checkpoint.header.stage, checkpoint.part)
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such checkpoint") from None
     except (sealed.SealError, CheckpointError) as error:
         raise CheckpointError(f"{path}: {error}") from None
-    except PresetError as error:
-        raise CheckpointError(f"{path}: not a checkpoint of this version of mnistgen ({error})") from None
-    except MISFITS as error:
-        raise CheckpointError(f"{path}: not a checkpoint of this version of mnistgen ({explained(error)})") from None
+    except (PresetError, ValidationError, RecursionError, *MISFITS) as error:
+        reason = explained(error) if isinstance(error, PresetError | ValidationError) else raised(error)
+        raise CheckpointError(f"{path}: not a checkpoint of this version of mnistgen ({reason})") from None
     return checkpoint
 
 
 def check_preset(checkpoint: Checkpoint, preset: Preset) -> None:
-    """Refuse to go on with another preset; only the number of epochs may differ. Raises CheckpointError."""
-    ours, theirs = to_json(preset), to_json(checkpoint.header.preset)
-    for field in ours.keys() - {"epochs"}:
-        if ours[field] != theirs[field]:
+    """Refuse to resume with another preset; only the number of epochs of an adversarial stage that has not been left
+    may differ. Raises CheckpointError.
+    """
+    recorded, first = checkpoint.header.preset, preset.stages[0]
+    if checkpoint.header.stage == 0 and isinstance(first, Adversarial):
+        recorded = change(recorded, epochs=first.epochs)
+    ours, theirs = (dict(_leaves(to_json(each))) for each in (preset, recorded))
+    for name in sorted(ours.keys() | theirs.keys()):
+        if ours.get(name) != theirs.get(name):
             raise CheckpointError(
-                f"the checkpoint was trained with {field} {theirs[field]!r}, the preset says {ours[field]!r}"
+                f"the checkpoint was trained with {name} {shown(theirs.get(name))}, the preset says "
+                f"{shown(ours.get(name))}"
             )
 
 
+def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """The numbers and texts in JSON types, each with the path that leads to it: `stages.0.epochs`."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    if not items:
+        yield name, value
+    for key, item in items:
+        yield from _leaves(item, f"{name}.{key}".removeprefix("."))
+
+
 def check_data(checkpoint: Checkpoint, sha256: str) -> None:
-    """Refuse to go on with other digits. Raises CheckpointError."""
+    """Refuse to resume with other digits. Raises CheckpointError."""
     if checkpoint.header.data_sha256 != sha256:
         raise CheckpointError(f"the checkpoint was trained on images with SHA-256 {checkpoint.header.data_sha256}")
 
 
-def check_epochs(checkpoint: Checkpoint, preset: Preset, digits: int) -> None:
-    """Refuse to end before the checkpoint. Raises CheckpointError."""
-    done = checkpoint.header.step / max(1, digits // preset.batch_size)
-    if done > preset.epochs:
-        raise CheckpointError(f"epochs: expected at least the {done:g} that are done, got {preset.epochs}")
-
-
 def compute_of(header: Header, device: torch.device) -> dict[str, Any]:
-    """What `compute.choose` must keep for the same bits; nothing where the kind of device changed."""
+    """What `device.choose` must keep for the same bits; nothing where the kind of device changed."""
     return {"precision": header.precision, "threads": header.threads} if header.device == device.type else {}
-
-
-# What a header's other fields are.
-_FIELDS: dict[str, Callable[[Any], bool]] = {
-    "step": lambda value: type(value) is int and 0 <= value < 2**63,
-    "data_sha256": lambda value: isinstance(value, str),
-    "device": lambda value: isinstance(value, str),
-    "precision": lambda value: value in get_args(Precision),
-    "threads": lambda value: type(value) is int and 0 < value <= MOST_THREADS,
-}
-
-
-def _parse(text: str) -> Header:
-    fields = json.loads(text)
-    if fields.pop("format") != FORMAT:
-        raise ValueError(f"format is not {FORMAT}")
-    fields.pop("torch")
-    for name, is_right in _FIELDS.items():
-        if not is_right(fields[name]):
-            raise ValueError(f"{name} is {shown(fields[name])}")
-    return Header(**fields | {"preset": from_json(fields["preset"])})

@@ -4,7 +4,6 @@
 """
 
 import os
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal, TypeVar
@@ -41,28 +40,15 @@ class Compute:
         return network.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
-# CPU threads by architecture. Convolutions take all that are allowed. An MLP takes one, though two would make its step
-# half as fast again where nothing else runs: its products are so small that threads mostly wait, and they spin while
-# they wait, at the expense of whatever shares the cores, such as a second run.
-THREADS: dict[str, Callable[[], int]] = {
-    "conv": usable_cpus,
-    "residual": usable_cpus,
-    "upsampling": usable_cpus,
-    "mixture": usable_cpus,
-    "mlp": lambda: 1,
-}
+MOST_THREADS = 8  # past which the products of networks this small wait for threads more than they gain
 
 
-def choose(
-    device: str = "auto",
-    architecture: str = "mlp",
-    precision: Precision | None = None,
-    threads: int | None = None,
-) -> Compute:
-    """The device asked for and what suits it, unless the caller settles it.
+def choose(device: str = "auto", precision: Precision | None = None, threads: int | None = None) -> Compute:
+    """The device, and what suits it unless the caller sets it.
 
-    bfloat16 where the hardware multiplies it (AVX-512 BF16, AMX, CUDA from Ampere on); CPU threads as THREADS says,
-    unless OMP_NUM_THREADS does. Raises TrainingError for CUDA where there is none.
+    bfloat16 where the hardware multiplies it (AVX-512 BF16, AMX, CUDA from Ampere on); as many CPU threads as there are
+    usable CPUs, at most MOST_THREADS, unless OMP_NUM_THREADS sets another number. Raises TrainingError for CUDA where
+    there is none.
     """
     if device not in DEVICES:
         raise TrainingError(f"device: expected one of {', '.join(DEVICES)}, got {device!r}")
@@ -73,7 +59,7 @@ def choose(
     return Compute(
         device=chosen,
         precision=precision or ("bfloat16" if _multiplies_bfloat16(chosen) else "float32"),
-        threads=threads or _threads_from_environment() or THREADS[architecture](),
+        threads=threads or _threads_from_environment() or min(usable_cpus(), MOST_THREADS),
     )
 
 

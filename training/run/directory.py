@@ -1,17 +1,16 @@
-"""A run directory: everything that a run leaves behind, laid out to be read.
+"""A run directory: everything that a run writes, laid out to be read.
 
 RUN/
 ├── preset.json      every hyperparameter
-├── metrics.jsonl    one line every few steps: losses, scores, images a second
-├── samples/         STEP.png, the same latents each time
-├── losses.png       losses, scores and the held-out ratio over the steps
+├── metrics.jsonl    one line every few steps: stage, step, minutes, losses, ratio, images a second
+├── losses.png       metrics.jsonl, drawn
+├── samples/         STAGE-STEP.png, the same latents each time
 ├── progress.gif     the samples, one after the other
-├── strip.png        ten of their digits after 1, 5, 10, 15, … grids, and at last
+├── strip.png        ten digits of the first, fifth, tenth, ... and last of them
 ├── final.png        digits of the exported model, drawn by the runtime
-├── checkpoints/     STEP.safetensors, the last two
-├── best.safetensors the best generator so far, by the held-out digits
-├── export/          model.onnx, model.torchscript.pt, card.json
-├── teachers/        NAME.safetensors, what a preset learned from, and NAME/, the runs that trained it, where they were
+├── checkpoints/     STAGE-STEP.safetensors, everything to resume from; the last two
+├── generators/      STAGE-KIND-best.safetensors or -last.safetensors, the generator that each stage handed on
+├── export/          model.onnx, model.torchscript.pt, card.json: of the last stage's generator
 ├── export-float32/  the same without quantization, where both are measured
 └── report/          the evaluation of the export, where it was asked for
 """
@@ -28,8 +27,9 @@ from mnistgen.files import WINDOWS, open_owned, read_file, remove_leftovers, who
 from mnistgen.images import UInt8, grid, write_png
 from training.config import Preset, from_json, to_json
 from training.errors import CheckpointError, PresetError, TrainingError
-from training.run.checkpoint import Checkpoint, read, write
-from training.run.outline import check_rows, outline
+from training.networks.generator import GeneratorNetwork
+from training.run.checkpoint import Checkpoint, Header, generator_of, of_generator, read, write
+from training.run.outline import check_preset
 
 LIMIT = 2**30  # bytes of a text file that is read
 KEPT_CHECKPOINTS = 2
@@ -43,16 +43,15 @@ class RunDirectory:
         self.checkpoints = path / "checkpoints"
         self.samples = path / "samples"
         self.metrics = path / "metrics.jsonl"
-        self.best = path / "best.safetensors"
+        self.generators = path / "generators"
         self.export = path / "export"
         self.export_float32 = path / "export-float32"
         self.report = path / "report"
-        self.teachers = path / "teachers"
 
     def check_new(self) -> None:
         """Raises TrainingError where the folder holds something already; hidden files do not count."""
         if self.exists():
-            raise TrainingError(f"{self.path} is not empty; go on with --resume {self.path}, or choose another --out")
+            raise TrainingError(f"{self.path} is not empty; --resume {self.path} resumes it, or choose another --out")
         if self.path.exists() and any(not path.name.startswith(".") for path in self.path.iterdir()):
             raise TrainingError(f"{self.path} is not empty and holds no run; choose another --out")
 
@@ -75,7 +74,7 @@ class RunDirectory:
         except BlockingIOError:
             raise TrainingError(f"{self.path} is being trained by another process; wait until it has ended") from None
         with file:
-            for folder in (self.path, self.checkpoints, self.samples, self.export, self.teachers):
+            for folder in (self.path, self.checkpoints, self.samples, self.generators, self.export):
                 remove_leftovers(folder, ".mnistgen-*.partial")
             try:
                 yield
@@ -94,8 +93,7 @@ class RunDirectory:
         path = self.path / "preset.json"
         try:
             preset = from_json(json.loads(read_file(path, LIMIT)))
-            check_rows(preset)
-            outline(preset)
+            check_preset(preset)
         except FileNotFoundError:
             raise TrainingError(f"{self.path} holds no run: it has no preset.json; start one with --out") from None
         except OSError as error:
@@ -111,19 +109,12 @@ class RunDirectory:
 
     # --- checkpoints -------------------------------------------------------------------------------------------------
 
-    def checkpoint_path(self, step: int) -> Path:
-        """Where the checkpoint of a step is."""
-        return self.checkpoints / f"{step:07d}.safetensors"
-
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint and let go of all but the last few."""
-        write(self.checkpoint_path(checkpoint.header.step), checkpoint)
+        """Write a checkpoint and remove all but the last few."""
+        header = checkpoint.header
+        write(self.checkpoints / f"{_named(header.stage, header.step)}.safetensors", checkpoint)
         for old in self._checkpoint_paths()[:-KEPT_CHECKPOINTS]:
             old.unlink()
-
-    def save_best(self, checkpoint: Checkpoint) -> None:
-        """Write best.safetensors, in place of the one before."""
-        write(self.best, checkpoint)
 
     def last(self) -> Checkpoint | None:
         """The newest checkpoint, None where there is none yet. Raises CheckpointError where it is damaged."""
@@ -133,15 +124,26 @@ class RunDirectory:
         try:
             return read(newest)
         except CheckpointError as error:
-            before = f"step {int(earlier[-1].stem)}" if earlier[-1] else "the beginning"
-            raise CheckpointError(f"{error}; remove it to go on from {before}") from None
+            before = "stage {}, step {}".format(*_number(earlier[-1])) if earlier[-1] else "the beginning"
+            raise CheckpointError(f"{error}; remove it to resume from {before}") from None
 
-    def last_checkpoint(self) -> Path:
-        """The newest checkpoint. Raises CheckpointError where there is none."""
+    def last_good(self) -> str:
+        """Where the newest checkpoint is, for an error message."""
         paths = self._checkpoint_paths()
-        if not paths:
-            raise CheckpointError(f"{self.checkpoints} holds no checkpoint")
-        return paths[-1]
+        return f"the last good checkpoint is {paths[-1]}" if paths else "there is no checkpoint before it"
+
+    def save_generator(self, generator: GeneratorNetwork, header: Header) -> None:
+        """Write the generator that a stage would hand on now, in place of the one before."""
+        write(self.generator_path(header.preset, header.stage), of_generator(generator, header))
+
+    def read_generator(self, preset: Preset, stage: int) -> GeneratorNetwork:
+        """The generator that a stage handed on; in evaluation mode, on the CPU. Raises CheckpointError."""
+        return generator_of(read(self.generator_path(preset, stage)))
+
+    def generator_path(self, preset: Preset, stage: int) -> Path:
+        """Where the generator is that a stage handed on: its best or its last one, as the name says."""
+        of = preset.stages[stage]
+        return self.generators / f"{stage}-{of.kind}-{of.keeps}.safetensors"
 
     def _checkpoint_paths(self) -> list[Path]:
         return _numbered(self.checkpoints, ".safetensors")
@@ -165,19 +167,19 @@ class RunDirectory:
             )
         return [line for line in found.values() if line is not None]
 
-    def rewind(self, step: int) -> None:
-        """Forget metrics and samples after this step, so that a resumed run writes them once."""
-        kept = [line for line in self.read_metrics() if line["step"] <= step]
+    def rewind(self, stage: int, step: int) -> None:
+        """Remove metrics and samples after this step of this stage, so that a resumed run writes them once."""
+        kept = [line for line in self.read_metrics() if (line["stage"], line["step"]) <= (stage, step)]
         with whole_file(self.metrics) as file:
             file.writelines(json.dumps(line).encode() + b"\n" for line in kept)
         for path in self.sample_paths():
-            if int(path.stem) > step:
+            if _number(path) > (stage, step):
                 path.unlink()
 
-    def save_samples(self, step: int, images: UInt8) -> None:
+    def save_samples(self, stage: int, step: int, images: UInt8) -> None:
         """A grid of images (N, 28, 28)."""
         self.samples.mkdir(exist_ok=True)
-        with whole_file(self.samples / f"{step:07d}.png") as file:
+        with whole_file(self.samples / f"{_named(stage, step)}.png") as file:
             write_png(file, grid(images))
 
     def save_final(self, images: UInt8) -> None:
@@ -190,11 +192,19 @@ class RunDirectory:
         return _numbered(self.samples, ".png")
 
 
+def _named(stage: int, step: int) -> str:
+    return f"{stage}-{step:07d}"
+
+
+def _number(path: Path) -> tuple[int, ...]:
+    """Stage and step of a file; nothing for others."""
+    parts = path.stem.split("-")
+    return tuple(map(int, parts)) if len(parts) == 2 and all(part.isdecimal() for part in parts) else ()
+
+
 def _numbered(folder: Path, suffix: str) -> list[Path]:
-    """The files that are named by their step, in order."""
-    return sorted(
-        (path for path in folder.glob(f"*{suffix}") if path.stem.isdecimal()), key=lambda path: int(path.stem)
-    )
+    """The files that are named by their stage and step, in order."""
+    return sorted((path for path in folder.glob(f"*{suffix}") if _number(path)), key=_number)
 
 
 def _metrics(line: bytes) -> dict[str, Any] | None:
@@ -205,4 +215,4 @@ def _metrics(line: bytes) -> dict[str, Any] | None:
         return None
     if not isinstance(values, dict) or not all(type(value) in (int, float) for value in values.values()):
         return None
-    return values if isinstance(values.get("step"), int) else None
+    return values if all(type(values.get(name)) is int for name in ("stage", "step")) else None

@@ -56,7 +56,7 @@ def _read(paths: Sequence[Path]) -> list[Image.Image]:
             with Image.open(io.BytesIO(read_file(path, LIMIT)), formats=["PNG"]) as picture:
                 grids.append(picture.convert("L"))
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-            raise TrainingError(f"{path}: not a grid of samples; remove it, and go on with --resume") from None
+            raise TrainingError(f"{path}: not a grid of samples; remove it, and resume with --resume") from None
         if grids[-1].size != grids[0].size:
-            raise TrainingError(f"{path}: not a grid of as many samples as before; remove it, and go on with --resume")
+            raise TrainingError(f"{path}: not a grid of as many samples as before; remove it, and resume with --resume")
     return grids

@@ -1,73 +1,62 @@
-"""What a run shows while it goes: a progress bar or plain lines, and TensorBoard where asked for."""
+"""What a run shows while it goes: a progress bar on a terminal, else plain lines; and TensorBoard where asked for."""
 
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import NoReturn
 
-from tqdm import tqdm
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from training.config import Preset
 from training.run.directory import RunDirectory
-from training.run.distributed import World
 from training.run.tensorboard import TensorBoard
-from training.stages.adversarial import Progress
+from training.stages.context import Progress as Listener
 
-# What is shown of a line of metrics that has this key: of adversarial training, distillation and refinement.
-LINES = {
-    "generator_loss": (
-        "loss D {discriminator_loss:.3f} G {generator_loss:.3f}, real {real_score:.2f} fake {fake_score:.2f}"
-    ),
-    "teacher_error": "distilling, squared error {teacher_error:.5f}",
-    "moments": "refining, distance of moments {moments:.3f}",
-}
+NOT_SHOWN = ("stage", "step", "minutes", "images_per_second")  # or shown at the line's ends
 
 
 class Reporter:
-    """A progress bar with rate and remaining time on a terminal, plain lines otherwise."""
+    """A bar for each stage, with its latest metrics, on a terminal; plain lines otherwise."""
 
-    def __init__(self) -> None:
-        self.bar: tqdm[NoReturn] | None = None
+    def __init__(self, preset: Preset) -> None:
+        self.kinds = [stage.kind for stage in preset.stages]
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        console = Console(stderr=True)
+        self.bars = Progress(*columns, TextColumn("{task.fields[metrics]}"), console=console)
+        self.tasks: dict[int, TaskID] = {}
 
-    def __call__(self, step: int, steps: int, metrics: dict[str, float] | None) -> None:
+    def __call__(self, stage: int, step: int, steps: int, metrics: dict[str, float] | None) -> None:
         """Show that a step is done, and its metrics where there are any."""
-        if self.bar is None or self.bar.total != steps:  # refinement counts on, to another end
-            self.bar = tqdm(total=steps, initial=step - 1, unit="step", disable=not sys.stderr.isatty())
-        self.bar.update(1)
-        if metrics is not None:
-            self._show(step, steps, metrics)
-        if step == steps:
-            self.close()
+        text = "" if metrics is None else described(metrics)
+        if not sys.stderr.isatty():
+            if metrics is not None:
+                print(f"{self.kinds[stage]} step {step}/{steps}: {text}", flush=True)
+            return
+        if stage not in self.tasks:
+            self.bars.start()
+            self.tasks[stage] = self.bars.add_task(self.kinds[stage], total=steps, metrics="")
+        self.bars.update(self.tasks[stage], completed=step)
+        if text:
+            self.bars.update(self.tasks[stage], metrics=text)
 
-    def close(self) -> None:
-        """End the bar's line, for what is printed next."""
-        if self.bar is not None:
-            self.bar.close()
 
-    def _show(self, step: int, steps: int, metrics: dict[str, float]) -> None:
-        line = next(text for key, text in LINES.items() if key in metrics)
-        if "ratio" in metrics:
-            line += f", ratio {metrics['ratio']:.2f}"
-        if self.bar is not None and not self.bar.disable:
-            self.bar.set_postfix_str(line.format(**metrics))
-        else:
-            rate = f"{metrics['images_per_second']:,.0f} images/s"
-            epoch = f" epoch {metrics['epoch'] + 1}" if "epoch" in metrics else ""
-            print(f"step {step}/{steps}{epoch}: {line.format(**metrics)}, {rate}", flush=True)
+def described(metrics: dict[str, float]) -> str:
+    """A line of metrics as text: `12.3 min, loss 0.123, ratio 1.23, 1,234 images/s`."""
+    shown = [f"{name.replace('_', ' ')} {value:.3g}" for name, value in metrics.items() if name not in NOT_SHOWN]
+    return ", ".join([f"{metrics['minutes']:.1f} min", *shown, f"{metrics['images_per_second']:,.0f} images/s"])
 
 
 @contextmanager
-def reporting(run: RunDirectory, step: int, world: World, tensorboard: bool) -> Iterator[Progress]:
-    """Whom the loop reports to, from this step on: the terminal and, where asked for, TensorBoard; one process does."""
+def reporting(run: RunDirectory, preset: Preset, *, tensorboard: bool) -> Iterator[Listener]:
+    """What the main process's stages report to: the terminal and, where asked for, TensorBoard."""
     with ExitStack() as stack:
-        listeners: list[Progress] = []
-        if world.is_first:
-            listeners.append(reporter := Reporter())
-            stack.callback(reporter.close)
-            if tensorboard:
-                listeners.append(stack.enter_context(TensorBoard(run, step)))
+        listeners: list[Listener] = [reporter := Reporter(preset)]
+        stack.callback(reporter.bars.stop)
+        if tensorboard:
+            listeners.append(stack.enter_context(TensorBoard(run, preset)))
 
-        def report(step: int, steps: int, metrics: dict[str, float] | None) -> None:
+        def report(stage: int, step: int, steps: int, metrics: dict[str, float] | None) -> None:
             for listener in listeners:
-                listener(step, steps, metrics)
+                listener(stage, step, steps, metrics)
 
         yield report

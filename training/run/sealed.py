@@ -24,7 +24,7 @@ def write(path: Path, tensors: Mapping[str, Tensor], text: str) -> None:
     """Write tensors, on the CPU and contiguous, and text into one file, making its folder where needed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as file:
-        file.write(save(dict(tensors), {"mnistgen": text, "sha256": _digests(tensors, text)[1]}))
+        file.write(save(dict(tensors), {"mnistgen": text, "sha256": _digest(tensors, text)}))
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], str]:
@@ -42,18 +42,17 @@ def read(path: Path) -> tuple[dict[str, Tensor], str]:
     if not {"mnistgen", "sha256"} <= metadata.keys():
         raise SealError("not a checkpoint or cache of mnistgen")
     text: str = metadata["mnistgen"]
-    if metadata["sha256"] not in _digests(tensors, text):
+    if metadata["sha256"] != _digest(tensors, text):
         raise SealError("tensors and header are not those that were written (SHA-256 differs)")
     return tensors, text
 
 
-def _digests(tensors: Mapping[str, Tensor], text: str) -> tuple[str, str]:
-    """SHA-256 over names, types, shapes and values, as the first files had it, and over the text too."""
+def _digest(tensors: Mapping[str, Tensor], text: str) -> str:
+    """SHA-256 over names, types, shapes and values, and over the text."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
         value = tensors[name].contiguous()
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
         digest.update(value.reshape(-1).view(torch.uint8).numpy().data)
-    alone = digest.hexdigest()
     digest.update(text.encode())
-    return alone, digest.hexdigest()
+    return digest.hexdigest()

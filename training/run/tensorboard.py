@@ -3,29 +3,30 @@
 from types import TracebackType
 from typing import Any
 
+from training.config import Preset
 from training.errors import TrainingError
 from training.run.directory import RunDirectory
 
 
 class TensorBoard:
-    """Writes every line of metrics as scalars; to be used as a context.
+    """Writes every line of metrics as scalars, `STAGE/METRIC`; to be used as a context.
 
     Raises TrainingError where the package is not installed.
     """
 
-    def __init__(self, run: RunDirectory, step: int) -> None:
+    def __init__(self, run: RunDirectory, preset: Preset) -> None:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
             raise TrainingError("--tensorboard: the package is missing; pip install tensorboard") from None
-        # What a killed run wrote after the checkpoint that this one goes on from is to be written again.
-        self._writer: Any = SummaryWriter(str(run.path / "tensorboard"), purge_step=step or None)
+        self._kinds = [stage.kind for stage in preset.stages]
+        self._writer: Any = SummaryWriter(str(run.path / "tensorboard"))
 
-    def __call__(self, step: int, steps: int, metrics: dict[str, float] | None) -> None:
-        """What the training loop reports to."""
+    def __call__(self, stage: int, step: int, steps: int, metrics: dict[str, float] | None) -> None:
+        """What a stage reports to."""
         for name, value in (metrics or {}).items():
-            if name != "step":
-                self._writer.add_scalar(name, value, step)
+            if name not in ("stage", "step"):
+                self._writer.add_scalar(f"{self._kinds[stage]}/{name}", value, step)
 
     def __enter__(self) -> "TensorBoard":
         return self

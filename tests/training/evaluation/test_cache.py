@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.evaluation import cache
+from training.run import cache
 from training.run.cache import Arrays, cached
 
 

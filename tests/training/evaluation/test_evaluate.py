@@ -13,12 +13,13 @@ from PIL import Image
 
 import mnistgen
 from tests.conftest import Outcome, contents, write_model
-from training.evaluation.features import judge
-from training.evaluation.figures import FIGURES, Scores
+from training.evaluation import drawing
+from training.evaluation.figures import FIGURES
+from training.evaluation.judges import JUDGES, features, read
 
 Evaluate = Callable[..., Outcome]
 REFERENCES = [
-    "10,000 other training digits",
+    "other training digits",
     "training digits, noise 0.1",
     "training digits, noise 0.3",
     "per-pixel Gaussian",
@@ -47,28 +48,33 @@ class TestFullReport:
         folder, outcome = report
         content = json.loads((folder / "report.json").read_text())
         assert (content["form"], content["samples"], content["seeds"]) == ("full", 200, [1, 2, 3])
-        rows = {row["name"]: Scores.from_json(row) for row in content["models"] + content["references"]}
+        assert (content["target"], content["fresh"]) == ("128 test digits", "86 other training digits")
+        assert content["judges"].keys() == JUDGES.keys()
+        rows = {row["name"]: row for row in content["models"] + content["references"]}
         assert list(rows) == ["small", *REFERENCES]
         text = (folder / "report.md").read_text()
         for name, row in rows.items():
             assert name in outcome.out
             assert name in text
-            assert set(row.figures) | {"label_accuracy", "large_accuracy_score"} == set(FIGURES)
-        assert "large_accuracy_score" in rows["small"].figures
+            absent = {"label_accuracy", "large_accuracy_score"} | (
+                {"accuracy_score"} if name in REFERENCES[1:] else set()
+            )
+            assert set(row["figures"]) | absent == set(FIGURES)
+        assert "large_accuracy_score" in rows["small"]["figures"]
         self.check_order(rows)
         self.check_pictures(folder, text)
         self.check_card(rows["small"], model, run_cli)
 
-    def check_order(self, rows: dict[str, Scores]) -> None:
+    def check_order(self, rows: dict[str, Any]) -> None:
         """Every figure must put real digits first, and more noise after less."""
         real, little, much, gaussian = (
-            {key: estimate.mean for key, estimate in rows[name].figures.items()} for name in REFERENCES
+            {key: estimate["mean"] for key, estimate in rows[name]["figures"].items()} for name in REFERENCES
         )
-        assert real["frechet_ratio"] == real["random_ratio"] == 1
-        for key in ("frechet_distance", "frechet_ratio", "random_distance", "random_ratio"):
+        for key in ("ratio", "worst_ratio", *(f"{judge}_ratio" for judge in JUDGES)):
+            assert real[key] == pytest.approx(1), key
             assert real[key] < little[key] < much[key], key
             assert real[key] < gaussian[key], key
-        for key in ("recall", "density", "coverage", "accuracy_score"):
+        for key in ("recall", "density", "coverage"):
             assert real[key] > little[key], key
             assert real[key] > much[key], key
             assert real[key] > gaussian[key], key
@@ -88,25 +94,22 @@ class TestFullReport:
             assert f"small/{key}.png" in text
         assert (folder / "models.png").exists()
 
-    def check_card(self, row: Scores, model: Path, run_cli: Callable[..., Outcome]) -> None:
+    def check_card(self, row: Any, model: Path, run_cli: Callable[..., Outcome]) -> None:
         quality: dict[str, Any] = mnistgen.Generator(model).card.quality or {}
-        ratio = row.figures["frechet_ratio"]
-        assert quality["figures"]["frechet_ratio"] == {
-            "mean": ratio.mean,
-            "interval": ratio.interval,
-            "real_digits": 1.0,
-        }
+        ratio = row["figures"]["ratio"]
+        assert quality["figures"]["ratio"] == ratio | {"real_digits": pytest.approx(1)}
+        assert quality["judges"].keys() == JUDGES.keys()
         assert (quality["digits"], quality["seeds"]) == (200, [1, 2, 3])
         shown = run_cli("info", model).out
-        assert f"{ratio.mean:.4g} ± {ratio.interval:.2g}  (real digits: 1)" in shown
+        assert f"{ratio['mean']:.4g} ± {ratio['interval']:.2g}  (real digits: 1)" in shown
         assert "label_accuracy" in shown
 
 
 def test_the_default_model_draws_what_it_is_asked_for() -> None:
     images, labels = mnistgen.generate(500, seed=3, return_labels=True)
-    assert (judge(images).labels == labels).mean() > 0.97
+    assert (read(features(images, "classifier")).labels == labels).mean() > 0.97
     number = np.stack(np.split(mnistgen.write("2026", seed=1), 4, axis=1))
-    assert judge(number).labels.tolist() == [2, 0, 2, 6]
+    assert read(features(number, "classifier")).labels.tolist() == [2, 0, 2, 6]
 
 
 class TestQuickForm:
@@ -119,6 +122,20 @@ class TestQuickForm:
         long = {"accuracy_score", "large_accuracy_score", "nearest_ratio", "authenticity"}
         assert set(FIGURES) - set(figures) == long
         assert mnistgen.Generator(model).card.quality is None
+        assert (content["target"], content["fresh"]) == ("44 held-out training digits", "42 other training digits")
+        assert "44 held-out training digits" in (tmp_path / "report" / "report.md").read_text()
+
+    def test_the_report_is_saved_before_the_pictures_are_drawn(
+        self, evaluate: Evaluate, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*_: object) -> None:
+            raise OSError("no space left")
+
+        monkeypatch.setattr(drawing, "save", full)
+        outcome = evaluate(model, "--quick", "--samples", 150, "--report", tmp_path / "report")
+        assert (outcome.code, outcome.err.splitlines()[-1]) == (1, "evaluate.py: no space left")
+        assert "classifier" in outcome.out
+        assert sorted(contents(tmp_path / "report")) == ["report.json", "report.md"]
 
     def test_models_of_one_name_are_told_apart(self, evaluate: Evaluate, tmp_path: Path) -> None:
         paths = [write_model(tmp_path / name, conditional=False) for name in ("first", "second")]

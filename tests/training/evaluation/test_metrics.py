@@ -12,9 +12,8 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from training.data import Mnist
 from training.errors import EvaluationError
 from training.evaluation.accuracy_score import accuracy_score
-from training.evaluation.classifier import load_classifier
-from training.evaluation.features import judge, random_features
-from training.evaluation.frechet import distance, gaussian
+from training.evaluation.frechet import Gaussian, distance, gaussian
+from training.evaluation.judges import features, load_judge
 from training.evaluation.neighbours import K, copies, manifold, precision_recall_density_coverage
 
 Float32 = NDArray[np.float32]
@@ -29,16 +28,14 @@ class TestFrechet:
     @given(mean=st.floats(-3, 3), deviation=st.floats(0.1, 4))
     def test_closed_form_for_scaled_and_moved_features(self, mean: float, deviation: float) -> None:
         # features and the same times `deviation` plus `mean`: |m|² of the means and (1 - deviation)² of the spread
-        features = normal(50, 1).astype(np.float64)
-        first, second = gaussian(features), gaussian(features * deviation + mean)
-        shift = features.mean(0) * (deviation - 1) + mean
+        points = normal(50, 1).astype(np.float64)
+        first, second = gaussian(points), gaussian(points * deviation + mean)
+        shift = points.mean(0) * (deviation - 1) + mean
         expected = shift @ shift + (1 - deviation) ** 2 * np.trace(first.covariance)
         assert distance(first, second) == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
     def test_closed_form_for_axes_of_their_own(self) -> None:
         # diagonal covariances: the sum of (s1 - s2)² over the axes
-        from training.evaluation.frechet import Gaussian
-
         first = Gaussian(np.array([1.0, 2.0]), np.diag([4.0, 9.0]))
         second = Gaussian(np.array([1.0, 0.0]), np.diag([1.0, 16.0]))
         assert distance(first, second) == pytest.approx(2**2 + (2 - 1) ** 2 + (3 - 4) ** 2)
@@ -49,13 +46,13 @@ class TestFrechet:
 
             def forward(self, images: Tensor) -> Tensor:
                 with torch.no_grad():
-                    return load_classifier().features(images.squeeze(1)).double()
+                    return load_judge("classifier").features(images.squeeze(1)).double()
 
         theirs = FrechetInceptionDistance(feature=Features())
         images = mnist.train.images
         theirs.update(images[:256].unsqueeze(1), real=True)
         theirs.update(images[256:].unsqueeze(1), real=False)
-        ours = distance(*(gaussian(judge(part.numpy()).features) for part in (images[:256], images[256:])))
+        ours = distance(*(gaussian(features(part.numpy(), "classifier")) for part in (images[:256], images[256:])))
         assert ours == pytest.approx(float(theirs.compute()), rel=1e-4)
 
     def test_one_sample_has_no_covariance(self) -> None:
@@ -124,19 +121,3 @@ class TestAccuracyScore:
         assert wrong < 0.1
         assert accuracy_score(images, labels, *test, seed=1) == right
         assert torch.equal(state, torch.get_rng_state())
-
-
-class TestFeatures:
-    def test_the_classifier_reads_digits_it_has_never_seen(self, mnist: Mnist) -> None:
-        judged = judge(mnist.test.images.numpy())
-        assert judged.features.shape == (128, 128)
-        assert (judged.labels == mnist.test.labels.numpy()).mean() > 0.98
-        assert ((judged.confidence >= 0.1) & (judged.confidence <= 1)).all()
-
-    def test_random_features_are_the_same_everywhere(self, mnist: Mnist) -> None:
-        features = random_features(mnist.test.images.numpy()[:4])
-        assert features.shape == (4, 128)
-        assert features.sum(axis=1) == pytest.approx(RANDOM_SUMS, rel=1e-4)
-
-
-RANDOM_SUMS = [17.255232, 22.475664, 12.268834, 26.122822]  # recorded

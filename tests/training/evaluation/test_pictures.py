@@ -10,6 +10,7 @@ from PIL import Image
 
 from training.evaluation import charts, pictures
 from training.evaluation.figures import Estimate, Scores
+from training.evaluation.judges import JUDGES
 
 SOURCE = np.random.default_rng(0)
 IMAGES = SOURCE.integers(0, 256, (100, 28, 28), np.uint8)
@@ -17,7 +18,15 @@ LABELS = SOURCE.integers(0, 10, 100)
 UNIT = SOURCE.random(100)
 FEATURES = SOURCE.normal(size=(100, 40)).astype(np.float32)
 LINES = [
-    {"step": step, "discriminator_loss": 1.0, "generator_loss": -0.5, "real_score": 0.6, "fake_score": 0.4}
+    {
+        "stage": 0,
+        "step": step,
+        "minutes": step / 60,
+        "discriminator_loss": 1.0,
+        "generator_loss": -0.5,
+        "real_score": 0.6,
+        "fake_score": 0.4,
+    }
     for step in range(2, 502, 2)
 ]
 
@@ -31,6 +40,11 @@ def drawn(figure: Figure) -> Image.Image:
     assert 100 <= picture.height <= 1500
     assert picture.getextrema()[0] != 255
     return picture
+
+
+def legend(figure: Figure) -> list[str]:
+    found = figure.axes[0].get_legend()
+    return [text.get_text() for text in found.get_texts()] if found else []
 
 
 def texts(figure: Figure) -> list[str]:
@@ -76,18 +90,9 @@ class TestDigits:
 class TestClasses:
     @pytest.mark.parametrize("interval", [None, 0.02])
     def test_shares(self, interval: float | None) -> None:
-        drawn(charts.class_shares([Estimate(0.1, interval)] * 10, [0.1] * 10))
-
-    @pytest.mark.parametrize(
-        "ratio", [Estimate(1.0), Estimate(1.5, 2.0), Estimate(0.5), Estimate(5000.0, 10), Estimate(math.nan)]
-    )
-    def test_ratios(self, ratio: Estimate) -> None:
-        figure = charts.class_ratios([Estimate(3.0, 0.5)] * 9 + [ratio])
+        figure = charts.class_shares([Estimate(0.1, interval)] * 10, [0.1] * 10, "60 test digits")
         drawn(figure)
-        assert texts(figure) == [] if ratio.known else ["too few"]
-
-    def test_no_ratios(self) -> None:
-        drawn(charts.class_ratios([Estimate(math.nan)] * 10))
+        assert "60 test digits" in legend(figure)
 
     def test_confusion(self) -> None:
         counts = np.diag([90] * 10)
@@ -108,15 +113,7 @@ class TestCurves:
         assert len(figure.axes) == 2
 
     def test_without_anything(self) -> None:
-        figure = charts.training_curves([])
-        drawn(figure)
-        assert len(figure.axes) == len(charts.CURVES)
-
-    def test_of_a_distilled_run(self) -> None:
-        lines = [{"step": step, "teacher_error": 1 / step, "ratio": 2.0} for step in range(1, 20)]
-        figure = charts.training_curves(lines)
-        drawn(figure)
-        assert [axes.get_ylabel() for axes in figure.axes] == ["held-out Fréchet ratio", "squared error"]
+        drawn(charts.training_curves([]))
 
     @pytest.mark.parametrize("every", [1, 50, 250])
     def test_with_a_ratio_in_some_lines(self, every: int) -> None:
@@ -129,24 +126,36 @@ class TestCurves:
         assert figure.axes[0].get_yscale() == "log"
         assert np.shape(figure.axes[0].lines[0].get_xdata()) == (-(-len(LINES) // every),)
 
-    def test_of_a_refined_run(self) -> None:
-        last = LINES[-1]["step"]
-        refining = [{"step": last + step, "moments": 1 / step, "ratio": 1.5} for step in range(1, 20)]
-        figure = charts.training_curves([*LINES, *refining])
+    def test_of_several_stages(self) -> None:
+        last = LINES[-1]["minutes"]
+        distillation = [
+            {"stage": 1, "step": step, "minutes": last + step, "distillation_loss": 1 / step, "ratio": 2.0}
+            for step in range(1, 20)
+        ]
+        matching = [
+            {"stage": 2, "step": step, "minutes": last + 20 + step, "moment_distance": 1 / step, "ratio": 1.5}
+            for step in range(1, 20)
+        ]
+        figure = charts.training_curves([*LINES, *distillation, *matching])
         drawn(figure)
-        assert [axes.get_ylabel() for axes in figure.axes][-1] == "distance"
-        assert len(figure.axes) == 4
-        assert figure.axes[-1].lines[0].get_xdata()[0] == last + 1  # type: ignore[index]
+        labels = ["held-out Fréchet ratio", "loss", "score, 0 to 1", "distillation loss", "moment distance"]
+        assert [axes.get_ylabel() for axes in figure.axes] == labels
+        begins = [np.asarray(line.get_xdata())[0] for line in figure.axes[1].lines if line.get_linestyle() == ":"]
+        assert sorted(begins) == pytest.approx([last + 1, last + 21])
 
 
 class TestModels:
     def test_are_sorted(self) -> None:
         ratios = {"b": Estimate(20.0, 1.0), "c": Estimate(1234.0), "a": Estimate(1.1, 0.3), "x": Estimate(math.nan)}
-        rows = [Scores(name, "", {"frechet_ratio": ratio}, ()) for name, ratio in ratios.items()]
+        rows = [
+            Scores(name, "", {"ratio": ratio} | {f"{judge}_ratio": ratio for judge in JUDGES}, ())
+            for name, ratio in ratios.items()
+        ]
         figure = charts.models(rows[:2], [*rows[2:], Scores("y", "", {}, ())])
         drawn(figure)
         assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["a", "b", "c"]
         assert texts(figure) == ["1.10 ± 0.30", "20.0 ± 1.0", "1,234"]
+        assert legend(figure) == list(JUDGES)
 
     def test_none(self) -> None:
         drawn(charts.models([], []))

@@ -6,38 +6,55 @@ import pytest
 import torch
 from torch import nn
 
-from training.config import Preset, from_json, to_json
-from training.errors import PresetError, TrainingError
+from training.config import Adversarial, Network, Preset
+from training.errors import TrainingError
 from training.networks import build_discriminator, build_generator
+from training.networks.generator import GeneratorNetwork
 from training.networks.inputs import every_digit, fixed_inputs
 from training.objectives.losses import LOSSES, BinaryCrossEntropy
-from training.presets import PRESETS, resolve
+from training.presets import PRESETS
 from training.run.device import choose
 
 presets = pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
-UNCONDITIONAL = {name: preset for name, preset in PRESETS.items() if preset.loss.startswith("bce")}
+PUBLISHED = {name: preset for name, preset in PRESETS.items() if not name.startswith("digits")}
+
+
+def adversarial(preset: Preset) -> Adversarial:
+    stage = preset.stages[0]
+    assert isinstance(stage, Adversarial)
+    return stage
+
+
+def generator_of(name: str) -> GeneratorNetwork:
+    return build_generator(PRESETS[name].network, PRESETS[name].latent_dim)
+
+
+def discriminator_of(name: str) -> nn.Module:
+    return build_discriminator(adversarial(PRESETS[name]).discriminator)
 
 
 @presets
 def test_shapes_and_ranges(preset: Preset) -> None:
-    generator = build_generator(preset.architecture, preset.latent_dim, preset.generator)
-    inputs = fixed_inputs(generator, 1, every_digit(6))
-    with torch.no_grad():
-        images = generator(*inputs)
-        assert tuple(images.shape) == (6, 1, 28, 28)
-        if not preset.distillation:
-            discriminator = build_discriminator(preset.architecture, preset.discriminator)
-            assert tuple(discriminator(images, *inputs.classes).shape) == (6,)
-    low, high = generator.image_range
-    assert low <= float(images.min()) <= float(images.max()) <= high
-    assert (preset.generator["final"] == "sigmoid") == (low == 0)
+    for index, stage in enumerate(preset.stages):
+        network = preset.network_of(index)
+        generator = build_generator(network, preset.latent_dim)
+        inputs = fixed_inputs(generator, 1, every_digit(6))
+        with torch.no_grad():
+            images = generator(*inputs)
+            assert tuple(images.shape) == (6, 1, 28, 28)
+            if isinstance(stage, Adversarial):
+                discriminator = build_discriminator(stage.discriminator)
+                assert tuple(discriminator(images, *inputs.classes).shape) == (6,)
+        low, high = generator.image_range
+        assert low <= float(images.min()) <= float(images.max()) <= high
+        assert (network.options["final"] == "sigmoid") == (low == 0)
 
 
-@pytest.mark.parametrize("preset", UNCONDITIONAL.values(), ids=UNCONDITIONAL)
+@pytest.mark.parametrize("preset", PUBLISHED.values(), ids=PUBLISHED)
 def test_scores_fit_the_loss(preset: Preset) -> None:
-    loss = LOSSES[preset.loss]()
+    loss = LOSSES[adversarial(preset).loss]()
     assert isinstance(loss, BinaryCrossEntropy)
-    assert loss.logits == (preset.discriminator["final"] == "none")
+    assert loss.logits == (adversarial(preset).discriminator.options["final"] == "none")
 
 
 @pytest.mark.parametrize(
@@ -45,19 +62,13 @@ def test_scores_fit_the_loss(preset: Preset) -> None:
     [("dcgan", 3_573_696, 661_248), ("mlp", 1_486_352, 533_505), ("mlp-bn", 1_489_936, 533_505)],
 )
 def test_parameters(name: str, generator: int, discriminator: int) -> None:
-    preset = PRESETS[name]
-    networks = (
-        build_generator(preset.architecture, 100, preset.generator),
-        build_discriminator(preset.architecture, preset.discriminator),
-    )
+    networks = generator_of(name), discriminator_of(name)
     assert [sum(value.numel() for value in network.parameters()) for network in networks] == [generator, discriminator]
 
 
 def test_dcgan_follows_its_document() -> None:
     torch.manual_seed(0)
-    preset = PRESETS["dcgan"]
-    generator = build_generator("conv", 100, preset.generator)
-    discriminator = build_discriminator("conv", preset.discriminator)
+    generator, discriminator = generator_of("dcgan"), discriminator_of("dcgan")
     kinds = [type(layer).__name__ for layer in generator.layers]
     assert kinds == ["ConvTranspose2d", "BatchNorm2d", "ReLU"] * 4 + ["ConvTranspose2d"]
     layers = discriminator.layers
@@ -81,14 +92,13 @@ def test_a_he_generator_starts_with_different_images() -> None:
     torch.manual_seed(0)
     spreads = {}
     for init in ("default", "he"):
-        generator = build_generator("mlp", 100, {**PRESETS["mlp-relu"].generator, "init": init})
+        generator = build_generator(Network("mlp", PRESETS["mlp-relu"].network.options | {"init": init}), 100)
         spreads[init] = float(generator(torch.randn(100, 100)).detach().std(dim=0).mean())
     assert spreads["he"] > 3 * spreads["default"]
 
 
 def test_dropout_rests_in_evaluation() -> None:
-    preset = PRESETS["mlp-dropout"]
-    discriminator = build_discriminator("mlp", preset.discriminator)
+    discriminator = discriminator_of("mlp-dropout")
     images = torch.rand(4, 1, 28, 28)
     assert not torch.equal(discriminator(images), discriminator(images))
     discriminator.eval()
@@ -134,36 +144,22 @@ class TestLosses:
 
     def test_confident_scores_stay_finite_under_autocast(self) -> None:
         compute = choose("cpu", precision="bfloat16")
-        preset = PRESETS["mlp-relu"]
-        discriminator = build_discriminator("mlp", preset.discriminator)
+        discriminator = discriminator_of("mlp-relu")
         with compute.autocast():
             scores = discriminator(torch.rand(4, 1, 28, 28))
         assert scores.dtype == torch.float32
 
 
-class TestPresets:
-    @presets
-    def test_json_keeps_everything(self, preset: Preset) -> None:
-        assert from_json(to_json(preset)) == preset
-
-    def test_the_documents_numbers(self) -> None:
-        numbers = {name: (preset.epochs, preset.batch_size) for name, preset in PRESETS.items()}
-        assert numbers["mlp"] == (40, 128)
-        assert numbers["mlp-dropout"] == (200, 100)
-        assert numbers["mlp-bn"] == (100, 128)
-        for preset in UNCONDITIONAL.values():
-            rate = 5e-4 if preset.name == "conv" else 2e-4  # its document names none, and 2e-4 left fours out
-            assert (preset.learning_rate, preset.latent_dim) == (rate, 100)
-            assert preset.betas == ((0.0, 0.9) if preset.name == "mlp-relu" else (0.5, 0.999))
-
-    def test_unknown_fields_are_refused(self) -> None:
-        with pytest.raises(PresetError, match="expected the fields of a preset"):
-            from_json(to_json(PRESETS["mlp"]) | {"colour": "blue"})
-
-    def test_changes(self) -> None:
-        assert resolve("mlp", epochs=3, seed=None).epochs == 3
-        with pytest.raises(PresetError, match="seed: expected 0"):
-            resolve("mlp", seed=-1)
+def test_the_documents_numbers() -> None:
+    stages = {name: adversarial(preset) for name, preset in PUBLISHED.items()}
+    numbers = {name: (stage.epochs, stage.batch_size) for name, stage in stages.items()}
+    assert numbers["mlp"] == (40, 128)
+    assert numbers["mlp-dropout"] == (200, 100)
+    assert numbers["mlp-bn"] == (100, 128)
+    for name, stage in stages.items():
+        assert PUBLISHED[name].latent_dim == 100
+        assert stage.betas == ((0.0, 0.9) if name == "mlp-relu" else (0.5, 0.999))
+        assert stage.learning_rate == 2e-4 or name == "conv"  # whose document names none
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")

@@ -1,0 +1,116 @@
+"""Moment matching, in this process: distances fall, the anchor holds, resuming gives the same bits; the networks."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+import torch
+
+from tests.training.conftest import MakeContext
+from tests.training.small import SMALL
+from training.config import Preset
+from training.data import Mnist
+from training.errors import DivergedError
+from training.networks import build_generator
+from training.networks.generator import GeneratorNetwork
+from training.networks.inputs import draw, every_digit
+from training.objectives.features import POOL, FeatureNetwork, fit_networks
+from training.run.device import Compute
+from training.schedules import Linear
+from training.stages.context import Context
+from training.stages.moment_matching import train
+
+PRESET = SMALL["digits"]
+
+
+@pytest.fixture
+def given() -> GeneratorNetwork:
+    """A student that has learned nothing."""
+    torch.manual_seed(1)
+    return build_generator(PRESET.network, PRESET.latent_dim).eval().requires_grad_(False)
+
+
+def with_stage(**changes: Any) -> Preset:
+    *before, matching = PRESET.stages
+    return dataclasses.replace(PRESET, stages=(*before, dataclasses.replace(matching, **changes)))
+
+
+def after_two(make_context: MakeContext, preset: Preset, **changes: Any) -> Context:
+    return make_context(preset, steps_before=(14, 8), **changes)
+
+
+def test_moments_come_nearer(make_context: MakeContext, given: GeneratorNetwork) -> None:
+    preset = with_stage(steps=60, learning_rate=1e-3, memory=200, anchor=0.0, networks=len(POOL), evaluate_every=30)
+    context = after_two(make_context, preset)
+    weights = {name: value.clone() for name, value in given.state_dict().items()}
+    matched = train(context.stage, given, context)
+    distances = [line["moment_distance"] for line in context.run.read_metrics()]
+    assert distances[-1] < 0.5 * distances[0]
+    for name, value in given.state_dict().items():
+        assert torch.equal(value, weights[name]), name  # of the generator that was given
+        assert not torch.equal(value, matched.state_dict()[name]), name
+
+
+def test_the_anchor_holds_it_to_the_generator_it_was_given(make_context: MakeContext, given: GeneratorNetwork) -> None:
+    moved = {}
+    for weight in (0.0, 1e9):
+        preset = with_stage(steps=40, learning_rate=Linear(3e-3, 1e-6), anchor=weight, evaluate_every=40)
+        context = after_two(make_context, preset, name=str(weight))
+        digits = [draw(network, 5, every_digit(30)) / 255 for network in (given, train(context.stage, given, context))]
+        moved[weight] = float(abs(digits[0] - digits[1]).mean())
+    assert moved[1e9] < 0.5 * moved[0.0]
+
+
+def test_resumed_is_the_same_to_the_bit(make_context: MakeContext, given: GeneratorNetwork) -> None:
+    straight, halves = (after_two(make_context, PRESET, name=name) for name in ("whole", "halves"))
+    train(straight.stage, given, straight)
+
+    def stop(stage: int, step: int, steps: int, metrics: dict[str, float] | None) -> None:
+        if step == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(halves.stage, given, dataclasses.replace(halves, progress=stop))
+    middle = halves.run.last()
+    assert middle
+    assert middle.header.steps == (14, 8, 4)
+    torch.manual_seed(99)
+    halves.run.rewind(2, 4)
+    train(halves.stage, given, dataclasses.replace(halves, start=middle))
+    ends = [context.run.last() for context in (straight, halves)]
+    assert ends[0]
+    assert ends[1]
+    assert ends[0].tensors.keys() == ends[1].tensors.keys()
+    for name, value in ends[0].tensors.items():
+        assert torch.equal(value, ends[1].tensors[name]), name
+
+
+def test_a_loss_that_is_not_finite_stops_it(make_context: MakeContext, given: GeneratorNetwork) -> None:
+    context = after_two(make_context, with_stage(learning_rate=Linear(1e30, 1e30)))
+    with pytest.raises(DivergedError, match="stopped being finite"):
+        train(context.stage, given, context)
+
+
+def test_networks_learn_their_tasks(mnist: Mnist, compute: Compute) -> None:
+    networks = fit_networks(mnist.fitting, 25, compute, seed=3)
+    assert [network.shape for network in networks] == list(POOL.values())
+    images = mnist.fitting.batch(torch.arange(len(mnist.fitting)), (0.0, 1.0))
+    pixels = images.flatten(1)
+    for name, network in zip(POOL, networks, strict=True):
+        output = network(images)
+        if network.shape.task == "labels":
+            assert (output.argmax(dim=1) == mnist.fitting.labels).float().mean() > 0.8, name
+        elif network.shape.task == "pixels":
+            torch.manual_seed(3)
+            fresh = compute.place(FeatureNetwork(network.shape))(images)
+            assert (output - pixels).square().mean() < 0.2 * (fresh - pixels).square().mean(), name
+
+
+@pytest.mark.parametrize("name", POOL)
+def test_a_frozen_network_gives_the_same_features(name: str) -> None:
+    torch.manual_seed(2)
+    network = FeatureNetwork(POOL[name]).eval()
+    images = torch.rand(5, 1, 28, 28)
+    before = [group.detach() for group in network.groups(images)]
+    assert before[-1].shape[1] == (POOL[name].code or POOL[name].layers[-1].channels)
+    torch.testing.assert_close(network.frozen().groups(images), before, rtol=1e-4, atol=1e-4)

@@ -1,0 +1,185 @@
+"""The networks whose features digits are compared in: a convolutional classifier, an MLP-Mixer and an autoencoder.
+
+Each takes images uint8 or float (N, 28, 28), ink 255, paper 0. `features` gives what judges compare, float32 (N, F);
+`loss` is what the network learns by.
+"""
+
+from itertools import pairwise
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from mnistgen import latents
+
+
+class JudgeNetwork(nn.Module):
+    """What every judge's network has."""
+
+    def features(self, images: Tensor) -> Tensor:
+        """Images (N, 28, 28) -> features float32 (N, F)."""
+        raise NotImplementedError
+
+    def loss(self, images: Tensor, labels: Tensor) -> Tensor:
+        """The mean loss of images (N, 28, 28) with labels int64 (N,)."""
+        raise NotImplementedError
+
+    def ready(self) -> Self:
+        """The network, in place, for inference alone."""
+        return self.eval().requires_grad_(False)
+
+
+class Reader(JudgeNetwork):
+    """A network that learns ten classes by a linear layer on its features."""
+
+    head: nn.Linear
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (N, 28, 28) -> logits float32 (N, 10)."""
+        logits: Tensor = self.head(self.features(images))
+        return logits
+
+    def loss(self, images: Tensor, labels: Tensor) -> Tensor:
+        """The cross-entropy of the labels."""
+        return F.cross_entropy(self(images), labels)
+
+    def accuracy(self, images: Tensor, labels: Tensor) -> Tensor:
+        """The share of images whose label is the likeliest class."""
+        right: Tensor = self(images).argmax(dim=1) == labels
+        return right.float().mean()
+
+
+class Classifier(Reader):
+    """3x3 convolutions with batch norm, ten classes, and 128 features before them."""
+
+    FEATURES = 128
+    # channels in, channels out, stride: 28 -> 28 -> 14 -> 14 -> 7 -> 7 -> 4 pixels wide
+    LAYERS = ((1, 32, 1), (32, 32, 2), (32, 64, 1), (64, 64, 2), (64, 128, 1), (128, FEATURES, 2))
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for inputs, outputs, stride in self.LAYERS:
+            layers += [
+                nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False),
+                nn.BatchNorm2d(outputs),
+                nn.ReLU(inplace=True),
+            ]
+        self.layers = nn.Sequential(*layers)
+        self.head = nn.Linear(self.FEATURES, 10)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Images (N, 28, 28) -> features float32 (N, 128), 0 and above."""
+        pixels = images.unsqueeze(1).float().div(255).contiguous(memory_format=torch.channels_last)
+        maps: Tensor = self.layers(pixels)  # (N, 1, 28, 28) -> (N, 128, 4, 4)
+        return maps.mean(dim=(2, 3))
+
+    def ready(self) -> Self:
+        """Batch norm becomes part of the convolutions, which then take three quarters of the time."""
+        super().ready()
+        layers: list[nn.Module] = []
+        for layer in self.layers:
+            if isinstance(layer, nn.BatchNorm2d):
+                layers[-1] = fuse_conv_bn_eval(layers[-1], layer)  # type: ignore[type-var]  # a convolution is before it
+            else:
+                layers.append(layer)
+        self.layers = nn.Sequential(*layers)
+        return self.to(memory_format=torch.channels_last)
+
+
+class Untrained(Classifier):
+    """The classifier's layers with weights from N(0, 2 / inputs), the same on every machine."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for index, layer in enumerate(self.layers):
+            if isinstance(layer, nn.Conv2d):
+                inputs = layer.weight[0].numel()
+                draws, _ = latents.draw(seed=index, start=0, count=layer.out_channels, latent_dim=inputs)
+                weights = torch.from_numpy(draws).reshape(layer.weight.shape) * (2 / inputs) ** 0.5
+                layer.weight.data.copy_(weights)
+
+
+class Block(nn.Module):
+    """One mixing of patches, the same for every channel, and one of channels, the same for every patch."""
+
+    def __init__(self, patches: int, channels: int, patches_hidden: int, channels_hidden: int) -> None:
+        super().__init__()
+        self.patch_norm, self.channel_norm = nn.LayerNorm(channels), nn.LayerNorm(channels)
+        self.spread, self.gather = nn.Linear(patches, patches_hidden), nn.Linear(patches_hidden, patches)
+        self.channels = nn.Sequential(
+            nn.Linear(channels, channels_hidden), nn.ReLU(inplace=True), nn.Linear(channels_hidden, channels)
+        )
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Tokens (N, patches, channels) -> the same shape."""
+        # The layers' weights from the left, for their inputs are patches: a transposition would take as long again.
+        hidden = F.relu(self.spread.weight @ self.patch_norm(tokens) + self.spread.bias[:, None])
+        tokens = tokens + self.gather.weight @ hidden + self.gather.bias[:, None]
+        mixed: Tensor = tokens + self.channels(self.channel_norm(tokens))
+        return mixed
+
+
+class Mixer(Reader):
+    """An MLP-Mixer over 49 patches of 4x4 pixels: no convolution, ten classes, and 64 features before them.
+
+    Source: I. Tolstikhin et al., "MLP-Mixer: An all-MLP Architecture for Vision", 2021 (arXiv:2105.01601).
+    """
+
+    FEATURES = 64
+    PATCH, PATCHES, BLOCKS = 4, 49, 3
+    HIDDEN = (32, 128)  # between patches, between channels
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Linear(self.PATCH**2, self.FEATURES)
+        self.blocks = nn.Sequential(*(Block(self.PATCHES, self.FEATURES, *self.HIDDEN) for _ in range(self.BLOCKS)))
+        self.norm = nn.LayerNorm(self.FEATURES)
+        self.head = nn.Linear(self.FEATURES, 10)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Images (N, 28, 28) -> features float32 (N, 64)."""
+        pixels = images.float().div(255).reshape(-1, 7, self.PATCH, 7, self.PATCH)
+        patches = pixels.transpose(2, 3).reshape(-1, self.PATCHES, self.PATCH**2)
+        tokens: Tensor = self.norm(self.blocks(self.embedding(patches)))  # (N, 49, 16) -> (N, 49, 64)
+        return tokens.mean(dim=1)
+
+
+class Autoencoder(JudgeNetwork):
+    """Fully connected layers from a noisy digit down to 64 features and back to the clean one: no labels.
+
+    Source: P. Vincent et al., "Extracting and Composing Robust Features with Denoising Autoencoders", 2008.
+    """
+
+    FEATURES = 64
+    NOISE = 0.2  # standard deviation of the training noise, in grey levels from 0 to 1
+    WIDTHS = (784, 256, 128, FEATURES)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder, self.decoder = self._layers(self.WIDTHS), self._layers(self.WIDTHS[::-1])
+
+    @staticmethod
+    def _layers(widths: tuple[int, ...]) -> nn.Sequential:
+        layers: list[nn.Module] = []
+        for inputs, outputs in pairwise(widths):
+            layers += [nn.Linear(inputs, outputs), nn.ReLU(inplace=True)]
+        return nn.Sequential(*layers[:-1])
+
+    def features(self, images: Tensor) -> Tensor:
+        """Images (N, 28, 28) -> features float32 (N, 64)."""
+        features: Tensor = self.encoder(images.flatten(1).float().div(255))
+        return features
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (N, 28, 28) -> the logits of their pixels float32 (N, 784)."""
+        logits: Tensor = self.decoder(self.features(images))
+        return logits
+
+    def loss(self, images: Tensor, labels: Tensor) -> Tensor:
+        """The cross-entropy of the clean pixels, from noisy ones; labels are not used."""
+        clean = images.flatten(1).float().div(255)
+        noisy = clean + self.NOISE * torch.randn_like(clean)
+        return F.binary_cross_entropy_with_logits(self(noisy.clamp(0, 1).mul(255)), clean)

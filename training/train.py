@@ -26,7 +26,7 @@ from mnistgen import Generator
 from mnistgen.catalog import find
 from mnistgen.cpus import usable_cpus
 from mnistgen.interruption import Interrupted, exit_code
-from training.config import Preset, change, to_json
+from training.config import Adversarial, Preset, change, to_json
 from training.data import load_mnist
 from training.errors import TrainingError
 from training.evaluation.baseline import baseline
@@ -40,6 +40,7 @@ from training.run.figures import draw_losses, draw_progress, draw_strip
 from training.run.outline import check_preset
 from training.run.progress import reporting
 from training.stages import RUN
+from training.stages.adversarial import check_epochs
 from training.stages.context import Context, Evaluation
 from training.stages.recorder import GRID_SIZE
 
@@ -108,6 +109,8 @@ def train(
         held_out = baseline(mnist, "quick")
     if start:
         checkpoints.check_data(start, mnist.train.sha256)
+        if isinstance(unfinished := preset.stages[start.header.stage], Adversarial):
+            check_epochs(unfinished, len(mnist.fitting), start)
     with ExitStack() as stack:
         if world.is_main:
             stack.enter_context(run.owned())

@@ -118,7 +118,7 @@ def test_workers_never_see_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(assessment, "measure_once", blocked)
     monkeypatch.setattr(assessment, "summarise", lambda source, found: found)
-    sources: list[Any] = [SimpleNamespace(name=name) for name in ("one", "two")]
+    sources: list[Any] = [SimpleNamespace(name=name, seeds=None) for name in ("one", "two")]
     found: Any = assessment.measure_all(sources, (1, 2), 1, "quick", Path(), workers=2)
     assert found == [[True, True]] * 2
     assert not blocked()

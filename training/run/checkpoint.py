@@ -106,6 +106,7 @@ def generator_of(checkpoint: Checkpoint) -> GeneratorNetwork:
     if checkpoint.is_resumable:
         raise CheckpointError("expected the file of a generator, such as RUN/generators has, got a training checkpoint")
     preset = checkpoint.header.preset
+    check_shapes(preset, checkpoint.header.stage, checkpoint.part)
     generator = build_generator(preset.network_of(checkpoint.header.stage), preset.latent_dim)
     with fitting(checkpoint):
         generator.load_state_dict(

@@ -39,6 +39,11 @@ class Reporter:
         if text:
             self.bars.update(self.tasks[stage], metrics=text)
 
+    def close(self) -> None:
+        """End the bars' lines, where there are any."""
+        if self.tasks:
+            self.bars.stop()
+
 
 def described(metrics: dict[str, float]) -> str:
     """A line of metrics as text: `12.3 min, loss 0.123, ratio 1.23, 1,234 images/s`."""
@@ -51,7 +56,7 @@ def reporting(run: RunDirectory, preset: Preset, *, tensorboard: bool) -> Iterat
     """What the main process's stages report to: the terminal and, where asked for, TensorBoard."""
     with ExitStack() as stack:
         listeners: list[Listener] = [reporter := Reporter(preset)]
-        stack.callback(reporter.bars.stop)
+        stack.callback(reporter.close)
         if tensorboard:
             listeners.append(stack.enter_context(TensorBoard(run, preset)))
 

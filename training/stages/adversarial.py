@@ -15,6 +15,7 @@ from training.networks.inputs import classes_of
 from training.objectives.losses import LOSSES
 from training.objectives.penalties import PENALTIES
 from training.objectives.penalties import Score as ScoreImages
+from training.run.checkpoint import Checkpoint
 from training.run.distributed import World
 from training.schedules import value_at
 from training.stages.context import Context
@@ -29,14 +30,13 @@ def train(stage: Adversarial, _: None, context: Context) -> GeneratorNetwork:
     In several processes all call this alike. Sets torch's global random state, from which everything is drawn.
 
     Raises DivergedError when a loss is not finite, TrainingError for digits fewer than a batch and for a batch that the
-    processes cannot share, CheckpointError for one that does not fit or is past the last epoch.
+    processes cannot share, CheckpointError for one that does not fit.
     """
     digits, world, compute = context.mnist.fitting, context.world, context.compute
     batches = len(digits) // stage.batch_size  # each epoch leaves out a few digits, others each time
     if batches == 0:
         raise TrainingError(f"batch_size: expected at most the {len(digits)} digits, got {stage.batch_size}")
     steps = stage.epochs * batches
-    check_epochs(stage, context, batches)
     loss = LOSSES[stage.loss]()
 
     torch.manual_seed(context.seed)
@@ -147,8 +147,8 @@ def epoch_order(count: int, seed: int, epoch: int) -> Tensor:
     return torch.randperm(count, generator=source)
 
 
-def check_epochs(stage: Adversarial, context: Context, batches: int) -> None:
+def check_epochs(stage: Adversarial, digits: int, start: Checkpoint) -> None:
     """Refuse to end before the checkpoint. Raises CheckpointError."""
-    done = context.start.header.step / batches if context.start else 0
+    done = start.header.step / max(1, digits // stage.batch_size)
     if done > stage.epochs:
         raise CheckpointError(f"epochs: expected at least the {done:g} that are done, got {stage.epochs}")

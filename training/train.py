@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -130,6 +131,7 @@ def train(
             if world.is_main
             else lambda *_: None,
             seconds=lambda: before + time.monotonic() - begun,
+            announce=partial(print, flush=True) if world.is_main else lambda text: None,
         )
         first = start.header.stage if start else 0
         generator = compute.place(run.read_generator(preset, first - 1)).requires_grad_(False) if first else None

@@ -5,7 +5,7 @@ judges that models are evaluated by.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
@@ -155,7 +155,9 @@ class _MeanOfMaps(torch.autograd.Function):
         return spread
 
 
-def fit_networks(digits: Digits, epochs: int, compute: Compute, seed: int) -> list[FeatureNetwork]:
+def fit_networks(
+    digits: Digits, epochs: int, compute: Compute, seed: int, announce: Callable[[str], None] = lambda text: None
+) -> list[FeatureNetwork]:
     """The networks of POOL after so many epochs, for inference alone; from the user's cache where they are in it.
 
     Leaves torch's global random state changed.
@@ -168,7 +170,8 @@ def fit_networks(digits: Digits, epochs: int, compute: Compute, seed: int) -> li
         "version": VERSION,
     }
     networks = []
-    for index, shape in enumerate(POOL.values()):
+    for index, (name, shape) in enumerate(POOL.items()):
+        announce(f"feature network {index + 1} of {len(POOL)}: {name}")
         torch.manual_seed(seed + index)
         network = compute.place(FeatureNetwork(shape))
         if shape.task != "none":

@@ -40,6 +40,7 @@ class Context:
     evaluation: Evaluation
     progress: Progress
     seconds: Callable[[], float]  # spent on the run so far, that of earlier processes included
+    announce: Callable[[str], None] = lambda text: None  # what takes long between steps, in the main process
     steps_before: tuple[int, ...] = ()  # of the stages before this one
     start: Checkpoint | None = None  # of this stage, to resume from
 

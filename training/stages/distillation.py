@@ -33,6 +33,7 @@ def train(stage: Distillation, teacher: GeneratorNetwork, context: Context) -> G
     world, compute = context.world, context.compute
     torch.manual_seed(context.seed)
     generator = context.build_generator().train()
+    context.announce(f"drawing {stage.bank:,} of the teacher's digits")
     latents, labels, images = draw_bank(teacher, stage.bank, context)
     optimizer = Adam(generator.parameters(), betas=stage.betas, fused=True)
     recorder = Recorder(

@@ -39,7 +39,7 @@ def train(stage: MomentMatching, given: GeneratorNetwork, context: Context) -> G
     """
     world, compute = context.world, context.compute
     with world.main_process_first():
-        networks = fit_networks(context.mnist.seen, stage.epochs, compute, context.seed)
+        networks = fit_networks(context.mnist.seen, stage.epochs, compute, context.seed, context.announce)
     comparisons = [Comparison(network, context.mnist.fitting, stage, compute) for network in networks]
     torch.manual_seed(context.seed)
     generator = copy.deepcopy(given).train().requires_grad_(True)

@@ -25,7 +25,7 @@ def main(
     ],
     out: Annotated[Path, typer.Option(help="Model directory to write.")],
     float32: Annotated[
-        bool, typer.Option("--float32", help="Leave the preset's quantization away, to measure what it costs.")
+        bool, typer.Option("--float32", help="Omit the preset's quantization, to measure what it costs.")
     ] = False,
 ) -> None:
     """Write model.onnx, model.torchscript.pt and card.json, checked against each other.

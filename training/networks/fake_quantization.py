@@ -1,5 +1,6 @@
-"""A generator in the 8 bits that it will be exported in, for training: its gradient passes the rounding unchanged.
+"""Fake quantization: a generator in the 8 bits of its export, for quantization-aware training.
 
+Rounding has a straight-through gradient.
 Source: B. Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference",
 2018 (arXiv:1712.05877), section 3.
 """
@@ -23,11 +24,11 @@ Levels = tuple[float, int]  # of uint8: scale, zero point
 LOGITS: Levels = (14 / 255, 128)
 PIXELS: Levels = (1 / 255, 0)
 PRODUCTS = (nn.Linear, nn.Conv2d)
-CALIBRATION = 1_000  # digits that settle the ranges here
+CALIBRATION = 1_000  # generated digits that the ranges come from
 
 
 class FakeQuantizedGenerator(GeneratorNetwork):
-    """The generator behind rounded weights and activations; `calibrate` settles the ranges of activations.
+    """The generator behind rounded weights and activations; `calibrate` determines the ranges of activations.
 
     The network's own weights stay as they are, and are what learns.
     """
@@ -57,7 +58,7 @@ class FakeQuantizedGenerator(GeneratorNetwork):
 
     @torch.no_grad()
     def calibrate(self) -> None:
-        """Settle the ranges by what the network makes of fixed latents now.
+        """Determine the ranges of activations from fixed latents.
 
         Raises DivergedError where that is not finite.
         """

@@ -87,16 +87,16 @@ class World:
         for gradient, part in zip(gradients, total.split([gradient.numel() for gradient in gradients]), strict=True):
             gradient.copy_(part.view_as(gradient))
 
-    def broadcast(self, find: Callable[[], float]) -> float:
-        """What the first process finds out, on every process; the others do not look."""
-        found = [find() if self.is_main else None]
+    def broadcast(self, compute: Callable[[], float]) -> float:
+        """A value that the main process computes, on every process; the others do not compute it."""
+        values = [compute() if self.is_main else None]
         if self.size > 1:
-            dist.broadcast_object_list(found)
-        return float(found[0])  # type: ignore[arg-type]  # the first process's by now
+            dist.broadcast_object_list(values)
+        return float(values[0])  # type: ignore[arg-type]  # the main process's by now
 
     @contextmanager
     def main_process_first(self) -> Iterator[None]:
-        """What the first process does before the others: for what it downloads or caches, and they find there."""
+        """Within it, the main process goes before the others, which then find what it downloaded or cached."""
         if not self.is_main:
             self.barrier()
         yield

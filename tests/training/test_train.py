@@ -10,9 +10,12 @@ from PIL import Image
 
 import mnistgen
 from tests.training.conftest import Refused, RunScript, train, train_in_two
+from training.config import to_json
+from training.presets import DEFAULT, PRESETS
 from training.run import checkpoint as checkpoints
 from training.run.directory import RunDirectory
 
+WHOLE = PRESETS[DEFAULT]  # the tests replace the table's rows by small ones
 METRICS = (
     "stage",
     "step",
@@ -137,6 +140,20 @@ def test_dry_run_prints_the_preset_and_writes_nothing(tmp_path: Path, train_here
     printed = json.loads(result.out)
     assert (printed["name"], printed["stages"][0]["epochs"], printed["seed"]) == ("mlp", 7, 0)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_quick_trains_the_default_in_fewer_steps(tmp_path: Path, train_here: RunScript, refused: Refused) -> None:
+    printed = json.loads(train_here("--quick", "--seed", 3, "--dry-run").out)
+    assert (printed["name"], printed["seed"]) == (DEFAULT, 3)
+    whole = to_json(WHOLE)
+    assert [stage["kind"] for stage in printed["stages"]] == [stage["kind"] for stage in whole["stages"]]
+    assert all(
+        quick["steps"] < long["steps"] for quick, long in zip(printed["stages"][1:], whole["stages"][1:], strict=True)
+    )
+    for wrong in (("--preset", "mlp"), ("--epochs", 3), ("--resume", tmp_path)):
+        assert "--quick trains digits from its beginning; omit --preset, --epochs and --resume" in refused(
+            "--quick", *wrong
+        )
 
 
 class TestRefusals:

@@ -86,13 +86,7 @@ QUICK = replace(
     stages=(
         replace(_DIGITS.stages[0], epochs=4),  # type: ignore[arg-type]  # the first is adversarial
         Distillation(bank=100_000, steps=8_000, batch_size=250, learning_rate=Linear(2e-3, 1e-5)),
-        MomentMatching(
-            steps=1_000,
-            learning_rate=Cosine(1.5e-4, 1e-6, warm_up=0.03),
-            anchor=Exponential(1_500.0, 15.0),
-            ema=EMA(half_life=20_000),
-            epochs=1,
-        ),
+        replace(_DIGITS.stages[2], steps=1_000, epochs=1),  # type: ignore[arg-type]
     ),
 )
 

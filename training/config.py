@@ -98,7 +98,8 @@ class MomentMatching:
     betas: tuple[float, float] = (0.0, 0.99)
     memory: Count = 20_000  # generated digits that the running moments of a network reach back to
     networks: Count = 4  # of the pool, drawn anew for each batch
-    anchor: Schedule = 0.0  # weight of the squared error to the digits of the generator that the stage was given
+    pixel_error: Schedule = 0.0  # weight of the squared error to the digits of the run's first generator
+    feature_error: Schedule = 0.0  # and of that to their features
     within_class: Weight = 3.0  # weight of the moments within classes beside those over all digits
     ema: EMA  # of the generator, which is evaluated and handed on in its place
     epochs: Count  # that each feature network learns for

@@ -134,11 +134,11 @@ def train(
             announce=partial(print, flush=True) if world.is_main else lambda text: None,
         )
         first = start.header.stage if start else 0
-        generator = compute.place(run.read_generator(preset, first - 1)).requires_grad_(False) if first else None
+        generators = [compute.place(run.read_generator(preset, index)).requires_grad_(False) for index in range(first)]
         steps = start.header.steps[:-1] if start else ()
         for index, stage in enumerate(preset.stages[first:], first):
             here = replace(context, steps_before=steps, start=start if index == first else None)
-            generator = RUN[type(stage)](stage, generator, here)
+            generators.append(RUN[type(stage)](stage, generators, here))
             exported = checkpoints.read(run.generator_path(preset, index))
             steps = exported.header.steps
         if world.is_main:

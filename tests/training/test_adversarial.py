@@ -20,7 +20,7 @@ from training.stages.context import Context
 
 
 def run(context: Context) -> GeneratorNetwork:
-    return train(context.stage, None, context)
+    return train(context.stage, [], context)
 
 
 def last(context: Context) -> Checkpoint:

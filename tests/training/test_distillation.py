@@ -35,7 +35,7 @@ def with_stage(**changes: Any) -> Preset:
 
 def test_a_student_comes_to_draw_like_its_teacher(make_context: MakeContext, teacher: GeneratorNetwork) -> None:
     context = make_context(with_stage(steps=60, learning_rate=Linear(0.01, 1e-4)), steps_before=(14,))
-    student = train(context.stage, teacher, context)
+    student = train(context.stage, [teacher], context)
     losses = [line["distillation_loss"] for line in context.run.read_metrics()]
     assert losses[-1] < 0.2 * losses[0]
     assert draw(student, 5, every_digit(30)).mean() > 230  # its teacher's is nearly 255
@@ -76,4 +76,4 @@ def test_resumed_is_the_same_to_the_bit(make_context: MakeContext, teacher: Gene
 def test_a_loss_that_is_not_finite_stops_it(make_context: MakeContext, teacher: GeneratorNetwork) -> None:
     context = make_context(with_stage(learning_rate=1e30), steps_before=(14,))
     with pytest.raises(DivergedError, match="stopped being finite at step"):
-        train(context.stage, teacher, context)
+        train(context.stage, [teacher], context)

@@ -1,5 +1,6 @@
-"""Moment matching, in this process: distances fall, the anchor holds, resuming gives the same bits; the networks."""
+"""Moment matching, in this process: distances fall, the teacher holds it, resumed to the same bits; the networks."""
 
+import copy
 import dataclasses
 from typing import Any
 
@@ -40,10 +41,18 @@ def after_two(make_context: MakeContext, preset: Preset, **changes: Any) -> Cont
 
 
 def test_moments_come_nearer(make_context: MakeContext, given: GeneratorNetwork) -> None:
-    preset = with_stage(steps=60, learning_rate=1e-3, memory=200, anchor=0.0, networks=len(POOL), evaluate_every=30)
+    preset = with_stage(
+        steps=60,
+        learning_rate=1e-3,
+        memory=200,
+        pixel_error=0.0,
+        feature_error=0.0,
+        networks=len(POOL),
+        evaluate_every=30,
+    )
     context = after_two(make_context, preset)
     weights = {name: value.clone() for name, value in given.state_dict().items()}
-    matched = train(context.stage, given, context)
+    matched = train(context.stage, [given], context)
     distances = [line["moment_distance"] for line in context.run.read_metrics()]
     assert distances[-1] < 0.5 * distances[0]
     for name, value in given.state_dict().items():
@@ -51,32 +60,40 @@ def test_moments_come_nearer(make_context: MakeContext, given: GeneratorNetwork)
         assert not torch.equal(value, matched.state_dict()[name]), name
 
 
-def test_the_anchor_holds_it_to_the_generator_it_was_given(make_context: MakeContext, given: GeneratorNetwork) -> None:
-    moved = {}
-    for weight in (0.0, 1e9):
-        preset = with_stage(steps=40, learning_rate=Linear(3e-3, 1e-6), anchor=weight, evaluate_every=40)
+@pytest.mark.parametrize("error", ["pixel_error", "feature_error"])
+def test_an_error_holds_it_to_the_first_generator(
+    make_context: MakeContext, given: GeneratorNetwork, error: str
+) -> None:
+    moved = copy.deepcopy(given)
+    for value in moved.parameters():
+        value.add_(0.05 * torch.randn_like(value))
+    away = {}
+    for weight in (0.0, 1e12):
+        errors = {"pixel_error": 0.0, "feature_error": 0.0} | {error: weight}
+        preset = with_stage(steps=40, learning_rate=Linear(3e-3, 1e-6), evaluate_every=40, **errors)
         context = after_two(make_context, preset, name=str(weight))
-        digits = [draw(network, 5, every_digit(30)) / 255 for network in (given, train(context.stage, given, context))]
-        moved[weight] = float(abs(digits[0] - digits[1]).mean())
-    assert moved[1e9] < 0.5 * moved[0.0]
+        matched = train(context.stage, [given, moved], context)
+        digits = [draw(network, 5, every_digit(30)) / 255 for network in (given, matched)]
+        away[weight] = float(abs(digits[0] - digits[1]).mean())
+    assert away[1e12] < 0.5 * away[0.0]
 
 
 def test_resumed_is_the_same_to_the_bit(make_context: MakeContext, given: GeneratorNetwork) -> None:
     straight, halves = (after_two(make_context, PRESET, name=name) for name in ("whole", "halves"))
-    train(straight.stage, given, straight)
+    train(straight.stage, [given], straight)
 
     def stop(stage: int, step: int, steps: int, metrics: dict[str, float] | None) -> None:
         if step == 5:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(halves.stage, given, dataclasses.replace(halves, progress=stop))
+        train(halves.stage, [given], dataclasses.replace(halves, progress=stop))
     middle = halves.run.last()
     assert middle
     assert middle.header.steps == (14, 8, 4)
     torch.manual_seed(99)
     halves.run.rewind(2, 4)
-    train(halves.stage, given, dataclasses.replace(halves, start=middle))
+    train(halves.stage, [given], dataclasses.replace(halves, start=middle))
     ends = [context.run.last() for context in (straight, halves)]
     assert ends[0]
     assert ends[1]
@@ -88,7 +105,7 @@ def test_resumed_is_the_same_to_the_bit(make_context: MakeContext, given: Genera
 def test_a_loss_that_is_not_finite_stops_it(make_context: MakeContext, given: GeneratorNetwork) -> None:
     context = after_two(make_context, with_stage(learning_rate=Linear(1e30, 1e30)))
     with pytest.raises(DivergedError, match="stopped being finite"):
-        train(context.stage, given, context)
+        train(context.stage, [given], context)
 
 
 def test_networks_learn_their_tasks(mnist: Mnist, compute: Compute) -> None:

@@ -10,6 +10,7 @@ from PIL import Image
 
 import mnistgen
 from tests.training.conftest import Refused, RunScript, train, train_in_two
+from training import publish
 from training.config import to_json
 from training.presets import DEFAULT, PRESETS
 from training.run import checkpoint as checkpoints
@@ -72,6 +73,18 @@ class TestRunDirectory:
         generator = mnistgen.Generator(finished / "export")
         assert generator.card.steps in (7, 14)  # whichever came closer to the held-out digits
         assert generator.sample(3, seed=1).shape == (3, 28, 28)
+
+
+def test_publishing_bundles_what_the_run_exported(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_script: RunScript
+) -> None:
+    monkeypatch.setattr(checkpoints, "WEIGHTS", tmp_path / "weights")
+    monkeypatch.setattr(publish, "MODELS", tmp_path / "models")
+    outcome = run_script("training/publish.py", finished / "generators" / "0-adversarial-best.safetensors")
+    assert outcome.code == 0, outcome.err
+    exported, bundled = (folder / "model.onnx" for folder in (finished / "export", tmp_path / "models" / "conv"))
+    assert bundled.read_bytes() == exported.read_bytes()
+    assert (tmp_path / "weights" / "conv.safetensors").stat().st_size > 0
 
 
 def test_killed_anywhere_and_resumed_it_ends_with_the_same_bits(finished: Path, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from training.networks.generator import CLASSES
 from training.networks.initialization import LINEAR_MAPS
 from training.run.cache import Arrays, cached
 from training.run.device import Compute
+from training.run.distributed import World
 
 BATCH_SIZE = 125
 PEAK_LEARNING_RATE, WEIGHT_DECAY = 4e-3, 0.02
@@ -63,7 +64,15 @@ POOL: Mapping[str, Shape] = {
     "autoencoder": Shape(2, (Layer(32, 3), Layer(64, 3, 2), Layer(64, 3, 2)), code=64, task="pixels"),
     "patch-autoencoder": Shape(4, (Layer(64, 3), Layer(96, 3)), code=64, task="pixels"),
     "dense-autoencoder": Shape(28, (Layer(384, 1),), code=64, task="pixels"),
+    "fine-means": Shape(1, (Layer(16, 5), Layer(32, 3, 2), Layer(64, 3, 2), Layer(96, 3), Layer(128, 3, 2))),
+    "fine-wide-means": Shape(1, (Layer(24, 3), Layer(48, 3, 2), Layer(64, 3, 2), Layer(128, 3, 2))),
     "untrained-means": Shape(2, (Layer(48, 3), Layer(64, 3, 2), Layer(64, 3, 2)), task="none"),
+    "untrained-deep-means": Shape(
+        2, (Layer(48, 3), Layer(64, 3), Layer(64, 3, 2), Layer(96, 3), Layer(96, 3, 2)), task="none"
+    ),
+    "untrained-fine-means": Shape(
+        1, (Layer(16, 5), Layer(32, 3, 2), Layer(48, 3), Layer(64, 3, 2), Layer(96, 3, 2)), task="none"
+    ),
     "untrained-code": Shape(4, (Layer(64, 3), Layer(64, 3)), code=64, task="none"),
 }
 
@@ -156,12 +165,19 @@ class _MeanOfMaps(torch.autograd.Function):
 
 
 def fit_networks(
-    digits: Digits, epochs: int, compute: Compute, seed: int, announce: Callable[[str], None] = lambda text: None
+    digits: Digits,
+    epochs: int,
+    compute: Compute,
+    seed: int,
+    world: World | None = None,
+    announce: Callable[[str], None] = lambda text: None,
 ) -> list[FeatureNetwork]:
     """The networks of POOL after so many epochs, for inference alone; from the user's cache where they are in it.
 
-    Leaves torch's global random state changed.
+    Several processes share the work, and find in the cache what the others did. Leaves torch's global random state
+    changed.
     """
+    world = world or World()
     sources: dict[str, str | int] = {
         "digits": hashlib.sha256(digits.images.cpu().numpy().data).hexdigest(),
         "epochs": epochs,
@@ -169,17 +185,21 @@ def fit_networks(
         "torch": str(torch.__version__),
         "version": VERSION,
     }
-    networks = []
-    for index, (name, shape) in enumerate(POOL.items()):
-        announce(f"feature network {index + 1} of {len(POOL)}: {name}")
-        torch.manual_seed(seed + index)
-        network = compute.place(FeatureNetwork(shape))
-        if shape.task != "none":
-            own: dict[str, str | int] = {"shape": repr(shape), "seed": seed + index}
-            learned = cached("feature-network", sources | own, partial(_fit, network, digits, epochs, compute))
-            network.load_state_dict({name: torch.from_numpy(value) for name, value in learned.items()})
-        networks.append(compute.place(network.frozen()))
-    return networks
+    networks = {}
+    for others in (False, True):
+        for index, (name, shape) in enumerate(POOL.items()):
+            if (index % world.size != world.rank) != others:
+                continue
+            announce(f"feature network {index + 1} of {len(POOL)}: {name}")
+            torch.manual_seed(seed + index)
+            network = compute.place(FeatureNetwork(shape))
+            if shape.task != "none":
+                own: dict[str, str | int] = {"shape": repr(shape), "seed": seed + index}
+                learned = cached("feature-network", sources | own, partial(_fit, network, digits, epochs, compute))
+                network.load_state_dict({key: torch.from_numpy(value) for key, value in learned.items()})
+            networks[name] = compute.place(network.frozen())
+        world.barrier()
+    return [networks[name] for name in POOL]
 
 
 def _fit(network: FeatureNetwork, digits: Digits, epochs: int, compute: Compute) -> Arrays:

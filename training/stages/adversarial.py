@@ -1,5 +1,6 @@
 """Adversarial training: discriminator step, generator step, EMA, record."""
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import partial
 
@@ -24,7 +25,7 @@ from training.stages.recorder import Intervals, Recorder
 from training.stages.state import TrainingState
 
 
-def train(stage: Adversarial, _: None, context: Context) -> GeneratorNetwork:
+def train(stage: Adversarial, _: Sequence[GeneratorNetwork], context: Context) -> GeneratorNetwork:
     """Train a generator against a discriminator and return the best one by the held-out digits, frozen.
 
     In several processes all call this alike. Sets torch's global random state, from which everything is drawn.

@@ -6,6 +6,8 @@ Sources: G. Hinton, O. Vinyals, J. Dean, "Distilling the Knowledge in a Neural N
 A. Aguinaldo et al., "Compressing GANs using Knowledge Distillation", 2019 (arXiv:1902.00159), section 3.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.optim import Adam
@@ -22,8 +24,8 @@ from training.stages.state import TrainingState
 CHUNK = 500  # of the teacher's digits, drawn at once
 
 
-def train(stage: Distillation, teacher: GeneratorNetwork, context: Context) -> GeneratorNetwork:
-    """Distil the teacher into a new generator and return that, frozen.
+def train(stage: Distillation, generators: Sequence[GeneratorNetwork], context: Context) -> GeneratorNetwork:
+    """Distil the last of the generators, the teacher, into a new generator and return that, frozen.
 
     In several processes all call this alike. Sets torch's global random state, from which everything is drawn.
 
@@ -34,7 +36,7 @@ def train(stage: Distillation, teacher: GeneratorNetwork, context: Context) -> G
     torch.manual_seed(context.seed)
     generator = context.build_generator().train()
     context.announce(f"drawing {stage.bank:,} of the teacher's digits")
-    latents, labels, images = draw_bank(teacher, stage.bank, context)
+    latents, labels, images = draw_bank(generators[-1], stage.bank, context)
     optimizer = Adam(generator.parameters(), betas=stage.betas, fused=True)
     recorder = Recorder(
         context,
@@ -67,10 +69,10 @@ def draw_bank(teacher: GeneratorNetwork, size: int, context: Context) -> tuple[T
     device = context.compute.device
     latents = torch.randn(size, teacher.latent_dim, device=device)
     labels = torch.arange(size, device=device) % CLASSES
-    images = torch.empty(size, 1, 28, 28, dtype=torch.uint8, device=device)
     low, high = teacher.image_range
-    for rows in torch.arange(size, device=device).split(CHUNK):
+    images = []  # of this process's shard
+    for rows in context.world.shard(torch.arange(size, device=device)).split(CHUNK):
         with context.compute.autocast():
             drawn = teacher(latents[rows], *classes_of(teacher, labels[rows]))
-        images[rows] = ((drawn - low) / (high - low) * 255).round().to(torch.uint8)
-    return latents, labels, images
+        images.append(((drawn - low) / (high - low) * 255).round().to(torch.uint8))
+    return latents, labels, context.world.gather(torch.cat(images))

@@ -5,11 +5,13 @@ all digits and within each class, still do. As no discriminator has to keep up, 
 fake-quantized 8 bits that it will be exported in (quantization-aware training).
 
 The features come from a pool of unlike networks, a few of which, at random, see each batch: a generator overfits to
-networks that always see it. The squared error to the digits of the generator that the stage was given, for the same
-latents, keeps running moments that lag behind from making it oscillate.
+networks that always see it. The squared error, in pixels and features, to the digits that the run's first generator
+draws for the same latents keeps running moments that lag behind from making it oscillate, and shows a student what its
+teacher does better.
 """
 
 import copy
+from collections.abc import Sequence
 from contextlib import nullcontext
 
 import torch
@@ -29,8 +31,8 @@ from training.stages.recorder import Intervals, Recorder
 from training.stages.state import TrainingState
 
 
-def train(stage: MomentMatching, given: GeneratorNetwork, context: Context) -> GeneratorNetwork:
-    """Match the moments of a generator's digits and return the EMA of its weights, frozen.
+def train(stage: MomentMatching, generators: Sequence[GeneratorNetwork], context: Context) -> GeneratorNetwork:
+    """Match the moments of the last generator's digits and return the EMA of its weights, frozen.
 
     In several processes all call this alike. Sets torch's global random state, from which everything is drawn.
 
@@ -38,11 +40,11 @@ def train(stage: MomentMatching, given: GeneratorNetwork, context: Context) -> G
     a batch that the processes cannot share.
     """
     world, compute = context.world, context.compute
-    with world.main_process_first():
-        networks = fit_networks(context.mnist.seen, stage.epochs, compute, context.seed, context.announce)
+    networks = fit_networks(context.mnist.seen, stage.epochs, compute, context.seed, world, context.announce)
     comparisons = [Comparison(network, context.mnist.fitting, stage, compute) for network in networks]
     torch.manual_seed(context.seed)
-    generator = copy.deepcopy(given).train().requires_grad_(True)
+    teacher = generators[0] if stage.pixel_error or stage.feature_error else None
+    generator = copy.deepcopy(generators[-1]).train().requires_grad_(True)
     ema = frozen_copy(generator)
     optimizer = Adam(generator.parameters(), betas=stage.betas, fused=True)
     moments = {
@@ -75,15 +77,22 @@ def train(stage: MomentMatching, given: GeneratorNetwork, context: Context) -> G
             with compute.autocast():
                 images = drawing(latents, classes)  # (N, 1, 28, 28)
             pixels = to_grey_levels(images, generator.image_range)
-            features = {index: world.gather(comparisons[index].features(pixels)) for index in chosen}
+            own = {index: comparisons[index].features(pixels) for index in chosen}
+            features = {index: world.gather(rows) for index, rows in own.items()}
 
         # --- generator, EMA, moments
         if learning:
-            with torch.no_grad(), compute.autocast():
-                before = given(latents, classes)
-            error = world.mean((images - before).square().mean())
-            losses = [comparisons[index].loss(features[index]) for index in chosen]
-            loss = torch.stack(losses).mean() + value_at(stage.anchor, step / stage.steps) * error
+            loss = torch.stack([comparisons[index].loss(rows) for index, rows in features.items()]).mean()
+            if teacher:
+                with torch.no_grad():
+                    with compute.autocast():
+                        shown = teacher(latents, classes)
+                    target = to_grey_levels(shown, teacher.image_range)
+                    targets = {index: comparisons[index].features(target) for index in chosen}
+                errors = torch.stack([(own[index] - targets[index]).square().mean() for index in chosen])
+                progress = step / stage.steps
+                loss = loss + value_at(stage.pixel_error, progress) * world.mean((pixels - target).square().mean())
+                loss = loss + value_at(stage.feature_error, progress) * world.mean(errors.mean())
             optimizer.zero_grad()
             loss.backward()
             world.sum_gradients(generator)

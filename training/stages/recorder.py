@@ -119,7 +119,7 @@ class Recorder:
 
     def _evaluate(self) -> float:
         """The ratio of the generator as it would be exported, which is kept if it is to be."""
-        context, network = self.context, self.exported()
+        context, network = self.context, self._exported()
         ratio = context.world.broadcast(
             lambda: context.evaluation.ratio(
                 draw(self._rounded(network), context.preset.seed, context.evaluation.labels)
@@ -132,8 +132,17 @@ class Recorder:
         self.ratios.append(ratio)
         return ratio
 
+    @torch.no_grad()
+    def _exported(self) -> GeneratorNetwork:
+        """A copy as it would be exported, its matrices as float16 holds them: so are bundled weights, to the bit."""
+        network = self.exported()
+        for parameter in network.parameters():
+            if parameter.ndim > 1:
+                parameter.copy_(parameter.half())
+        return network
+
     def _save_samples(self) -> None:
-        network = self._rounded(self.exported())
+        network = self._rounded(self._exported())
         inputs = fixed_inputs(network, self.context.preset.seed, every_digit(GRID_SIZE)).to(self.context.compute.device)
         self.context.run.save_samples(self.context.index, self.step, to_images(network, inputs))
 

@@ -1,7 +1,7 @@
 """Make a generator the bundled model of its preset: python training/publish.py RUN/generators/FILE.
 
 The generator alone, its matrices rounded to float16, becomes training/weights/NAME.safetensors, and the export of that
-file becomes mnistgen/models/NAME.
+file becomes mnistgen/models/NAME. What the run wrote about itself comes along, in training/weights/NAME.
 """
 
 if __name__ == "__main__":  # before all that takes long to import, so that Ctrl-C is one line there too
@@ -13,6 +13,7 @@ if __name__ == "__main__":  # before all that takes long to import, so that Ctrl
 
     run("training.publish")
 
+import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +26,8 @@ from training.errors import CheckpointError
 from training.presets import PRESETS
 from training.run import checkpoint as checkpoints
 
+RECORD = ("preset.json", "metrics.jsonl", "losses.png")  # of a run directory
+
 
 def main(checkpoint: Annotated[Path, typer.Argument(help="A generator of a finished run.")]) -> None:
     """Make a generator the bundled model of its preset."""
@@ -34,6 +37,10 @@ def main(checkpoint: Annotated[Path, typer.Argument(help="A generator of a finis
         raise CheckpointError(f"{checkpoint}: expected a preset of training/presets.py, got {shown(name)}")
     made, bundled = convert(slim), MODELS / name
     checkpoints.write(checkpoints.WEIGHTS / f"{name}.safetensors", slim)
+    for path in (checkpoint.resolve().parents[1] / file for file in RECORD):
+        if path.is_file():
+            (record := checkpoints.WEIGHTS / name).mkdir(exist_ok=True)
+            shutil.copyfile(path, record / path.name)
     made.write(bundled, torchscript=False)  # which is for PyTorch's users, who have the repository
     print(f"{bundled}: {name}, {made.card.parameters:,} parameters, {len(made.graph) / 2**20:.1f} MiB")
 

@@ -226,4 +226,9 @@ class TestPublish:
     def test_weights_and_model_are_written(self, run: RunDirectory, run_script: RunScript, places: Path) -> None:
         outcome = run_script("training/publish.py", run.generator_path(PRESET, 0))
         assert outcome.code == 0, outcome.err
-        assert sorted(contents(places)) == ["models/mlp/card.json", "models/mlp/model.onnx", "weights/mlp.safetensors"]
+        assert sorted(contents(places)) == [
+            "models/mlp/card.json",
+            "models/mlp/model.onnx",
+            "weights/mlp.safetensors",
+            "weights/mlp/preset.json",
+        ]

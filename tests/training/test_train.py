@@ -85,6 +85,8 @@ def test_publishing_bundles_what_the_run_exported(
     exported, bundled = (folder / "model.onnx" for folder in (finished / "export", tmp_path / "models" / "conv"))
     assert bundled.read_bytes() == exported.read_bytes()
     assert (tmp_path / "weights" / "conv.safetensors").stat().st_size > 0
+    for name in ("preset.json", "metrics.jsonl", "losses.png"):
+        assert (tmp_path / "weights" / "conv" / name).read_bytes() == (finished / name).read_bytes()
 
 
 def test_killed_anywhere_and_resumed_it_ends_with_the_same_bits(finished: Path, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def rate(preset: Preset, data: Path, folder: Path, device: str = "auto", world: 
         progress=lambda *_: None,
         seconds=lambda: time.monotonic() - begun,
     )
-    train(short, None, context)
+    train(short, [], context)
     return median_rate(run)
 
 

@@ -38,6 +38,32 @@ _MLP_DISCRIMINATOR: dict[str, Any] = {
     "init": "dcgan",  # chosen
 }
 
+# A convolutional teacher, which learns well from a discriminator but draws slowly ...
+_TEACHER = Adversarial(
+    network=Network("upsampling", {"hidden": [256], "channels": [128, 64, 32], "final": "sigmoid"}),
+    discriminator=Network("residual", {"channels": [32, 64, 128], "hidden": 256}),
+    loss="relativistic",
+    epochs=30,
+    learning_rate=Cosine(5e-4, 4e-5, warm_up=0.01),
+    betas=(0.0, 0.99),
+    penalties=Penalties(kinds=("r1", "r2"), weight=Exponential(1.0, 0.2), every=4, mixed_precision=True),
+    ema=EMA(half_life=180_000),
+    evaluate_every=2,
+    checkpoint_every=500,
+)
+# ... a small student, which draws fast ...
+_STUDENT = Distillation(bank=400_000, steps=36_000, batch_size=250, learning_rate=Linear(2e-3, 1e-5))
+# ... and what its digits still lack.
+_MATCHING = MomentMatching(
+    steps=2_500,
+    learning_rate=Cosine(1.5e-4, 1e-6, warm_up=0.03),
+    pixel_error=Exponential(1_500.0, 50.0),
+    feature_error=Exponential(100.0, 3.0),
+    ema=EMA(half_life=20_000),
+    epochs=8,
+    evaluate_every=500,
+)
+
 _DIGITS = Preset(
     name="digits",
     summary="class-conditional multilayer perceptron: draws the digit that is asked for, in any handwriting style",
@@ -52,46 +78,17 @@ _DIGITS = Preset(
             "conditional": True,
         },
     ),
-    stages=(
-        # A convolutional teacher, which learns well from a discriminator but draws slowly ...
-        Adversarial(
-            network=Network("upsampling", {"hidden": [256], "channels": [128, 64, 32], "final": "sigmoid"}),
-            discriminator=Network("residual", {"channels": [32, 64, 128], "hidden": 256}),
-            loss="relativistic",
-            epochs=30,
-            learning_rate=Cosine(5e-4, 4e-5, warm_up=0.01),
-            betas=(0.0, 0.99),
-            penalties=Penalties(kinds=("r1", "r2"), weight=Exponential(1.0, 0.2), every=4, mixed_precision=True),
-            ema=EMA(half_life=180_000),
-            evaluate_every=2,
-            checkpoint_every=500,
-        ),
-        # ... a small student, which draws fast ...
-        Distillation(bank=400_000, steps=36_000, batch_size=250, learning_rate=Linear(2e-3, 1e-5)),
-        # ... and what its digits still lack.
-        MomentMatching(
-            steps=2_500,
-            learning_rate=Cosine(1.5e-4, 1e-6, warm_up=0.03),
-            pixel_error=Exponential(1_500.0, 50.0),
-            feature_error=Exponential(100.0, 3.0),
-            ema=EMA(half_life=20_000),
-            epochs=8,
-            evaluate_every=500,
-        ),
-    ),
+    stages=(_TEACHER, _STUDENT, _MATCHING),
     quantization=Quantization(),
 )
-
 
 # The same in minutes.
 QUICK = replace(
     _DIGITS,
     stages=(
-        replace(  # type: ignore[arg-type]  # the first is adversarial
-            _DIGITS.stages[0], epochs=4, learning_rate=Cosine(6e-4, 3e-4, warm_up=0.01), evaluate_every=1
-        ),
-        Distillation(bank=100_000, steps=8_000, batch_size=250, learning_rate=Linear(2e-3, 1e-5)),
-        replace(_DIGITS.stages[2], steps=600, epochs=1, evaluate_every=300),  # type: ignore[arg-type]
+        replace(_TEACHER, epochs=4, learning_rate=Cosine(6e-4, 3e-4, warm_up=0.01), evaluate_every=1),
+        replace(_STUDENT, bank=100_000, steps=8_000),
+        replace(_MATCHING, steps=600, epochs=1, evaluate_every=300),
     ),
 )
 

@@ -55,20 +55,20 @@ def test_the_bank_holds_what_the_teacher_draws(make_context: MakeContext) -> Non
 
 def test_resumed_is_the_same_to_the_bit(make_context: MakeContext, teacher: GeneratorNetwork) -> None:
     straight, halves = (make_context(PRESET, name=name, steps_before=(14,)) for name in ("whole", "halves"))
-    whole = train(straight.stage, teacher, straight)
+    whole = train(straight.stage, [teacher], straight)
 
     def stop(stage: int, step: int, steps: int, metrics: dict[str, float] | None) -> None:
         if step == 5:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(halves.stage, teacher, dataclasses.replace(halves, progress=stop))
+        train(halves.stage, [teacher], dataclasses.replace(halves, progress=stop))
     middle = halves.run.last()
     assert middle
     assert middle.header.steps == (14, 4)
     torch.manual_seed(99)
     halves.run.rewind(1, 4)
-    resumed = train(halves.stage, teacher, dataclasses.replace(halves, start=middle))
+    resumed = train(halves.stage, [teacher], dataclasses.replace(halves, start=middle))
     for name, value in whole.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
 

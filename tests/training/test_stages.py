@@ -67,7 +67,7 @@ def test_killed_in_every_stage_and_resumed_it_ends_with_the_same_bits(finished: 
     run = RunDirectory(tmp_path / "killed")
     assert train("--no-evaluate", "--out", run.path, KILL_AT_STEP="20").returncode == -signal.SIGKILL
     stages = []
-    for steps in ("14", "12", "45"):  # autocasts, after which the process kills itself
+    for steps in ("14", "12", "57"):  # autocasts, after which the process kills itself
         assert train("--no-evaluate", "--resume", run.path, KILL_AT_STEP=steps).returncode == -signal.SIGKILL
         last = run.last()
         assert last

@@ -83,7 +83,7 @@ def train(stage: MomentMatching, generators: Sequence[GeneratorNetwork], context
         # --- generator, EMA, moments
         if learning:
             loss = torch.stack([comparisons[index].loss(rows) for index, rows in features.items()]).mean()
-            if teacher:
+            if teacher is not None:
                 with torch.no_grad():
                     with compute.autocast():
                         shown = teacher(latents, classes)

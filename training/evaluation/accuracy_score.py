@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from training.evaluation.fitting import Phase, fit
 from training.evaluation.judges import Int64, UInt8
+from training.fitting import Phase, fit
 from training.run.device import choose
 
 PHASE = Phase(epochs=6, peak_learning_rate=6e-3, batch_size=200, weight_decay=0.01)

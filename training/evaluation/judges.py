@@ -17,8 +17,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 
 from training.errors import EvaluationError
-from training.evaluation.fitting import Phase
 from training.evaluation.networks import Autoencoder, Classifier, JudgeNetwork, Mixer, Untrained
+from training.fitting import Phase
 
 UInt8 = NDArray[np.uint8]
 Float32 = NDArray[np.float32]

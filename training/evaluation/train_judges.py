@@ -31,9 +31,9 @@ from mnistgen.files import whole_file
 from training.augmentation import warp
 from training.data import Digits, Mnist, load_mnist
 from training.errors import EvaluationError
-from training.evaluation.fitting import fit
 from training.evaluation.judges import JUDGES, WEIGHTS, Judge
 from training.evaluation.networks import JudgeNetwork, Reader
+from training.fitting import fit
 from training.run.device import Compute, choose, make_deterministic
 
 LEARNING = [name for name, judge in JUDGES.items() if judge.phases]

@@ -13,18 +13,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
-from torch.optim.lr_scheduler import OneCycleLR
 
-from training.augmentation import warp
 from training.data import Digits
+from training.fitting import Phase, fit
 from training.networks.generator import CLASSES
 from training.networks.initialization import LINEAR_MAPS
 from training.run.cache import Arrays, cached
 from training.run.device import Compute
 from training.run.distributed import World
 
-BATCH_SIZE = 125
-PEAK_LEARNING_RATE, WEIGHT_DECAY = 4e-3, 0.02
+PEAK_LEARNING_RATE = 4e-3
 WARP = 0.7  # strength
 SLOPE = 0.2  # of the leaky ReLU
 VERSION = 2  # of how networks learn; to raise when it changes, as they are cached
@@ -126,13 +124,11 @@ class FeatureNetwork(nn.Module):
         output: Tensor = self.head(self.groups(images)[-1])
         return output
 
-    def loss(self, images: Tensor, labels: Tensor, compute: Compute) -> Tensor:
-        """The mean loss of images (N, 1, 28, 28) with labels int64 (N,)."""
-        with compute.autocast():
-            output = self(images)
-        if self.shape.task == "labels":
-            return F.cross_entropy(output.float(), labels)
-        return F.mse_loss(output.float(), images.flatten(1))
+    def loss(self, images: Tensor, labels: Tensor) -> Tensor:
+        """The mean loss of images (N, 28, 28), ink 255, with labels int64 (N,)."""
+        pixels = images.float()[:, None] / 255
+        output = self(pixels).float()
+        return F.cross_entropy(output, labels) if self.shape.task == "labels" else F.mse_loss(output, pixels.flatten(1))
 
     def frozen(self) -> "FeatureNetwork":
         """The network, in place, for inference alone: batch norm becomes part of the convolutions."""
@@ -195,25 +191,15 @@ def fit_networks(
             network = compute.place(FeatureNetwork(shape))
             if shape.task != "none":
                 own: dict[str, str | int] = {"shape": repr(shape), "seed": seed + index}
-                learned = cached("feature-network", sources | own, partial(_fit, network, digits, epochs, compute))
+                learned = cached("feature-network", sources | own, partial(_learn, network, digits, epochs, compute))
                 network.load_state_dict({key: torch.from_numpy(value) for key, value in learned.items()})
             networks[name] = compute.place(network.frozen())
         world.barrier()
     return [networks[name] for name in POOL]
 
 
-def _fit(network: FeatureNetwork, digits: Digits, epochs: int, compute: Compute) -> Arrays:
+def _learn(network: FeatureNetwork, digits: Digits, epochs: int, compute: Compute) -> Arrays:
     """Train the network in place; its weights."""
-    size = min(BATCH_SIZE, len(digits))
-    batches = len(digits) // size
-    optimizer = torch.optim.AdamW(network.parameters(), weight_decay=WEIGHT_DECAY, fused=True)
-    schedule = OneCycleLR(optimizer, PEAK_LEARNING_RATE, total_steps=epochs * batches)
-    for _ in range(epochs):
-        for indices in torch.randperm(len(digits)).to(digits.images.device).split(size)[:batches]:
-            images = warp(digits.images[indices].float(), WARP)[:, None] / 255
-            loss: Any = network.loss(images, digits.labels[indices], compute)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
+    phase = Phase(epochs, PEAK_LEARNING_RATE, WARP)
+    fit(network, network.loss, digits.images, digits.labels, phase, autocast=compute.autocast)
     return {name: value.cpu().numpy() for name, value in network.state_dict().items()}

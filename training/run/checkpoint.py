@@ -91,9 +91,14 @@ def fitting(checkpoint: Checkpoint) -> Iterator[None]:
         raise CheckpointError(f"the checkpoint does not fit preset {name}: {raised(error)}") from None
 
 
+def stored(value: Tensor) -> Tensor:
+    """A generator's tensor as its file has it: matrices in float16, vectors (batch norm's among them) as they are."""
+    return value.half() if value.is_floating_point() and value.ndim > 1 else value
+
+
 def of_generator(generator: GeneratorNetwork, header: Header) -> Checkpoint:
     """A checkpoint of the generator alone: what is exported."""
-    tensors = {f"generator.{key}": value.cpu().contiguous() for key, value in generator.state_dict().items()}
+    tensors = {f"generator.{key}": stored(value).cpu().contiguous() for key, value in generator.state_dict().items()}
     return Checkpoint(header, tensors)
 
 

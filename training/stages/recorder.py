@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import torch
@@ -12,7 +12,7 @@ from training.errors import DivergedError
 from training.networks.fake_quantization import FakeQuantizedGenerator
 from training.networks.generator import GeneratorNetwork
 from training.networks.inputs import draw, every_digit, fixed_inputs, to_images
-from training.run.checkpoint import Checkpoint, fitting
+from training.run.checkpoint import Checkpoint, fitting, stored
 from training.stages.context import Context
 from training.stages.state import TrainingState
 
@@ -66,35 +66,21 @@ class Recorder:
         """Count a step that gave these metrics, scalars, and write what is due. Raises DivergedError."""
         self.step += 1
         self.window.append(torch.stack([value.detach().float() for value in metrics.values()]))
-        ends = self.step == self.steps
-        evaluate, sample, checkpoint, log = (
-            ends or self.step % interval == 0
-            for interval in (
-                self.intervals.evaluate,
-                self.intervals.sample,
-                self.intervals.checkpoint,
-                self.intervals.log,
-            )
-        )
-        line: dict[str, float] | None = None
-        if log or evaluate or checkpoint:
-            seconds = self.context.seconds()
-            rate = len(self.window) * self.batch_size / max(seconds - self.since, 1e-9)
-            line = {"stage": self.context.index, "step": self.step, "minutes": round(seconds / 60, 2)}
-            line |= dict(zip(metrics, self._means(), strict=True)) | {"images_per_second": rate}
-        if line is not None and evaluate:
+        ends, context, line = self.step == self.steps, self.context, None
+        due = {name for name, interval in self.intervals._asdict().items() if ends or self.step % interval == 0}
+        if due - {"sample"}:
+            line = self._line(metrics)
+        if line and "evaluate" in due:
             line["ratio"] = self._evaluate()
-        if self.context.world.is_main:
-            if line is not None:
-                self.context.run.append_metrics(line)
-            if sample:
-                self._save_samples()
-            if evaluate or checkpoint:
-                tensors = self.state.capture()
-                self.context.run.save_checkpoint(Checkpoint(self.context.header(self.step), tensors))
-        if line is not None:
-            self.since = self.context.seconds()
-        self.context.progress(self.context.index, self.step, self.steps, line)
+        if line and context.world.is_main:
+            context.run.append_metrics(line)
+        if "sample" in due and context.world.is_main:
+            self._save_samples()
+        if due & {"evaluate", "checkpoint"} and context.world.is_main:
+            context.run.save_checkpoint(Checkpoint(context.header(self.step), self.state.capture()))
+        if line:
+            self.since = context.seconds()
+        context.progress(context.index, self.step, self.steps, line)
 
     def finish(self) -> GeneratorNetwork:
         """The generator that the stage hands on, frozen."""
@@ -108,14 +94,17 @@ class Recorder:
         recent, before = self.ratios[-patience:], self.ratios[:-patience]
         return patience > 0 and bool(before) and min(recent) >= min(before)
 
-    def _means(self) -> list[float]:
-        window = torch.stack(self.window).cpu()  # (steps, metrics)
+    def _line(self, names: Iterable[str]) -> dict[str, float]:
+        """A line for metrics.jsonl: the means of the metrics since the last one."""
+        seconds, window = self.context.seconds(), torch.stack(self.window).cpu()  # (steps, metrics)
         self.window = []
         finite = window.isfinite().all(dim=1)
         if not finite.all():
             first = self.step - len(window) + 1 + int(finite.int().argmin())
             raise DivergedError(f"the losses stopped being finite at step {first}; {self.context.run.last_good()}")
-        return [float(mean) for mean in window.mean(dim=0)]
+        rate = len(window) * self.batch_size / max(seconds - self.since, 1e-9)
+        line = {"stage": self.context.index, "step": self.step, "minutes": round(seconds / 60, 2)}
+        return line | dict(zip(names, window.mean(dim=0).tolist(), strict=True)) | {"images_per_second": rate}
 
     def _evaluate(self) -> float:
         """The ratio of the generator as it would be exported, which is kept if it is to be."""
@@ -134,11 +123,10 @@ class Recorder:
 
     @torch.no_grad()
     def _exported(self) -> GeneratorNetwork:
-        """A copy as it would be exported, its matrices as float16 holds them: so are bundled weights, to the bit."""
+        """A copy as its file will have it, to the bit."""
         network = self.exported()
         for parameter in network.parameters():
-            if parameter.ndim > 1:
-                parameter.copy_(parameter.half())
+            parameter.copy_(stored(parameter))
         return network
 
     def _save_samples(self) -> None:

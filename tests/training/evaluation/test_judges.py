@@ -14,8 +14,8 @@ from training.data import Digits, Mnist
 from training.errors import EvaluationError
 from training.evaluation import judges
 from training.evaluation.baseline import FORMS, Form, baseline, geometric_mean
-from training.evaluation.fitting import Phase
 from training.evaluation.judges import JUDGES, MOST_FEATURES, UInt8, checksums, features, load_judge, read
+from training.fitting import Phase
 
 each_judge = pytest.mark.parametrize("name", JUDGES)
 each_form = pytest.mark.parametrize("form", FORMS)

@@ -1,4 +1,4 @@
-"""How the evaluation's networks learn: judges, and the classifier of the accuracy score."""
+"""How classifiers and autoencoders learn: judges, feature networks, and the classifier of the accuracy score."""
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext

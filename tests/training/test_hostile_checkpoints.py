@@ -131,7 +131,9 @@ HOSTILE: dict[str, Edit] = {
     f"{WEIGHT}: expected (16, 100), got (1, 100)": lambda tensors, header: tensors.update({WEIGHT: torch.ones(1, 100)}),
     "generator.\\n: expected none, got (3,)": lambda tensors, header: tensors.update({"generator.\n": torch.ones(3)}),
     "ema.layers.0.bias: expected (16,), got none": lambda tensors, header: tensors.update({"ema.x": torch.ones(3)}),
-    "the weights: expected numbers that float16 can hold": lambda tensors, header: tensors[WEIGHT].fill_(1e9),
+    "the weights: expected numbers that float16 can hold": lambda tensors, header: tensors.update(
+        {WEIGHT: torch.full(tensors[WEIGHT].shape, 1e9)}
+    ),
     "network: expected one that can be made, but ": lambda tensors, header: header["preset"]["network"].update(
         options=header["preset"]["network"]["options"] | {"widths": [1] * 10_000}
     ),

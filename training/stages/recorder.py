@@ -96,7 +96,8 @@ class Recorder:
 
     def _line(self, names: Iterable[str]) -> dict[str, float]:
         """A line for metrics.jsonl: the means of the metrics since the last one."""
-        seconds, window = self.context.seconds(), torch.stack(self.window).cpu()  # (steps, metrics)
+        window = torch.stack(self.window).cpu()  # (steps, metrics); waits for the device
+        seconds = self.context.seconds()
         self.window = []
         finite = window.isfinite().all(dim=1)
         if not finite.all():

@@ -83,12 +83,15 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _raise_again(ignored: "sys.UnraisableHookArgs") -> None:
-    """What is raised in the callback of a weak reference or in __del__ is ignored; a signal must not be."""
-    if ignored.exc_type is not Interrupted:
+    """What is raised in the callback of a weak reference or in __del__ is ignored; a signal must not be.
+
+    What it cut short is not told: an open file's ResourceWarning, say, where warnings are errors.
+    """
+    if ignored.exc_type is Interrupted:
+        signal.signal(signal.SIGINT, _interrupt)
+        threading.Timer(0.01, _thread.interrupt_main).start()  # once the callback is over
+    elif not _received:
         sys.__unraisablehook__(ignored)
-        return
-    signal.signal(signal.SIGINT, _interrupt)
-    threading.Timer(0.01, _thread.interrupt_main).start()  # once the callback is over
 
 
 def _numbers() -> list[signal.Signals]:

@@ -111,6 +111,17 @@ class TestTraining:
         assert outcome.code == 130
         assert outcome.err == f"train.py: interrupted; resume with --resume {tmp_path / 'run'}\n"
 
+    def test_a_file_that_is_not_closed_any_more(
+        self, train_here: RunScript, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def with_file(compute: Compute) -> Any:
+            return [(tmp_path / "file").open("w"), os.kill(os.getpid(), signal.SIGINT)]
+
+        monkeypatch.setattr(Compute, "autocast", with_file)
+        outcome = train_here(*SMALL_RUN, "--out", tmp_path / "run")
+        assert outcome.code == 130
+        assert outcome.err == f"train.py: interrupted; resume with --resume {tmp_path / 'run'}\n"
+
 
 def test_workers_never_see_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
     def blocked(*task: object) -> bool:

@@ -43,16 +43,16 @@ _TEACHER = Adversarial(
     network=Network("upsampling", {"hidden": [256], "channels": [128, 64, 32], "final": "sigmoid"}),
     discriminator=Network("residual", {"channels": [32, 64, 128], "hidden": 256}),
     loss="relativistic",
-    epochs=30,
-    learning_rate=Cosine(5e-4, 4e-5, warm_up=0.01),
+    epochs=31,
+    learning_rate=Cosine(3e-4, 1.5e-5, warm_up=0.01),
     betas=(0.0, 0.99),
-    penalties=Penalties(kinds=("r1", "r2"), weight=Exponential(1.0, 0.2), every=4, mixed_precision=True),
+    penalties=Penalties(kinds=("r1", "r2"), weight=Exponential(1.0, 0.1), every=4, mixed_precision=True),
     ema=EMA(half_life=180_000),
     evaluate_every=2,
     checkpoint_every=500,
 )
 # ... a small student, which draws fast ...
-_STUDENT = Distillation(bank=400_000, steps=36_000, batch_size=250, learning_rate=Linear(2e-3, 1e-5))
+_STUDENT = Distillation(bank=400_000, steps=32_000, batch_size=250, learning_rate=Linear(2e-3, 1e-5))
 # ... and what its digits still lack.
 _MATCHING = MomentMatching(
     steps=2_500,
@@ -126,9 +126,9 @@ _PRESETS = [
             },
         ),
         loss="bce",
-        epochs=12,  # chosen
+        epochs=20,  # chosen
         checkpoint_every=100,
-        ema=_EMA,
+        ema=EMA(half_life=100_000),  # chosen: two epochs
         batch_norm_samples=4_000,
     ),
     _gan(

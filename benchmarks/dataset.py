@@ -9,9 +9,9 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.timing import medians, process, show
-from mnistgen.catalog import DEFAULT_MODEL, find
-from mnistgen.cpus import usable_cpus
-from mnistgen.generator import chunk_size
+from mnistgen._catalog import DEFAULT_MODEL, find
+from mnistgen._devices import usable_cpus
+from mnistgen._generator import chunk_size
 
 BARE = """
 import sys

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.timing import medians, show
 from mnistgen import write_dataset
-from mnistgen.ray import cluster
+from mnistgen._dataset.cluster import cluster
 
 WORKERS = 2
 

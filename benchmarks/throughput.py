@@ -8,8 +8,8 @@ import sys
 
 from benchmarks.timing import medians, show
 from mnistgen import Generator
-from mnistgen.catalog import find
-from mnistgen.latents import draw
+from mnistgen._catalog import find
+from mnistgen._latents import draw
 
 BATCHES = (64, 128, 256, 1024)
 

@@ -5,10 +5,8 @@ follows the sphere and not the chord, whose middle the generator has never seen.
 """
 
 import numpy as np
-from PIL import Image
 
 import mnistgen
-from mnistgen.images import grid
 
 ROWS, STEPS = 8, 12
 
@@ -18,5 +16,5 @@ first, last = random.standard_normal((2, ROWS, generator.card.latent_dim), np.fl
 angles = np.linspace(0, np.pi / 2, STEPS, dtype=np.float32)
 walks = np.cos(angles)[:, None] * first[:, None] + np.sin(angles)[:, None] * last[:, None]  # (ROWS, STEPS, D)
 images = generator.decode(walks.reshape(-1, generator.card.latent_dim))
-Image.fromarray(grid(images, columns=STEPS, scale=2)).save("latent_walk.png")
+mnistgen.save("latent_walk.png", images, columns=STEPS, scale=2)
 print(f"latent_walk.png: {ROWS} walks of {STEPS} steps")

@@ -5,10 +5,8 @@ Without a cluster at hand, Ray starts one on this machine. Needs Ray: pip instal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 import mnistgen.ray
-from mnistgen.images import grid
 
 
 def ink(batch: dict[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
@@ -21,5 +19,5 @@ table = digits.map_batches(ink).to_pandas()
 for label, mean in table.groupby("label")["ink"].mean().items():
     print(f"{label}: {mean:.1%} ink")
 images = np.stack([row["image"] for row in digits.take(64)])
-Image.fromarray(grid(images, columns=16)).save("on_ray.png")
+mnistgen.save("on_ray.png", images, columns=16)
 print("on_ray.png: 64 of them")

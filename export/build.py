@@ -16,8 +16,8 @@ from export.to_onnx import to_onnx
 from export.to_torchscript import to_torchscript
 from export.verify import EXACT, QUANTIZED, verify
 from export.wrapper import ExportedGenerator, count_multiply_adds
-from mnistgen.card import SCHEMA, ModelCard
-from mnistgen.files import whole_file
+from mnistgen._card import SCHEMA, ModelCard
+from mnistgen._files import whole_file
 from training.config import to_json
 from training.errors import TrainingError
 from training.run.checkpoint import Checkpoint, generator_of

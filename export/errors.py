@@ -1,6 +1,6 @@
 """What can go wrong in an export."""
 
-from mnistgen.errors import MnistgenError
+from mnistgen._errors import MnistgenError
 
 
 class ExportError(MnistgenError):

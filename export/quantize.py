@@ -17,7 +17,7 @@ from onnx import TensorProto
 
 from export.errors import ExportError
 from export.wrapper import ExportedGenerator
-from mnistgen.session import CLASSES, IMAGES, LATENTS
+from mnistgen._session import CLASSES, IMAGES, LATENTS
 from training.networks.fake_quantization import LOGITS, PERCENTILE, PIXELS
 
 PRODUCTS = ("Gemm", "Conv")

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from export.quantize import quantize
 from export.wrapper import ExportedGenerator
-from mnistgen.session import CLASSES, IMAGES, LATENTS
+from mnistgen._session import CLASSES, IMAGES, LATENTS
 from training.config import Quantization
 
 OPSET = 18

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from export.errors import ExportError
 from export.wrapper import ExportedGenerator
-from mnistgen.session import CLASSES, IMAGES, LATENTS
+from mnistgen._session import CLASSES, IMAGES, LATENTS
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""mnistgen: an endless MNIST in a small wheel.
+"""mnistgen: generate MNIST-like handwritten digits in milliseconds, without PyTorch.
 
     import mnistgen
 
@@ -11,12 +11,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mnistgen.api import generate, write
-    from mnistgen.card import ModelCard
-    from mnistgen.catalog import models
-    from mnistgen.dataset.build import write_dataset
-    from mnistgen.errors import DeviceError, InputError, MnistgenError, ModelError, OutputError
-    from mnistgen.generator import Generator
+    from mnistgen import ray as ray
+    from mnistgen import testing as testing
+    from mnistgen import torch as torch
+    from mnistgen._api import generate, latents, number
+    from mnistgen._card import ModelCard
+    from mnistgen._catalog import models
+    from mnistgen._dataset.build import Summary, write_dataset
+    from mnistgen._errors import DeviceError, InputError, MnistgenError, ModelError, OutputError
+    from mnistgen._generator import Generator, Labelled
+    from mnistgen._images import grid
+    from mnistgen._output import save, show
 
 __version__ = "0.1.0"
 
@@ -24,28 +29,39 @@ __all__ = [
     "DeviceError",
     "Generator",
     "InputError",
+    "Labelled",
     "MnistgenError",
     "ModelCard",
     "ModelError",
     "OutputError",
+    "Summary",
     "__version__",
     "generate",
+    "grid",
+    "latents",
     "models",
-    "write",
+    "number",
+    "save",
+    "show",
     "write_dataset",
 ]
 
 _HOMES = {
-    **dict.fromkeys(("generate", "write"), "api"),
-    "Generator": "generator",
-    "ModelCard": "card",
-    "models": "catalog",
-    "write_dataset": "dataset.build",
-    **dict.fromkeys(("DeviceError", "InputError", "MnistgenError", "ModelError", "OutputError"), "errors"),
+    **dict.fromkeys(("generate", "latents", "number"), "_api"),
+    **dict.fromkeys(("Generator", "Labelled"), "_generator"),
+    **dict.fromkeys(("DeviceError", "InputError", "MnistgenError", "ModelError", "OutputError"), "_errors"),
+    **dict.fromkeys(("Summary", "write_dataset"), "_dataset.build"),
+    **dict.fromkeys(("save", "show"), "_output"),
+    "ModelCard": "_card",
+    "grid": "_images",
+    "models": "_catalog",
 }
+_ADAPTERS = ("ray", "testing", "torch")  # modules that need other packages
 
 
 def __getattr__(name: str) -> Any:
+    if name in _ADAPTERS:
+        return import_module(f"{__name__}.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
@@ -54,4 +70,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted((*__all__, *_ADAPTERS))

@@ -2,14 +2,14 @@
 
 import sys
 
-from mnistgen.interruption import Interrupted, exit_code, handle_signals
+from mnistgen._interruption import Interrupted, exit_code, handle_signals
 
 
 def main() -> None:
     """Run the command line; from here on a signal ends it in one line, while its libraries are imported too."""
     handle_signals()
     try:
-        from mnistgen.cli import main as run
+        from mnistgen._cli import main as run
 
         run()
     except (Interrupted, ImportError):

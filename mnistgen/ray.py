@@ -1,6 +1,4 @@
-"""Digits on Ray: a distributed data set of any number of them, and the cluster that makes it.
-
-    import mnistgen.ray
+"""Digits on Ray: a distributed data set of any number of them.
 
     digits = mnistgen.ray.digits(10_000_000, seed=1)  # ray.data.Dataset of image and label, nothing drawn yet
     digits.map_batches(...).write_parquet(...)
@@ -8,26 +6,29 @@
 Needs the `ray` extra: pip install "mnistgen[ray]".
 """
 
+from __future__ import annotations
+
 import os
-import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
-from importlib import import_module
 from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistgen.catalog import DEFAULT_MODEL, find, portable
-from mnistgen.checks import checked_seed
-from mnistgen.dataset.plan import Plan, plan_of
-from mnistgen.dataset.work import draw_task, generator_of
-from mnistgen.errors import DeviceError
+from mnistgen._catalog import DEFAULT_MODEL, find, portable
+from mnistgen._checks import checked_seed
+from mnistgen._dataset.cluster import import_ray
+from mnistgen._dataset.plan import Plan, plan_of
+from mnistgen._dataset.work import draw_task, generator_of
+from mnistgen._keywords import suggesting_keywords
+
+__all__ = ["digits"]
 
 PART = 10_000  # digits that a worker draws in one go
 
 
+@suggesting_keywords
 def digits(
     n: SupportsIndex,
     *,
@@ -57,35 +58,3 @@ def _draw(batch: dict[str, NDArray[np.int64]], plan: Plan, model: str) -> dict[s
     (number,) = batch["id"].tolist()
     images, labels = draw_task(generator_of(model, plan.model_sha256, os.getpid()), plan, plan.task(number))
     return {"image": images, "label": labels.astype(np.int64)}
-
-
-@contextmanager
-def cluster(address: str | None, workers: int | None) -> Iterator[int]:
-    """The CPUs of the cluster at an address, or of the one in use, or of one of so many workers on this machine."""
-    ray = import_ray()
-    ours = not ray.is_initialized()
-    if ours:
-        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": False}
-        if address is None and "RAY_ADDRESS" not in os.environ:
-            quiet |= {"num_cpus": workers, "include_dashboard": False}
-        handler = signal.getsignal(signal.SIGTERM)
-        try:
-            ray.init(address=address, **quiet)
-            if callable(handler):  # Ray puts one of its own in its place, which ends with a dump
-                signal.signal(signal.SIGTERM, handler)
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            raise DeviceError(f"no Ray cluster at {address or 'this machine'}: {str(error).splitlines()[0]}") from None
-    try:
-        yield int(ray.cluster_resources().get("CPU", 1))
-    finally:
-        if ours:
-            ray.shutdown()
-
-
-def import_ray() -> Any:
-    """The ray package, its usage statistics switched off unless the user set them. Raises DeviceError without it."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    try:
-        return import_module("ray")
-    except ImportError:
-        raise DeviceError('ray: is not installed; pip install "mnistgen[ray]"') from None

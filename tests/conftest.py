@@ -15,8 +15,8 @@ import pytest
 from hypothesis import settings
 from onnx import TensorProto, helper, numpy_helper
 
-from mnistgen.card import ModelCard
-from mnistgen.generator import CHUNK_WORK
+from mnistgen._card import ModelCard
+from mnistgen._generator import CHUNK_WORK
 
 settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
 settings.load_profile("untimed")
@@ -165,7 +165,7 @@ def run_cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
     """Run the command line in this process."""
     import warnings
 
-    from mnistgen.cli import main
+    from mnistgen._cli import main
 
     def run(*arguments: object) -> Outcome:
         monkeypatch.setattr("sys.argv", ["mnistgen", *map(str, arguments)])

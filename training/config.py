@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from mnistgen.errors import plain, shown
+from mnistgen._errors import plain, shown
 from training.errors import PresetError
 from training.schedules import STRICT, Schedule
 

@@ -8,7 +8,7 @@ TrainingError
 └── EvaluationError  a model cannot be measured: it fails, or there is too little of something
 """
 
-from mnistgen.errors import MnistgenError
+from mnistgen._errors import MnistgenError
 
 
 class TrainingError(MnistgenError):

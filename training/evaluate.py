@@ -16,8 +16,8 @@ from typing import Annotated
 import typer
 
 import mnistgen
-from mnistgen.catalog import ModelDirectory, find
-from mnistgen.cpus import usable_cpus
+from mnistgen._catalog import ModelDirectory, find
+from mnistgen._devices import usable_cpus
 from training.errors import EvaluationError
 from training.evaluation.assessment import assess
 from training.evaluation.baseline import Form

@@ -20,8 +20,8 @@ from typing import Annotated
 import typer
 
 from export.build import convert
-from mnistgen.catalog import MODELS
-from mnistgen.errors import shown
+from mnistgen._catalog import MODELS
+from mnistgen._errors import shown
 from training.errors import CheckpointError
 from training.presets import PRESETS
 from training.run import checkpoint as checkpoints

@@ -24,9 +24,9 @@ import typer
 
 from export.build import build, in_float32
 from mnistgen import Generator
-from mnistgen.catalog import find
-from mnistgen.cpus import usable_cpus
-from mnistgen.interruption import Interrupted, exit_code
+from mnistgen._catalog import find
+from mnistgen._devices import usable_cpus
+from mnistgen._interruption import Interrupted, exit_code
 from training.config import Adversarial, Preset, change, to_json
 from training.data import load_mnist
 from training.errors import TrainingError

@@ -23,9 +23,9 @@ from export.build import Export, build, in_float32, load_generator
 from export.errors import ExportError
 from export.verify import Tolerance
 from export.wrapper import ExportedGenerator, count_multiply_adds
-from mnistgen.card import read_card
-from mnistgen.catalog import MODELS
-from mnistgen.latents import draw
+from mnistgen._card import read_card
+from mnistgen._catalog import MODELS
+from mnistgen._latents import draw
 from tests.conftest import contents
 from tests.training.conftest import RunScript
 from tests.training.small import ROOT, SMALL

@@ -7,7 +7,7 @@ import warnings
 from contextlib import suppress
 from pathlib import Path
 
-from mnistgen.errors import InputError
+from mnistgen._errors import InputError
 from tests.faults.trials import Outcome, call_problem
 
 

@@ -13,7 +13,7 @@ import ml_dtypes
 import numpy as np
 
 import mnistgen
-from mnistgen.images import grid
+from mnistgen._images import grid
 from tests.faults.sets import model
 from tests.faults.trials import Outcome, call_problem
 

@@ -34,7 +34,7 @@ def _use(model: Path) -> None:
     generator = Generator(model, device="cpu", threads=1)
     generator.sample(3, seed=1)
     if generator.card.conditional:
-        generator.write("12", seed=1)
+        generator.number("12", seed=1)
         generator.interpolate(1, 2, frames=3, seed=1)
     else:
         generator.walk(rows=2, columns=2, seed=1)

@@ -15,8 +15,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from mnistgen import Generator
-from mnistgen.doctor import WRONG
-from mnistgen.trial import examine_model
+from mnistgen._doctor import WRONG
+from mnistgen._trial import examine_model
 from tests.conftest import small_model, write_model
 from tests.faults.mutations import changed_bytes
 from tests.faults.trials import Outcome, call_problem

@@ -26,7 +26,8 @@ SIZES: Mapping[str, tuple[int, int, int]] = {  # format: digits of each split, a
 }
 OLD, NEW = 1, 2  # seeds
 Arguments = tuple[object, ...]
-for _needed in ("PIL.PngImagePlugin", "mnistgen.cli", "mnistgen.dataset.build", "mnistgen.session", "pyarrow.parquet"):
+_NEEDED = "PIL.PngImagePlugin", "mnistgen._cli", "mnistgen._dataset.build", "mnistgen._session", "pyarrow.parquet"
+for _needed in _NEEDED:
     import_module(_needed)  # once, here, and not in every forked process
 pyarrow.table({"x": [1]})  # which imports pandas
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
-from mnistgen.errors import MnistgenError
+from mnistgen._errors import MnistgenError
 
 LONGEST = 1000  # characters of a line on standard error
 CODES = (0, 1, 2)

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image, ImageSequence
 
 import mnistgen
-from mnistgen.animation import ANIMATIONS, write_animation
-from mnistgen.images import UInt8
+from mnistgen._animation import ANIMATIONS, write_animation
+from mnistgen._arrays import UInt8
 
 
 @pytest.fixture

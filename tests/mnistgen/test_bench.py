@@ -12,8 +12,8 @@ import pytest
 from onnx import TensorProto, helper
 
 import mnistgen
-from mnistgen.bench import BATCHES, SECONDS, Report, Sampling, measure, table, thread_counts, timed
-from mnistgen.product import ARITHMETICS, MULTIPLY_ADDS, PRODUCTS, SIDE, product
+from mnistgen._bench import BATCHES, SECONDS, Report, Sampling, measure, table, thread_counts, timed
+from mnistgen._product import ARITHMETICS, MULTIPLY_ADDS, PRODUCTS, SIDE, product
 from tests.conftest import CPU, CUDA, RunCli, assert_refused, stand_in_for_onnxruntime
 
 REPORT = Report(
@@ -100,7 +100,7 @@ class TestMeasure:
     def test_by_default_the_threads_that_may_be_used(
         self, conditional_model: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("mnistgen.bench.usable_cpus", lambda: 3)
+        monkeypatch.setattr("mnistgen._bench.usable_cpus", lambda: 3)
         report = measure(conditional_model, batches=[1], seconds=0)
         assert [one.threads for one in report.samplings] == list(report.products) == [1, 2, 3]
         assert report.usable_cpus == 3
@@ -160,7 +160,7 @@ class TestCommand:
     def test_table_shows_what_json_holds(
         self, run_cli: RunCli, conditional_model: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("mnistgen.bench.measure", lambda *_, **__: REPORT)
+        monkeypatch.setattr("mnistgen._bench.measure", lambda *_, **__: REPORT)
         assert json.loads(run_cli("bench", "--json").out) == json.loads(json.dumps(REPORT.to_dict()))
         assert run_cli("bench").out == f"{table(REPORT)}\n"
 
@@ -188,7 +188,7 @@ class TestCommand:
             (["--threads", "100000"], 2, ["threads: expected a whole number, ", "got 100000; usable CPUs: "]),
             (["--seconds", "-1"], 2, ["seconds: expected 0 to 3600 seconds, got -1.0"]),
             (["--seconds", "nan"], 2, ["seconds: expected 0 to 3600 seconds, got nan"]),
-            (["--device", "tpu"], 2, ["device: expected one of auto, cpu, cuda, got 'tpu'"]),
+            (["--device", "tpu"], 2, ["'tpu' is not one of 'auto', 'cpu', 'cuda'"]),
         ],
     )
     def test_refused(self, run_cli: RunCli, arguments: list[str], code: int, words: list[str]) -> None:

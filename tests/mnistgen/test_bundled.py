@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 import mnistgen
-from mnistgen.latents import draw
+from mnistgen._latents import draw
 from tests.conftest import Outcome
 
 REFERENCES = Path(__file__).resolve().parents[1] / "references"

@@ -83,7 +83,7 @@ class TestModelsAndInfo:
         self, run_cli: RunCli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         write_model(tmp_path / "digits", summary="\x1b[31m\n" + "y" * 1000, parameters=2**64)
-        monkeypatch.setattr("mnistgen.catalog.MODELS", tmp_path)
+        monkeypatch.setattr("mnistgen._catalog.MODELS", tmp_path)
         (line,) = run_cli("models").out.splitlines()
         assert "M parameters  \\x1b[31m\\nyyy" in line
         assert len(line) < 400

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import mnistgen
-from mnistgen.catalog import find, names
-from mnistgen.latents import normal_quantiles
+from mnistgen._catalog import find, names
+from mnistgen._latents import normal_quantiles
 from tests.conftest import write_model
 
 
@@ -62,7 +62,7 @@ def test_what_is_no_name(model: Any) -> None:
         mnistgen.Generator,
         find,
         lambda it: mnistgen.generate(model=it),
-        lambda it: mnistgen.write("7", model=it),
+        lambda it: mnistgen.number("7", model=it),
     ):
         with pytest.raises(mnistgen.InputError, match="model: expected a name or a path, got"):
             call(model)
@@ -179,7 +179,7 @@ def test_a_damaged_table_of_quantiles(tmp_path: Path, monkeypatch: pytest.Monkey
     for content in (b"", b"\x93NUMPY", None):
         path = tmp_path / "normal_quantiles.npy"
         path.unlink() if content is None else path.write_bytes(content)
-        monkeypatch.setattr("mnistgen.latents.UPPER_QUANTILES", path)
+        monkeypatch.setattr("mnistgen._latents.UPPER_QUANTILES", path)
         with pytest.raises(
             mnistgen.ModelError, match=r"normal_quantiles\.npy: cannot be read .*; install mnistgen again"
         ):

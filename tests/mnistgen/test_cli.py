@@ -97,7 +97,7 @@ class TestWalks:
         outcome = run_cli("write", "2026", "--model", conditional_model, "--seed", 3, "--scale", 1, "--out", path)
         assert (outcome.code, outcome.out) == (0, f"{path}: 2026 from small, seed 3\n")
         with Image.open(path) as picture:
-            assert (np.asarray(picture) == mnistgen.write("2026", seed=3, model=conditional_model)).all()
+            assert (np.asarray(picture) == mnistgen.number("2026", seed=3, model=conditional_model)).all()
 
     def test_an_animation(self, run_cli: RunCli, conditional_model: Path, tmp_path: Path) -> None:
         path = tmp_path / "walk.webp"
@@ -176,7 +176,7 @@ class TestBadInput:
             (["--columns", "0"], ["columns: expected a whole number, 1 or more, got 0"]),
             (["--scale", "0"], ["scale: expected a whole number, 1 or more, got 0"]),
             (["--threads", "0"], ["threads: expected a whole number"]),
-            (["--device", "tpu"], ["device: expected one of auto, cpu, cuda, got 'tpu'"]),
+            (["--device", "tpu"], ["'tpu' is not one of 'auto', 'cpu', 'cuda'"]),
             (["--no-such-option"], ["No such option"]),
         ],
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mnistgen.cpus import usable_cpus
+from mnistgen._devices import usable_cpus
 
 
 @pytest.fixture

@@ -18,9 +18,11 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import mnistgen
-from mnistgen import catalog, doctor, trial
-from mnistgen.doctor import Finding, examine, is_wrong, table
-from mnistgen.trial import examine_model
+from mnistgen import _catalog as catalog
+from mnistgen import _doctor as doctor
+from mnistgen import _trial as trial
+from mnistgen._doctor import Finding, examine, is_wrong, table
+from mnistgen._trial import examine_model
 from tests.conftest import CPU, CUDA, RunCli, assert_refused, install, stand_in_for_onnxruntime, write_model
 
 Row = dict[str, str | None]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mnistgen.errors import InputError, plain, shown
-from mnistgen.files import exchange, open_owned, read_file, whole_file
+from mnistgen._errors import InputError, plain, shown
+from mnistgen._files import exchange, open_owned, read_file, whole_file
 
 
 def write(path: Path, content: bytes) -> None:
@@ -49,7 +49,7 @@ class TestWholeFile:
         script = """
 import os, signal
 from pathlib import Path
-from mnistgen.files import whole_file
+from mnistgen._files import whole_file
 with whole_file(Path("file")) as file:
     file.write(b"half")
     os.kill(os.getpid(), signal.SIGKILL)
@@ -79,7 +79,7 @@ with whole_file(Path("file")) as file:
             return real(path, target)
 
         monkeypatch.setattr(Path, "replace", replace)
-        monkeypatch.setattr("mnistgen.files.WINDOWS", True)
+        monkeypatch.setattr("mnistgen._files.WINDOWS", True)
         write(tmp_path / "file", b"one")
         write(tmp_path / "file", b"two")
         assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"two"]

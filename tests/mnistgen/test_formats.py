@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import mnistgen
-from mnistgen.animation import write_animation
-from mnistgen.formats import write_picture
-from mnistgen.reproduce import reproduce
+from mnistgen._animation import write_animation
+from mnistgen._formats import write_picture
+from mnistgen._reproduce import reproduce
 from tests.conftest import RunCli, assert_refused
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="links, modes and names of POSIX")

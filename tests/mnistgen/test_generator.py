@@ -10,17 +10,18 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 import mnistgen
-from mnistgen.generator import chunk_size
-from mnistgen.latents import draw
+from mnistgen._arrays import Float32
+from mnistgen._generator import chunk_size
+from mnistgen._latents import draw
 from tests.mnistgen.conftest import HUGE, Unreadable, near
 
-Float32 = NDArray[np.float32]
 CHUNK = 64  # of the small models
 
 
@@ -61,7 +62,9 @@ class TestSample:
             assert (part_labels == labels[offset : offset + count]).all()
             offset += count
 
-    def test_latents_and_labels_reach_the_graph_bit_for_bit(self, conditional_model: Path) -> None:
+    def test_latents_and_labels_reach_the_graph_bit_for_bit(
+        self, conditional_model: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         seen: list[tuple[Float32, Float32 | None]] = []
 
         class Recorder:
@@ -71,7 +74,8 @@ class TestSample:
                 seen.append((latents, classes))
                 return np.zeros((len(latents), 28, 28), np.float32)
 
-        recorded = mnistgen.Generator(conditional_model, open_session=lambda *_: Recorder())
+        monkeypatch.setattr("mnistgen._generator.OnnxSession", lambda *_: Recorder())
+        recorded = mnistgen.Generator(conditional_model)
         recorded.sample(2 * CHUNK + 5, seed=9, start=77)
         latents, labels = draw(9, 77, 2 * CHUNK + 5, recorded.card.latent_dim)
         assert [len(part) for part, _ in seen] == [CHUNK, CHUNK, 5]
@@ -132,7 +136,7 @@ class TestSample:
             ({"seed": 1.5}, "seed: expected a whole number, 0 or more, got 1.5"),
             ({"digit": []}, "digit: expected a whole number, 0 to 9, or several, got none"),
             ({"digit": [1, 10]}, "digit: expected a whole number, 0 to 9, got 10"),
-            ({"digit": "12"}, "digit: expected a whole number, 0 to 9, got '1'"),
+            ({"digit": "12"}, "digit: expected a whole number, 0 to 9, got '12'"),
             ({"digit": 1, "labels": [1]}, "labels: expected none where digit says what to draw"),
             ({"labels": [1, 2]}, "labels: expected whole numbers (1,) from 0 to 9, or mixtures (1, 10)"),
             ({"labels": np.full((1, 10), 0.1), "return_labels": True}, "return_labels: expected False for mixtures"),
@@ -147,7 +151,7 @@ class TestSample:
             ({"start": HUGE}, "start: expected a whole number, at most"),
             ({"digit": HUGE}, "digit: expected a whole number, 0 to 9, got an object of type int"),
             ({"digit": range(10**12)}, "digit: expected a whole number, 0 to 9, got 10"),
-            ({"digit": np.zeros((2, 2), int)}, "digit: expected a whole number, 0 to 9, got array("),
+            ({"digit": np.zeros((2, 2), int)}, "digit: expected a whole number, 0 to 9, got [0, 0]"),
             ({"truncation": HUGE}, "truncation: expected a number from 0 to 1, got an object of type int"),
             ({"truncation": np.zeros(2)}, "truncation: expected a number from 0 to 1, got array([0., 0.])"),
             ({"seed": np.zeros(2)}, "seed: expected a whole number, 0 or more, got array([0., 0.])"),
@@ -155,8 +159,13 @@ class TestSample:
             ({"return_labels": np.zeros(2)}, "return_labels: expected True or False, got array([0., 0.])"),
             ({"return_labels": 1}, "return_labels: expected True or False, got 1"),
             ({"labels": range(10**9)}, "labels: expected whole numbers (1,) from 0 to 9, or mixtures"),
-            ({"labels": 7}, "labels: expected whole numbers (1,) from 0 to 9, or mixtures"),
-            ({"labels": np.array(7)}, "labels: expected whole numbers (1,) from 0 to 9, or mixtures"),
+            ({"labels": 10}, "labels: expected whole numbers (1,) from 0 to 9, or mixtures"),
+            ({"labels": "7"}, "labels: expected whole numbers (1,) from 0 to 9, or mixtures"),
+            ({"labels": [0.2] * 10}, "labels: expected whole numbers (1,) from 0 to 9, or mixtures"),
+            (
+                {"digit": Unreadable()},
+                "digit: expected a whole number, 0 to 9, or several, got what NumPy cannot read: ",
+            ),
             ({"labels": [HUGE]}, "labels: expected whole numbers (1,) from 0 to 9, or mixtures"),
             ({"labels": [[0.5, 0.5], [1]]}, "labels: expected whole numbers (1,) from 0 to 9, or mixtures"),
             ({"labels": Unreadable()}, "labels: expected whole numbers (1,) from 0 to 9, or mixtures"),
@@ -170,7 +179,7 @@ class TestSample:
     @pytest.mark.parametrize("n", [10**8, 2**60, pytest.param(HUGE, id="huge")])
     def test_more_than_memory_points_to_stream(self, generator: mnistgen.Generator, n: int) -> None:
         with pytest.raises(
-            mnistgen.InputError, match=r"n: expected .* at most 10000000, got .*; take them in turn from stream\(\)"
+            mnistgen.InputError, match=r"n: expected .* at most 10000000, got .*; draw them in batches with stream\(\)"
         ):
             generator.sample(n)
 
@@ -186,15 +195,29 @@ except mnistgen.InputError as error:
     print(error)
 """
         result = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
-        assert result.stdout == "10,000,000 digits do not fit in memory; take them in turn, as with stream()\n"
+        assert result.stdout == "10,000,000 digits do not fit in memory; draw them in batches with stream()\n"
         assert result.stderr == ""
 
     def test_labels_of_no_dimensions_are_one(self, generator: mnistgen.Generator) -> None:
         assert generator.sample(digit=np.array(7), return_labels=True).labels.tolist() == [7]
-        assert generator.sample(digit=[np.array(7), np.int8(1)], return_labels=True).labels.tolist() == [7, 1]
+        several: Any = [np.array(7), np.int8(1)]
+        assert generator.sample(digit=several, return_labels=True).labels.tolist() == [7, 1]
 
     def test_numpy_integers_are_integers(self, generator: mnistgen.Generator) -> None:
         assert len(generator.sample(np.int64(2), digit=np.uint8(3), seed=np.uint64(2**64 - 1))) == 2
+
+    def test_labels_for_all(self, generator: mnistgen.Generator) -> None:
+        assert generator.sample(3, labels=7, seed=1, return_labels=True).labels.tolist() == [7, 7, 7]
+        assert generator.sample(labels=7, return_labels=True).labels.tolist() == [7]
+        mixture = [0.5, 0, 0, 0, 0, 0, 0, 0, 0, 0.5]
+        assert near(generator.sample(3, labels=mixture, seed=1), generator.sample(labels=[mixture] * 3, seed=1))
+        assert generator.sample(labels=mixture).shape == (1, 28, 28)
+        assert generator.sample(labels=[0, 1, 2, 3, 4, 5, 6, 7, 8, 9], seed=1).shape == (10, 28, 28)
+
+    def test_digits_of_other_libraries(self, generator: mnistgen.Generator) -> None:
+        for digits in (torch.tensor([4, 2]), pd.Series([4, 2]), np.array([4, 2])):
+            assert generator.sample(3, digit=digits, return_labels=True).labels.tolist() == [4, 2, 4]
+        assert generator.sample(digit=torch.tensor(7), return_labels=True).labels.tolist() == [7]
 
     @pytest.mark.parametrize("arguments", [{"digit": 7}, {"labels": [7]}, {"return_labels": True}])
     def test_unconditional_models_know_no_labels(self, unconditional_model: Path, arguments: dict[str, Any]) -> None:
@@ -263,13 +286,33 @@ class TestDecode:
         latents, labels = draw(1, 0, 6, generator.card.latent_dim)
         assert near(generator.decode(np.asfortranarray(latents), labels), generator.decode(latents, labels))
 
+    def test_whatever_numpy_reads(self, generator: mnistgen.Generator) -> None:
+        latents, labels = draw(1, 0, 3, generator.card.latent_dim)
+        images = generator.decode(latents, labels)
+        for many in (latents.astype(np.float64), latents.tolist(), torch.from_numpy(latents), pd.DataFrame(latents)):
+            for named in (labels.tolist(), labels.astype(np.uint8), torch.from_numpy(labels), pd.Series(labels)):
+                assert near(generator.decode(many, named), images)
+        assert near(generator.decode(latents[0], labels[0]), images[:1])
+        mixture = np.eye(10)[labels[0]]
+        assert near(generator.decode(latents, mixture), generator.decode(latents, int(labels[0])))
+
+    def test_the_latents_of_a_seed(self) -> None:
+        images, labels = mnistgen.generate(20, seed=3, start=5, return_labels=True)
+        latents = mnistgen.latents(3, 5, 20)
+        assert latents.dtype == np.float32
+        assert latents.shape == (20, 64)
+        assert near(mnistgen.Generator().decode(latents, labels), images)
+        with pytest.raises(mnistgen.InputError, match="start: expected a whole number, at most"):
+            mnistgen.latents(3, 2**63, 1)
+
     @pytest.mark.parametrize(
         ("latents", "came"),
         [
             (np.zeros((2, 11), np.float32), "float32 (2, 11)"),
-            (np.zeros(10, np.float32), "float32 (10,)"),
-            (np.zeros((2, 10)), "float64 (2, 10)"),
-            ([[0.0] * 10], "list"),
+            (np.zeros((1, 2, 10)), "float64 (1, 2, 10)"),
+            (np.float32(0), "float32 ()"),
+            ([[0] * 10], "int64 (1, 10)"),
+            ([[0.0] * 10, [0.0]], "what NumPy cannot read: ValueError"),
             (np.zeros((2, 10), ml_dtypes.bfloat16), "bfloat16 (2, 10)"),
             (np.full((2, 10), np.nan, np.float32), "20 NaN or larger values"),
             (np.full((1, 10), np.inf, np.float32), "10 NaN or larger values"),
@@ -279,7 +322,8 @@ class TestDecode:
     def test_latents_are_checked(self, generator: mnistgen.Generator, latents: Any, came: str) -> None:
         with pytest.raises(mnistgen.InputError) as error:
             generator.decode(latents, [0, 1])
-        assert str(error.value) == f"latents: expected float32 (N, 10) from -1000 to 1000, got {came}"
+        expected = "latents: expected float (N, 10) or (10,) from -1000 to 1000, got "
+        assert str(error.value).startswith(f"{expected}{came}")
 
     def test_latents_up_to_their_bound_give_pixels(self, generator: mnistgen.Generator) -> None:
         assert generator.decode(np.full((1, 10), 1000, np.float32), [3]).any()
@@ -298,7 +342,8 @@ class TestDecode:
             (np.tile([1e30, -1e30, 1, 0, 0, 0, 0, 0, 0, 0], (2, 1)), "entries that are not from 0 to 1"),
             (["one", "two"], "<U3 (2,)"),
             (np.array([1, 2], ml_dtypes.bfloat16), "bfloat16 (2,)"),
-            ([1, 2, 3], "3 values"),
+            ([1, 2, 3], "int64 (3,)"),
+            (range(10**9), "1,000,000,000 values"),
             ([[1, 2], [3]], "what NumPy cannot read: ValueError('setting an array element with a sequence. The "),
         ],
     )
@@ -338,16 +383,16 @@ def test_threads_are_checked(conditional_model: Path, threads: Any) -> None:
 
 
 def test_threads_are_at_most_four_a_cpu(conditional_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mnistgen.checks.usable_cpus", lambda: 2)
+    monkeypatch.setattr("mnistgen._checks.usable_cpus", lambda: 2)
     assert mnistgen.Generator(conditional_model, threads=8).threads == 8
     with pytest.raises(mnistgen.InputError, match="threads: expected a whole number, 1 to 8, got 1024; usable CPUs: 2"):
         mnistgen.Generator(conditional_model, threads=1024)
 
 
 def test_fewer_cpus_where_it_is_opened_again(conditional_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mnistgen.checks.usable_cpus", lambda: 2)
+    monkeypatch.setattr("mnistgen._checks.usable_cpus", lambda: 2)
     generator = mnistgen.Generator(conditional_model, threads=8)
-    monkeypatch.setattr("mnistgen.checks.usable_cpus", lambda: 1)
+    monkeypatch.setattr("mnistgen._checks.usable_cpus", lambda: 1)
     assert pickle.loads(pickle.dumps(generator)).threads == 4  # noqa: S301 - our own bytes
 
 

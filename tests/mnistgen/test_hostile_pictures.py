@@ -19,7 +19,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from mnistgen import InputError
-from mnistgen.reproduce import reproduce
+from mnistgen._reproduce import reproduce
 
 def peak():
     return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])

@@ -7,7 +7,9 @@ import pytest
 from PIL import Image
 
 import mnistgen
-from mnistgen.images import UInt8, grid, to_uint8, write_png
+from mnistgen._arrays import UInt8
+from mnistgen._images import grid, to_uint8
+from mnistgen._picture_files import write_png
 
 
 def test_rounding_is_to_the_nearest() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mnistgen.interruption import signals_kept_back
+from mnistgen._interruption import signals_kept_back
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 MANY = 10**6  # digits: more than any test waits for

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnistgen.latents import INDICES, LEVELS, SEEDS, draw, normal_quantiles
+from mnistgen._latents import INDICES, LEVELS, SEEDS, draw, normal_quantiles
 
 seeds = st.integers(0, SEEDS - 1)
 starts = st.integers(0, INDICES - 1000)

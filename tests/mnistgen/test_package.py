@@ -1,10 +1,14 @@
 """The public surface, what imports cost, and which way imports go."""
 
 import ast
+import inspect
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,26 +17,77 @@ import mnistgen
 ROOT = Path(__file__).resolve().parents[2]
 
 
+ADAPTERS = ["ray", "testing", "torch"]
+
+
 def test_public_names() -> None:
     assert mnistgen.__all__ == [
         "DeviceError",
         "Generator",
         "InputError",
+        "Labelled",
         "MnistgenError",
         "ModelCard",
         "ModelError",
         "OutputError",
+        "Summary",
         "__version__",
         "generate",
+        "grid",
+        "latents",
         "models",
-        "write",
+        "number",
+        "save",
+        "show",
         "write_dataset",
     ]
-    assert dir(mnistgen) == sorted(mnistgen.__all__)
-    for name in mnistgen.__all__:
+    assert dir(mnistgen) == sorted(mnistgen.__all__ + ADAPTERS)
+    for name in dir(mnistgen):
         assert getattr(mnistgen, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'generatr'"):
         mnistgen.generatr  # noqa: B018
+
+
+def test_everything_else_has_an_underscore() -> None:
+    modules = {
+        path.stem for path in (ROOT / "mnistgen").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert {name for name in modules if not name.startswith("_")} == set(ADAPTERS)
+
+
+@pytest.mark.parametrize("name", ["generate", "latents", "number", "save", "show", "write_dataset", "Generator"])
+def test_signatures_are_spelt_out(name: str) -> None:
+    parameters = inspect.signature(getattr(mnistgen, name)).parameters.values()
+    various = {inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL}
+    assert not {parameter.kind for parameter in parameters} & various
+    assert not [parameter.name for parameter in parameters if parameter.name.startswith("_")]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda it: it.generate(3, sed=1),
+            "generate() got an unexpected keyword argument 'sed'; did you mean 'seed'?",
+        ),
+        (
+            lambda it: it.Generator(modl="digits"),
+            "Generator() got an unexpected keyword argument 'modl'; did you mean 'model'?",
+        ),
+        (
+            lambda it: it.Generator().stream(3, batchsize=1),
+            "Generator.stream() got an unexpected keyword argument 'batchsize'; did you mean 'batch_size'?",
+        ),
+        (
+            lambda it: it.write_dataset("data", zzz=1),
+            "write_dataset() got an unexpected keyword argument 'zzz'; known are out, n, test, format, ",
+        ),
+    ],
+)
+def test_a_misspelt_keyword(call: Callable[[Any], Any], message: str) -> None:
+    with pytest.raises(TypeError) as error:
+        call(mnistgen)
+    assert str(error.value).startswith(message)
 
 
 def test_errors_are_one_tree() -> None:
@@ -55,6 +110,7 @@ ROOMS = {
     "export": {"export", "training", "mnistgen", "torch", "onnx", "onnxruntime"},
 }
 SCRIPTS = {"training/train.py", "training/publish.py"}  # which join all of it
+OPTIONAL = {"mnistgen/_session.py": {"onnxruntime"}, "mnistgen/torch.py": {"torch"}}
 WATCHED = {"mnistgen", "training", "export", "torch", "torchvision", "safetensors", "onnx", "onnxruntime"}
 
 
@@ -63,7 +119,7 @@ def test_imports_go_one_way(room: str) -> None:
     for path in (ROOT / room).rglob("*.py"):
         place = path.relative_to(ROOT).as_posix()
         allowed = ROOMS[room] | ({"export"} if place in SCRIPTS else set())
-        allowed |= {"onnxruntime"} if place == "mnistgen/session.py" else set()
+        allowed |= OPTIONAL.get(place, set())
         imported = {name.split(".")[0] for name in _imports(path)}
         assert imported & WATCHED <= allowed, place
 
@@ -76,3 +132,28 @@ def _imports(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module)
     return names
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_imports_never_run_in_circles(room: str) -> None:
+    """Imports within functions and for types included."""
+    modules = {_module(path): path for path in (ROOT / room).rglob("*.py")}
+    graph = {
+        name: {needed for needed in _imported(path) if needed in modules and needed != name}
+        for name, path in modules.items()
+    }
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names them
+
+
+def _module(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _imported(path: Path) -> set[str]:
+    """Modules, and names imported from packages, which may be modules."""
+    names = _imports(path)
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names - {path.relative_to(ROOT).parts[0]}  # which everything may take the version from

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import mnistgen
-from mnistgen.lifetime import PATIENCE
+from mnistgen._lifetime import PATIENCE
 from tests.mnistgen.conftest import near
 
 
@@ -119,8 +119,8 @@ sys.modules["resource"] = None
 
 if __name__ == "__main__":
     import mnistgen
-    from mnistgen.doctor import examine
-    from mnistgen.trial import run
+    from mnistgen._doctor import examine
+    from mnistgen._trial import run
     generator = mnistgen.Generator(sys.argv[1])
     assert 1 <= generator.threads <= os.cpu_count()
     print(generator.sample(3).shape)

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 import mnistgen
-from mnistgen.dataset.build import write_dataset
-from mnistgen.dataset.engines import on_ray
-from mnistgen.dataset.formats import FORMATS
-from mnistgen.dataset.journal import Record
-from mnistgen.dataset.local import LocalStore
-from mnistgen.dataset.plan import MNIST_COUNTS, Plan, Task, plan_of
-from mnistgen.dataset.work import Job
-from mnistgen.latents import draw
+from mnistgen._dataset.build import write_dataset
+from mnistgen._dataset.engines import on_ray
+from mnistgen._dataset.formats import FORMATS
+from mnistgen._dataset.journal import Record
+from mnistgen._dataset.local import LocalStore
+from mnistgen._dataset.plan import MNIST_COUNTS, Plan, Task, plan_of
+from mnistgen._dataset.work import Job
+from mnistgen._latents import draw
 from tests.conftest import contents
 
 
@@ -40,7 +40,7 @@ class Doomed:
 @pytest.fixture(scope="module", autouse=True)
 def ray() -> Iterator[Any]:
     """A cluster for all tests here, which is not what a module should have to start."""
-    from mnistgen.ray import cluster, import_ray
+    from mnistgen._dataset.cluster import cluster, import_ray
 
     with cluster(None, 2):
         yield import_ray()

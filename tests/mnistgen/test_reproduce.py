@@ -11,13 +11,13 @@ from onnx import ModelProto
 from PIL import Image, ImageSequence
 
 import mnistgen
-from mnistgen.animation import write_animation
-from mnistgen.drawings import DigitGrid, Interpolation
-from mnistgen.formats import write_picture
-from mnistgen.images import UInt8
-from mnistgen.picture_files import open_picture, read_fields
-from mnistgen.provenance import Provenance, from_fields
-from mnistgen.reproduce import REPRODUCERS, difference, reproduce
+from mnistgen._animation import write_animation
+from mnistgen._arrays import UInt8
+from mnistgen._drawings import DigitGrid, Interpolation
+from mnistgen._formats import write_picture
+from mnistgen._picture_files import open_picture, read_fields
+from mnistgen._provenance import Provenance, from_fields
+from mnistgen._reproduce import REPRODUCERS, difference, reproduce
 from tests.conftest import RunCli, assert_refused, write_model
 
 COMMANDS = {

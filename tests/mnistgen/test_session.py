@@ -14,9 +14,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import mnistgen
-from mnistgen import session
-from mnistgen.files import read_file
-from mnistgen.installation import installation_conflict
+from mnistgen import _session as session
+from mnistgen._files import read_file
+from mnistgen._installation import installation_conflict
 from tests.conftest import CPU, CUDA, install, small_model, stand_in_for_onnxruntime, write_model
 
 
@@ -116,7 +116,7 @@ class TestGraph:
             return content
 
         write_model(tmp_path)
-        monkeypatch.setattr("mnistgen.catalog.read_file", read_and_replace)
+        monkeypatch.setattr("mnistgen._catalog.read_file", read_and_replace)
         assert mnistgen.Generator(tmp_path).sample(2).shape == (2, 28, 28)
 
     def test_the_own_format_of_onnxruntime(self, tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ class TestDevice:
 
     def test_an_unknown_device(self, unconditional_model: Path) -> None:
         with pytest.raises(mnistgen.InputError, match="device: expected one of auto, cpu, cuda, got 'tpu'"):
-            mnistgen.Generator(unconditional_model, device="tpu")
+            mnistgen.Generator(unconditional_model, device="tpu")  # type: ignore[arg-type]
 
 
 class TestInstallation:

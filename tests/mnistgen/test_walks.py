@@ -5,11 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from numpy.typing import NDArray
 
-from mnistgen.walks import linear, spherical, surface
+from mnistgen._arrays import Float32
+from mnistgen._walks import linear, spherical, surface
 
-Float32 = NDArray[np.float32]
 latents = arrays(np.float32, 8, elements=st.floats(-4, 4, width=32))
 PATHS = pytest.mark.parametrize("path", [spherical, linear])
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 import mnistgen
-from mnistgen.latents import draw
+from mnistgen._latents import draw
 from tests.mnistgen.conftest import HUGE, near
 
 
 class TestWrite:
     def test_one_hand_writes_all_digits(self, generator: mnistgen.Generator) -> None:
-        number = generator.write("20 26", seed=3)
+        number = generator.number("20 26", seed=3)
         assert number.shape == (28, 5 * 28)
         assert number.dtype == np.uint8
         hand, _ = draw(3, 0, 1, generator.card.latent_dim)
@@ -26,25 +26,25 @@ class TestWrite:
         assert not parts[2].any()
 
     def test_truncation_and_the_shortcut(self, generator: mnistgen.Generator, conditional_model: Path) -> None:
-        number = mnistgen.write("7", seed=3, truncation=0.5, model=conditional_model)
+        number = mnistgen.number("7", seed=3, truncation=0.5, model=conditional_model)
         assert near(number[None], generator.sample(digit=7, seed=3, truncation=0.5))
 
     def test_a_fresh_seed_is_logged(self, generator: mnistgen.Generator, caplog: pytest.LogCaptureFixture) -> None:
         with caplog.at_level("INFO", logger="mnistgen"):
-            number = generator.write("12")
-        assert near(number, generator.write("12", seed=int(caplog.messages[0].removeprefix("seed "))))
+            number = generator.number("12")
+        assert near(number, generator.number("12", seed=int(caplog.messages[0].removeprefix("seed "))))
 
     @pytest.mark.parametrize(
         ("text", "came"), [("20x6", "'x' in '20x6'"), ("", "''"), (" ", "' '"), ("-1", "'-' in '-1'")]
     )
     def test_refuses(self, generator: mnistgen.Generator, text: str, came: str) -> None:
         with pytest.raises(mnistgen.InputError, match=r"^text: expected .*digit") as error:
-            generator.write(text)
+            generator.number(text)
         assert str(error.value).endswith(f"got {came}")
 
     def test_unconditional_models_cannot(self, unconditional_model: Path) -> None:
         with pytest.raises(mnistgen.InputError, match="text '7': model small is unconditional"):
-            mnistgen.Generator(unconditional_model).write("7")
+            mnistgen.Generator(unconditional_model).number("7")
 
 
 class TestInterpolate:
@@ -111,10 +111,10 @@ class TestSizes:
 
     def test_text(self, generator: mnistgen.Generator) -> None:
         with pytest.raises(mnistgen.InputError, match="text: expected at most 10,000 characters, got 10,001"):
-            generator.write("1" * 10_001)
+            generator.number("1" * 10_001)
         for text in ("x" * 10**6, HUGE, ["1"], None, "1\n2"):
             with pytest.raises(mnistgen.InputError, match="text: expected digits and spaces, got") as error:
-                generator.write(text)  # type: ignore[arg-type]
+                generator.number(text)  # type: ignore[arg-type]
             assert len(str(error.value)) < 300
 
     def test_memory_of_a_walk_is_its_images(self, generator: mnistgen.Generator) -> None:

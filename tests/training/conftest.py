@@ -16,7 +16,7 @@ import pytest
 import torch
 
 import training.train
-from mnistgen import interruption
+from mnistgen import _interruption as interruption
 from tests.conftest import Outcome
 from tests.training.small import DATA, FILES, ROOT, SMALL
 from training import presets

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mnistgen import cpus
+from mnistgen import _devices as devices
 from training import data, presets
 from training.config import Adversarial, Network, Preset, Stage
 from training.data import IdxFile
@@ -91,7 +91,7 @@ def signal_at(count: int, function: Callable[..., Any], number: int = signal.SIG
 if __name__ == "__main__":
     presets.PRESETS.update(SMALL)
     data.load_mnist.__defaults__ = (FILES,)
-    cpus.usable_cpus = lambda *_: 1  # other processes would know nothing of these changes
+    devices.usable_cpus = lambda *_: 1  # other processes would know nothing of these changes
     if precision := os.environ.get("PRECISION"):
         device._multiplies_bfloat16 = lambda device: precision == "bfloat16"
     Compute.autocast = signal_at(int(os.environ.get("KILL_AT_STEP", "0")), Compute.autocast)  # type: ignore[method-assign]

@@ -115,7 +115,7 @@ class TestTraining:
         self, train_here: RunScript, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def with_file(compute: Compute) -> Any:
-            return [(tmp_path / "file").open("w"), os.kill(os.getpid(), signal.SIGINT)]
+            return [(tmp_path / "file").open("w"), *map(os.kill, [os.getpid()], [signal.SIGINT])]
 
         monkeypatch.setattr(Compute, "autocast", with_file)
         outcome = train_here(*SMALL_RUN, "--out", tmp_path / "run")

@@ -12,7 +12,7 @@ import pytest
 
 import training.train
 from export import build as building
-from mnistgen.files import open_owned
+from mnistgen._files import open_owned
 from tests.conftest import Outcome
 from tests.training.conftest import Refused, RunScript
 from tests.training.small import SMALL, signal_at

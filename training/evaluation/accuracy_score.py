@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from training.evaluation.judges import Int64, UInt8
+from mnistgen._arrays import Int64, UInt8
 from training.fitting import Phase, fit
 from training.run.device import choose
 

@@ -8,9 +8,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mnistgen._arrays import Float32, Int64, UInt8
 from training.data import Digits, Mnist
 from training.evaluation.frechet import Gaussian, distance, gaussian
-from training.evaluation.judges import JUDGES, Features, Float32, Int64, UInt8, checksums, panel_features
+from training.evaluation.judges import JUDGES, Features, checksums, panel_features
 from training.evaluation.neighbours import Manifold, manifold
 from training.run.cache import cached
 

@@ -10,19 +10,15 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load
 
+from mnistgen._arrays import Float32, Int64, UInt8
 from training.errors import EvaluationError
 from training.evaluation.networks import Autoencoder, Classifier, JudgeNetwork, Mixer, Untrained
 from training.fitting import Phase
 
-UInt8 = NDArray[np.uint8]
-Float32 = NDArray[np.float32]
-Int64 = NDArray[np.int64]
 Features = Mapping[str, Float32]  # by judge, (N, F)
 
 WEIGHTS = Path(__file__).parent / "weights"  # NAME.safetensors and NAME.json, made by train_judges.py

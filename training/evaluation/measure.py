@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mnistgen._arrays import Float32, Int64
 from training.data import Mnist, load_mnist
 from training.evaluation.accuracy_score import PHASE, accuracy_score
 from training.evaluation.baseline import Baseline, Form, baseline, geometric_mean, sources
 from training.evaluation.figures import Estimate, Scores
-from training.evaluation.judges import Float32, Int64, features, panel_features, read
+from training.evaluation.judges import features, panel_features, read
 from training.evaluation.neighbours import (
     Copies,
     copies,

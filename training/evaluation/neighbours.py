@@ -10,11 +10,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import pairwise_distances_chunked
 from sklearn.neighbors import NearestNeighbors
 
+from mnistgen._arrays import Float32, Int64, UInt8
 from training.errors import EvaluationError
-
-Float32 = NDArray[np.float32]
-UInt8 = NDArray[np.uint8]
-Int64 = NDArray[np.int64]
 
 K = 5
 

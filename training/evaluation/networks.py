@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from mnistgen import latents
+from mnistgen import _latents as latents
 
 
 class JudgeNetwork(nn.Module):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
-from mnistgen.images import UInt8
+from mnistgen._arrays import Int64, UInt8
 from training.evaluation.charts import INK, styled
 
 # The name of the file, without .png -> what is seen, for captions.
@@ -39,7 +39,7 @@ CLASS_COLOURS = (
 
 
 @styled
-def by_confidence(images: UInt8, labels: NDArray[np.int64], confidence: NDArray[np.floating]) -> Figure:
+def by_confidence(images: UInt8, labels: Int64, confidence: NDArray[np.floating]) -> Figure:
     """The least and the most confident digits, and an even sample of all, up to 80 each.
 
     Images uint8 (N, 28, 28); labels (N,) as the classifier reads them; confidence (N,), its probability from 0 to 1.
@@ -95,7 +95,7 @@ def _draw_digits(axes: Axes, images: UInt8, columns: int, captions: Sequence[str
 @styled
 def feature_map(
     real: NDArray[np.floating],
-    real_labels: NDArray[np.int64],
+    real_labels: Int64,
     generated: NDArray[np.floating],
     seed: int,
     name: str = "real digits",

@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from mnistgen.files import whole_file
+from mnistgen._files import whole_file
 from training.evaluation.figures import ABSENT, FIGURES, JudgeRecord, Report, Scores, to_json
 from training.evaluation.judges import JUDGES
 from training.evaluation.pictures import PICTURES

@@ -10,11 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from mnistgen import Generator, MnistgenError
-from mnistgen.checks import Asked
+from mnistgen._arrays import Float32, Int64, UInt8
 from training.data import Mnist
 from training.errors import EvaluationError
 from training.evaluation.baseline import Baseline
-from training.evaluation.judges import Float32, Int64, UInt8
 
 LARGE = 10  # training sets that a model makes for the larger accuracy score
 
@@ -83,8 +82,9 @@ class Model(Source):
             parts, labels = [], np.repeat(np.arange(10), counts)
             for digit, count in enumerate(counts):
                 if count:
-                    place = Asked(seed=seed, start=start, truncation=self.truncation, digit=digit)
-                    parts.append(generator.sample(int(count), **place))
+                    parts.append(
+                        generator.sample(int(count), digit=digit, seed=seed, start=start, truncation=self.truncation)
+                    )
                 start += int(count)
             return Drawn(np.concatenate(parts), labels)
         except MnistgenError as error:

@@ -18,8 +18,8 @@ from typing import Annotated
 import torch
 import typer
 
-from mnistgen.catalog import DEFAULT_MODEL, find
-from mnistgen.cpus import usable_cpus
+from mnistgen._catalog import DEFAULT_MODEL, find
+from mnistgen._devices import usable_cpus
 from training.data import load_mnist
 from training.errors import EvaluationError
 from training.evaluation import charts

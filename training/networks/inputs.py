@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from mnistgen.images import UInt8, to_uint8
+from mnistgen._arrays import UInt8
+from mnistgen._images import to_uint8
 from training.networks.generator import CLASSES, GeneratorNetwork
 
 CHUNK = 500  # digits drawn at once

@@ -15,7 +15,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from mnistgen.errors import shown
+from mnistgen._errors import shown
 from training.config import Adversarial, Preset, change, explained, to_json
 from training.errors import CheckpointError, PresetError
 from training.networks import build_generator

@@ -22,9 +22,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mnistgen.errors import plain
-from mnistgen.files import WINDOWS, open_owned, read_file, remove_leftovers, whole_file
-from mnistgen.images import UInt8, grid, write_png
+from mnistgen._arrays import UInt8
+from mnistgen._errors import plain
+from mnistgen._files import WINDOWS, open_owned, read_file, remove_leftovers, whole_file
+from mnistgen._images import grid
+from mnistgen._picture_files import write_png
 from training.config import Preset, from_json, to_json
 from training.errors import CheckpointError, PresetError, TrainingError
 from training.networks.generator import GeneratorNetwork

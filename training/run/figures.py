@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mnistgen.files import read_file, whole_file
-from mnistgen.images import CELL, write_png
+from mnistgen._files import read_file, whole_file
+from mnistgen._images import CELL
+from mnistgen._picture_files import write_png
 from training.errors import TrainingError
 from training.evaluation.charts import training_curves
 from training.run.directory import LIMIT, RunDirectory

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
-from mnistgen.errors import plain, shown
+from mnistgen._errors import plain, shown
 from training.config import Adversarial, Preset
 from training.errors import CheckpointError, PresetError
 from training.networks import DISCRIMINATORS, GENERATORS, build_discriminator, build_generator

@@ -6,8 +6,8 @@ import warnings
 from importlib import import_module
 from typing import Any, NoReturn
 
-from mnistgen.errors import MnistgenError
-from mnistgen.interruption import Interrupted, exit_code, handle_signals
+from mnistgen._errors import MnistgenError
+from mnistgen._interruption import Interrupted, exit_code, handle_signals
 
 
 def run(module: str) -> NoReturn:

@@ -10,8 +10,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from mnistgen.errors import MnistgenError, plain
-from mnistgen.files import read_file, whole_file
+from mnistgen._errors import MnistgenError, plain
+from mnistgen._files import read_file, whole_file
 
 LIMIT = 2**32  # bytes of a file that is read
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from mnistgen.images import UInt8
+from mnistgen._arrays import UInt8
 from training.config import Preset
 from training.data import Mnist
 from training.networks import build_generator

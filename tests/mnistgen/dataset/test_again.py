@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from mnistgen.dataset.build import write_dataset
-from mnistgen.dataset.journal import Record
-from mnistgen.dataset.plan import Task
-from mnistgen.dataset.work import Job
-from mnistgen.reproduce import reproduce
+from mnistgen._dataset.build import write_dataset
+from mnistgen._dataset.journal import Record
+from mnistgen._dataset.plan import Task
+from mnistgen._dataset.work import Job
+from mnistgen._reproduce import reproduce
 from tests.conftest import Outcome, RunCli, write_model
 
 
@@ -117,8 +117,8 @@ def test_what_a_killed_call_left_goes_with_the_next(run_cli: RunCli, conditional
     script = f"""
 import os, signal
 from pathlib import Path
-from mnistgen.dataset.work import Job
-from mnistgen.reproduce import reproduce
+from mnistgen._dataset.work import Job
+from mnistgen._reproduce import reproduce
 real = Job.__call__
 Job.__call__ = lambda self, task: os.kill(os.getpid(), signal.SIGKILL) if task.number == 3 else real(self, task)
 reproduce(Path("data/dataset.json"), model={str(conditional_model)!r}, threads=1)

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 import mnistgen
-from mnistgen.dataset import local
-from mnistgen.dataset.build import Summary, write_dataset
-from mnistgen.dataset.formats import FORMATS
-from mnistgen.files import exchange
+from mnistgen._dataset import local
+from mnistgen._dataset.build import Summary, write_dataset
+from mnistgen._dataset.formats import FORMATS
+from mnistgen._files import exchange
 from tests.conftest import contents
 
 Files = dict[str, bytes]

@@ -81,7 +81,7 @@ def test_a_terminal_shows_a_bar(conditional_model: Path, tmp_path: Path) -> None
 def test_elsewhere_lines_tell_how_far_it_is(
     run_cli: RunCli, conditional_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mnistgen.cli.dataset.INTERVAL", 0)
+    monkeypatch.setattr("mnistgen._cli.dataset.INTERVAL", 0)
     arguments = ("--n", 6_000, "--test", 0, "--seed", 1, "--workers", 1)
     outcome = run_cli("dataset", "--model", conditional_model, "--out", tmp_path / "data", *arguments)
     lines = [rf"{done},000 of 6,000 digits, [\d,]+ a second, [\d,]+ s left\n" for done in (2, 4, 6)]

@@ -13,9 +13,9 @@ import pytest
 from numpy.typing import NDArray
 
 import mnistgen
-from mnistgen.dataset.build import store_at, write_dataset
-from mnistgen.dataset.formats import FORMATS
-from mnistgen.dataset.plan import TEST_START
+from mnistgen._dataset.build import store_at, write_dataset
+from mnistgen._dataset.formats import FORMATS
+from mnistgen._dataset.plan import TEST_START
 
 TRAIN, TEST = 2300, 40
 SIZE = 1000  # of shards

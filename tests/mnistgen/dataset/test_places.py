@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 import mnistgen
-from mnistgen.dataset.build import write_dataset
-from mnistgen.dataset.local import LocalStore
+from mnistgen._dataset.build import write_dataset
+from mnistgen._dataset.local import LocalStore
 from tests.conftest import RunCli, assert_refused, contents
 
 
@@ -243,8 +243,8 @@ class TestReplacing:
         self, asked: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """As on Windows, which has no exchange either, and gives no folder the name of another one."""
-        for name in ("WINDOWS", "files.WINDOWS"):
-            monkeypatch.setattr(f"mnistgen.{name}" if "." in name else f"mnistgen.dataset.local.{name}", True)
+        for name in ("_files", "_dataset.local"):
+            monkeypatch.setattr(f"mnistgen.{name}.WINDOWS", True)
         monkeypatch.setattr("os.sync", None)
         monkeypatch.delattr("os.sync")
         for name in ("replace", "unlink"):

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mnistgen
-from mnistgen.catalog import find
-from mnistgen.dataset.plan import LIMIT, MNIST_COUNTS, SPLITS, Plan, Task, plan_of
-from mnistgen.latents import INDICES
+from mnistgen._catalog import find
+from mnistgen._dataset.plan import LIMIT, MNIST_COUNTS, SPLITS, Plan, Task, plan_of
+from mnistgen._latents import INDICES
 
 PLAN = Plan(
     format="png",

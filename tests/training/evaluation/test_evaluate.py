@@ -108,7 +108,7 @@ class TestFullReport:
 def test_the_default_model_draws_what_it_is_asked_for() -> None:
     images, labels = mnistgen.generate(500, seed=3, return_labels=True)
     assert (read(features(images, "classifier")).labels == labels).mean() > 0.97
-    number = np.stack(np.split(mnistgen.write("2026", seed=1), 4, axis=1))
+    number = np.stack(np.split(mnistgen.number("2026", seed=1), 4, axis=1))
     assert read(features(number, "classifier")).labels.tolist() == [2, 0, 2, 6]
 
 

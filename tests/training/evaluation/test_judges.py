@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from mnistgen._arrays import UInt8
 from tests.training.conftest import RunScript
 from tests.training.small import DATA
 from training.data import Digits, Mnist
 from training.errors import EvaluationError
 from training.evaluation import judges
 from training.evaluation.baseline import FORMS, Form, baseline, geometric_mean
-from training.evaluation.judges import JUDGES, MOST_FEATURES, UInt8, checksums, features, load_judge, read
+from training.evaluation.judges import JUDGES, MOST_FEATURES, checksums, features, load_judge, read
 from training.fitting import Phase
 
 each_judge = pytest.mark.parametrize("name", JUDGES)

@@ -9,14 +9,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 
+from mnistgen._arrays import Float32
 from training.data import Mnist
 from training.errors import EvaluationError
 from training.evaluation.accuracy_score import accuracy_score
 from training.evaluation.frechet import Gaussian, distance, gaussian
 from training.evaluation.judges import features, load_judge
 from training.evaluation.neighbours import K, copies, manifold, precision_recall_density_coverage
-
-Float32 = NDArray[np.float32]
 
 
 def normal(count: int, seed: int, mean: float = 0.0, deviation: float = 1.0, dimensions: int = 3) -> Float32:

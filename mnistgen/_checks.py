@@ -1,0 +1,271 @@
+"""What may be asked of a model: arguments in, clean values or InputError out."""
+
+import logging
+import operator
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any, SupportsIndex
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mnistgen._arrays import Float32, Int64
+from mnistgen._card import ModelCard
+from mnistgen._catalog import models
+from mnistgen._devices import usable_cpus
+from mnistgen._errors import InputError, shown
+from mnistgen._latents import INDICES, SEEDS, fresh_seed
+
+FPS = (1, 100)  # frames a second, from and to: GIF counts in hundredths of a second
+AT_ONCE = 10_000_000  # digits of one array, at most: 7.8 GB
+LONGEST_TEXT = 10_000  # characters of a number
+LATENT = 1000.0  # at most, either side of 0; those of a normal distribution stay below 10
+ROUNDING = 1e-3  # by which class weights and their sum may be off
+CORNERS = ("top left", "top right", "bottom left", "bottom right")  # of a walk in two dimensions
+THREADS_PER_CPU = 4  # more wait for each other for longer than they work
+
+DigitLike = SupportsIndex | Sequence[SupportsIndex] | ArrayLike
+
+log = logging.getLogger("mnistgen")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A checked range of a seed's digits."""
+
+    count: int
+    seed: int
+    start: int
+    truncation: float
+    digits: tuple[int, ...]  # repeated cyclically by the digits' places in the seed; none: as drawn
+    labels: Int64 | Float32 | None  # labels (count,) or mixtures (count, 10) of the range
+    with_labels: bool  # whether labels are returned too
+
+    def classes(self, first: int, drawn: Int64) -> Int64 | Float32:
+        """Labels (N,), or mixtures (N, 10), of as many digits of the range from `first` on as labels were drawn."""
+        if self.labels is not None:
+            return self.labels[first : first + len(drawn)]
+        if not self.digits:
+            return drawn
+        turns = np.arange(len(drawn)) + (self.start + first) % len(self.digits)
+        return np.array(self.digits)[turns % len(self.digits)]
+
+
+def checked_request(
+    card: ModelCard,
+    n: SupportsIndex | None,
+    most: int,
+    *,
+    digit: DigitLike | None,
+    labels: ArrayLike | None,
+    seed: SupportsIndex | None,
+    start: SupportsIndex,
+    truncation: float,
+    return_labels: bool,
+) -> Request:
+    """The arguments of sample and stream, of `most` digits; a seed that is not given is drawn and logged."""
+    check_flag("return_labels", return_labels)
+    if digit is not None and labels is not None:
+        raise InputError("labels: expected none where digit says what to draw; pass only one of them")
+    digits = () if digit is None else checked_digits(digit)
+    if digits or labels is not None or return_labels:
+        check_conditional(card, f"digit {', '.join(map(str, digits))}" if digits else "labels")
+    if labels is not None and not isinstance(labels, np.ndarray):
+        most = AT_ONCE  # they become an array
+    given = 1 if _is_for_all(labels) else _length(digit if labels is None else labels)
+    count = whole_number("n", given if n is None else n, 1, most, "; draw them in batches with stream()")
+    first = whole_number("start", start, 0, INDICES - count)
+    chosen = None if labels is None else checked_labels(labels, count)
+    if return_labels and chosen is not None and chosen.ndim > 1:
+        raise InputError("return_labels: expected False for mixtures, which have no one label, got True")
+    psi = checked_truncation(truncation)
+    return Request(count, checked_seed(seed), first, psi, digits, chosen, bool(return_labels))
+
+
+def _is_for_all(labels: object) -> bool:
+    """Whether it is one mixture, (10,), which is for every image. One label has no length."""
+    if isinstance(labels, str) or _length(labels) != 10:
+        return False
+    array = _readable("labels: expected labels or mixtures", labels)
+    return array.dtype.kind == "f" and array.shape == (10,)
+
+
+def _length(value: object) -> int:
+    """How many values it holds; 1 where it has no length, as arrays of no dimensions."""
+    try:
+        return len(value)  # type: ignore[arg-type]
+    except Exception:  # noqa: BLE001 - whatever a stranger's __len__ raises
+        return 1
+
+
+def check_conditional(card: ModelCard, asked: str) -> None:
+    """Raise InputError where classes are asked of an unconditional model, naming the models that know them."""
+    if not card.conditional:
+        conditional = [name for name, other in models().items() if other.conditional]
+        raise InputError(
+            f"{asked}: model {card.name} is unconditional and draws whatever digit comes; "
+            f"class-conditional models: {', '.join(conditional) or 'none is bundled'}"
+        )
+
+
+def checked_digits(digit: DigitLike) -> tuple[int, ...]:
+    """One digit or several, each 0 to 9."""
+    values: Any = digit
+    if hasattr(digit, "__array__"):
+        values = _readable("digit: expected a whole number, 0 to 9, or several", digit).tolist()
+    several = values if isinstance(values, Sequence) and not isinstance(values, str) else [values]
+    if not _length(several):
+        raise InputError("digit: expected a whole number, 0 to 9, or several, got none")
+    return tuple(whole_number("digit", one, 0, 9) for one in several)
+
+
+def named_corners(corners: Sequence[SupportsIndex] | None) -> dict[str, SupportsIndex | None]:
+    """Four digits, or none, by their places."""
+    if corners is None:
+        return dict.fromkeys(CORNERS)
+    if (given := _length(corners)) != len(CORNERS):
+        raise InputError(f"corners: expected 4 digits, got {given}")
+    return dict(zip(CORNERS, corners, strict=True))
+
+
+def checked_seed(seed: SupportsIndex | None) -> int:
+    """The seed; a fresh one, logged, where there is none."""
+    if seed is not None:
+        return whole_number("seed", seed, 0, SEEDS - 1)
+    number = fresh_seed()
+    log.info("seed %d", number)
+    return number
+
+
+def checked_truncation(truncation: float) -> float:
+    """A number from 0 to 1."""
+    return real_number("truncation", truncation, 0, 1)
+
+
+def checked_threads(threads: SupportsIndex) -> int:
+    """A number of threads that this machine has CPUs for."""
+    return whole_number("threads", threads, 1, most_threads(), f"; usable CPUs: {usable_cpus()}")
+
+
+def most_threads() -> int:
+    """How many threads of a session are allowed."""
+    return THREADS_PER_CPU * usable_cpus()
+
+
+def checked_latents(card: ModelCard, latents: ArrayLike) -> Float32:
+    """Latents (N, D), or (D,) for one, as float32 (N, D) in C order, none beyond LATENT."""
+    size = card.latent_dim
+    expected = f"latents: expected float (N, {size}) or ({size},) from -{LATENT:.0f} to {LATENT:.0f}"
+    array = _readable(expected, latents)
+    if array.dtype.kind != "f" or array.shape[-1:] != (size,) or array.ndim > 2:
+        raise InputError(f"{expected}, got {array.dtype} {array.shape}")
+    if bad := int(np.count_nonzero(~(np.abs(array) <= LATENT))):  # counts NaN too
+        raise InputError(f"{expected}, got {bad} NaN or larger values")
+    return np.ascontiguousarray(np.atleast_2d(array), np.float32)
+
+
+def _readable(expected: str, value: object) -> NDArray[Any]:
+    """An array of it, or InputError."""
+    try:
+        return np.asarray(value)
+    except Exception as error:  # noqa: BLE001 - whatever a stranger's __array__ raises
+        raise InputError(f"{expected}, got what NumPy cannot read: {shown(error, 200)}") from None
+
+
+def checked_classes(card: ModelCard, labels: ArrayLike | None, count: int) -> Float32 | None:
+    """Classes float32 (count, 10) from labels (count,) or mixtures (count, 10); none for an unconditional model."""
+    if not card.conditional:
+        if labels is not None:
+            raise InputError(f"labels: model {card.name} is unconditional and takes none")
+        return None
+    return one_hot(checked_labels(labels, count))
+
+
+def checked_labels(labels: ArrayLike | None, count: int) -> Int64 | Float32:
+    """Labels int64 (count,), or mixtures float32 (count, 10)."""
+    expected = f"labels: expected whole numbers ({count},) from 0 to 9, or mixtures ({count}, 10) whose rows sum to 1"
+    if labels is None:
+        raise InputError(f"{expected}, got none")
+    most = max(count, 10)
+    if (length := _length(labels)) > most and not isinstance(labels, np.ndarray):  # a range may be longer than memory
+        raise InputError(f"{expected}, got {length:,} values")
+    array = _readable(expected, labels)
+    if array.dtype.kind in "iu" and array.shape in ((), (count,)):
+        if count and not 0 <= array.min() <= array.max() <= 9:
+            raise InputError(f"{expected}, got values from {array.min()} to {array.max()}")
+        return np.array(np.broadcast_to(array, count), np.int64)
+    if array.dtype.kind == "f" and array.shape in ((10,), (count, 10)):
+        if not ((array >= -ROUNDING) & (array <= 1 + ROUNDING)).all():  # False for NaN too
+            raise InputError(f"{expected}, got entries that are not from 0 to 1")
+        if not np.allclose(array.sum(axis=-1), 1, atol=ROUNDING):
+            raise InputError(f"{expected}, got rows that sum to other values")
+        return np.array(np.broadcast_to(array, (count, 10)), np.float32)
+    raise InputError(f"{expected}, got {array.dtype} {array.shape}")
+
+
+def one_hot(labels: Int64 | Float32) -> Float32:
+    """Labels int64 (N,) -> float32 (N, 10); mixtures float32 (N, 10) are what they are."""
+    return np.eye(10, dtype=np.float32)[labels] if labels.ndim == 1 else labels.astype(np.float32, copy=False)
+
+
+def check_fps(fps: float) -> None:
+    """Raise InputError unless the frames a second are 1 to 100."""
+    real_number("fps", fps, *FPS, "frames a second")
+
+
+def checked_text(text: str) -> list[int | None]:
+    """Digits, and None for spaces. Raises InputError for other characters, and where there is no digit, or too many."""
+    if not isinstance(text, str):
+        raise InputError(f"text: expected digits and spaces, got {shown(text)}")
+    for character in text:
+        if character not in "0123456789 ":
+            raise InputError(f"text: expected digits and spaces, got {character!r} in {shown(text)}")
+    if not text.strip():
+        raise InputError(f"text: expected at least one digit, got {shown(text)}")
+    if len(text) > LONGEST_TEXT:
+        raise InputError(f"text: expected at most {LONGEST_TEXT:,} characters, got {len(text):,}")
+    return [None if character == " " else int(character) for character in text]
+
+
+def whole_number(name: str, value: SupportsIndex, low: int, high: int, hint: str = "") -> int:
+    """The whole number from low to high, or InputError. True and False are no numbers here.
+
+    The hint ends the message where the number is too large.
+    """
+    expected = f"{low} to {high}" if high < 1000 else f"{low} or more"
+    try:
+        number = operator.index(value)
+    except Exception:  # noqa: BLE001 - TypeError, or whatever a stranger's __index__ raises
+        number = low - 1
+    if number > high >= 1000:
+        expected = f"at most {high}"
+    if not low <= number <= high or isinstance(value, bool | np.bool_):
+        raise InputError(
+            f"{name}: expected a whole number, {expected}, got {shown(value)}{hint if number > high else ''}"
+        )
+    return number
+
+
+def checked_path(path: str | os.PathLike[str]) -> str:
+    """A path as text."""
+    try:
+        return os.fsdecode(path)
+    except Exception:  # noqa: BLE001 - TypeError, or whatever a stranger's __fspath__ raises
+        raise InputError(f"path: expected the path of a file, got {shown(path)}") from None
+
+
+def check_flag(name: str, value: bool) -> None:
+    """Raise InputError unless it is True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise InputError(f"{name}: expected True or False, got {shown(value)}")
+
+
+def real_number(name: str, value: float, low: float, high: float, unit: str = "") -> float:
+    """The number from low to high, or InputError. True and False are no numbers here."""
+    expected = f"{low} to {high} {unit}" if unit else f"a number from {low} to {high}"
+    real = isinstance(value, Real) and not isinstance(value, bool | np.bool_)
+    if not (real and low <= value <= high):  # False for NaN too
+        raise InputError(f"{name}: expected {expected}, got {shown(value)}")
+    return float(value)

@@ -1,0 +1,89 @@
+"""mnistgen models, info: what is known of models."""
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from mnistgen._catalog import DEFAULT_MODEL, find, models
+from mnistgen._cli.app import app
+from mnistgen._cli.options import NamedModel
+from mnistgen._errors import plain
+
+FIGURE = {"mean", "interval"}  # what a measured figure has, and no other part of a card
+BESIDE = ("real_digits", "float32")  # what it is compared with
+
+
+@app.command("models", epilog="Example: mnistgen models --json")
+def list_models(as_json: Annotated[bool, typer.Option("--json", help="Print the cards as JSON.")] = False) -> None:
+    """List the bundled models."""
+    cards = models()
+    if as_json:
+        print(json.dumps({name: card.to_dict() for name, card in cards.items()}, indent=2))
+        return
+    width = max(map(len, cards), default=0)
+    for name, card in cards.items():
+        default = " (default)" if name == DEFAULT_MODEL else ""
+        print(f"{name:{width}}  {card.parameters / 1e6:.1f} M parameters  {plain(card.summary)}{default}")
+
+
+@app.command(epilog="Example: mnistgen info dcgan")
+def info(
+    model: NamedModel = DEFAULT_MODEL,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the card as JSON.")] = False,
+) -> None:
+    """Show what is known of a model: its card."""
+    card = find(model).card.to_dict()
+    if as_json:
+        print(json.dumps(card, indent=2))
+        return
+    for line in _lines(card | {"quality": card["quality"] or "not measured"}):
+        print(line)
+
+
+def _lines(fields: dict[str, Any], indent: str = "") -> Iterator[str]:
+    """A card as aligned lines, what is nested below its name."""
+    named = [(plain(name), value) for name, value in fields.items()]
+    width = max((len(name) for name, _ in named), default=0)
+    for name, value in named:
+        if isinstance(value, dict) and not _is_figure(value):
+            yield f"{indent}{name}"
+            yield from _lines(value, f"{indent}  ")
+        else:
+            yield f"{indent}{name:{width}}  {plain(_text(value))}"
+
+
+def _is_figure(part: dict[str, Any]) -> bool:
+    return part.keys() >= FIGURE and not any(isinstance(value, dict | list) for value in part.values())
+
+
+def _text(value: Any, digits: int = 4) -> str:
+    """A value of a card, for people."""
+    if value in (None, ""):
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return _figure(value) if _is_figure(value) else f"{{{', '.join(f'{k}: {_text(v)}' for k, v in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_text, value))}]"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.{digits}g}" if isinstance(value, float) else str(value)
+
+
+def _figure(measured: dict[str, Any]) -> str:
+    """A measured figure with its spread, beside those of real digits and of the model before quantization."""
+    interval = measured["interval"]
+    spread = "" if interval is None else f" {_plus_minus()} {_text(interval, 2)}"
+    beside = [f"{name.replace('_', ' ')}: {_text(measured[name])}" for name in BESIDE if name in measured]
+    comparison = f"  ({', '.join(beside)})" if beside else ""
+    return f"{_text(measured['mean'])}{spread}{comparison}"
+
+
+def _plus_minus() -> str:
+    try:
+        "±".encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        return "+-"
+    return "±"

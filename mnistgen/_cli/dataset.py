@@ -1,0 +1,174 @@
+"""mnistgen dataset: arguments in, a data set and its summary out."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mnistgen._catalog import DEFAULT_MODEL
+from mnistgen._cli.app import app, say
+from mnistgen._cli.options import Model, Seed, number, whole
+from mnistgen._errors import shown
+from mnistgen._interruption import Interrupted, exit_code
+
+if TYPE_CHECKING:
+    from mnistgen._dataset.build import Summary
+
+INTERVAL = 10.0  # seconds between two lines of progress where no terminal shows a bar
+
+
+def _classes(text: str) -> list[int]:
+    """Digits and ranges of digits with commas between: 0-9, 3,5, 0-4,7."""
+    digits: list[int] = []
+    for part in text.split(","):
+        low, _, high = part.partition("-")
+        first, last = whole(low), whole(high or low)
+        if not 0 <= first <= last <= 9:
+            raise typer.BadParameter(f"expected digits such as 0-9 or 3,5, got {shown(part)}")
+        digits += range(first, last + 1)
+    return digits
+
+
+@app.command(epilog="Example: mnistgen dataset --out data --n 60000 --test 10000 --seed 1")
+def dataset(
+    out: Annotated[str, typer.Option(help="A folder, new or empty, or a URL such as s3://bucket/folder.")],
+    n: Annotated[int, number("n", "How many digits to train with.")] = 60_000,
+    test: Annotated[int, number("test", "How many others to test with.")] = 10_000,
+    format: Annotated[  # noqa: A002 - what users call it
+        str, typer.Option(help="idx (as MNIST itself), npz (as in Keras), png, parquet, webdataset or hf.")
+    ] = "idx",
+    digits: Annotated[
+        Any, typer.Option(parser=_classes, metavar="0-9|3,5", help="The classes that come.", show_default="0-9")
+    ] = "0-9",
+    balance: Annotated[str, typer.Option(help="uniform, or mnist: as often as in MNIST's training set.")] = "uniform",
+    model: Model = DEFAULT_MODEL,
+    seed: Seed = None,
+    start: Annotated[int, number("start", "The first digit to train with: any slice can be made alone.")] = 0,
+    shard_size: Annotated[int | None, number("shard-size", "Digits a file, for formats in shards.", "10000")] = None,
+    workers: Annotated[int | None, number("workers", "Processes, a CPU each.", "all CPUs allowed")] = None,
+    engine: Annotated[str, typer.Option(help="local, or ray: on a cluster whose workers all reach OUT.")] = "local",
+    address: Annotated[str | None, typer.Option(help="Of the Ray cluster.", show_default="one of this machine")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier call was killed.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the data set that is there.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress and no summary.")] = False,
+) -> None:
+    """Write a labelled data set in a format that others read; the same arguments give the same bytes."""
+    from mnistgen._dataset.build import write_dataset
+    from mnistgen._devices import usable_cpus
+    from mnistgen._latents import fresh_seed
+
+    with _progress(quiet) as report, _resumable():
+        summary = write_dataset(
+            out,
+            n=n,
+            test=test,
+            format=format,
+            digits=digits,
+            balance=balance,
+            model=model,
+            seed=fresh_seed() if seed is None and not resume else seed,
+            start=start,
+            shard_size=shard_size,
+            workers=usable_cpus() if workers is None and engine == "local" else workers,
+            engine=engine,
+            address=address,
+            resume=resume,
+            force=force,
+            report=report,
+        )
+    if not quiet:
+        for line in _lines(summary):
+            say(line)
+
+
+def _lines(summary: "Summary") -> Iterator[str]:
+    """What was written where, and how many of each digit."""
+    plan = summary.plan
+    images = " and ".join(f"{len(part):,} {split}" for split, part in plan.ranges().items())
+    yield f"{summary.out}: {images} digits from {plan.model}, seed {plan.seed}, as {plan.format}"
+    rows = [["digit", *map(str, range(10))]]
+    rows += [[split, *(f"{count:,}" for count in counts)] for split, counts in summary.counts.items()]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for name, *cells in rows:
+        columns = (f"{cell:>{width}}" for cell, width in zip(cells, widths[1:], strict=True))
+        yield f"  {name:{widths[0]}}  {'  '.join(columns)}"
+    if summary.files > len(summary.sha256):
+        yield f"  {summary.files:,} files; SHA-256 of each in {summary.out}/dataset.json"
+        return
+    for name, sha256 in summary.sha256.items():
+        yield f"  {sha256}  {name}"
+    yield f"  described by {summary.out}/dataset.json"
+
+
+@contextmanager
+def _resumable() -> Iterator[None]:
+    """Say what goes on where a signal ended it, whatever that made fail."""
+    try:
+        yield
+    except BaseException:
+        if exit_code():
+            raise Interrupted("interrupted; the same call with --resume goes on with what is done") from None
+        raise
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal, a line now and then elsewhere, or nothing."""
+    if quiet:
+        yield lambda done, total: None
+    elif sys.stderr.isatty():
+        with _bar() as report:
+            yield report
+    else:
+        yield _LinesOfProgress()
+
+
+class _LinesOfProgress:
+    """A line every ten seconds, with rate and remaining time."""
+
+    def __init__(self) -> None:
+        self._start = self._last = time.monotonic()
+        self._before: int | None = None  # done by earlier calls
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if self._before is None:
+            self._before, self._start = done, now
+        if now - self._last >= INTERVAL and done > self._before:
+            rate = (done - self._before) / (now - self._start)
+            left = (total - done) / rate
+            print(f"{done:,} of {total:,} digits, {rate:,.0f} a second, {left:,.0f} s left", file=sys.stderr)
+            self._last = now
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[int, int], None]]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("digits"),
+        BarColumn(),
+        TaskProgressColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("digits", total=None, rate="")
+
+        def report(done: int, total: int) -> None:
+            speed = progress.tasks[0].speed
+            progress.update(task, completed=done, total=total, rate=f"{speed:,.0f}/s" if speed else "")
+
+        yield report

@@ -1,0 +1,63 @@
+"""mnistgen bench, doctor: what this machine can do, and what is wrong with it."""
+
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from mnistgen._catalog import DEFAULT_MODEL
+from mnistgen._cli.app import app
+from mnistgen._cli.options import Device, NamedModel, numbers
+
+PROGRESS_WIDTH = 72  # characters
+
+
+@app.command(epilog="Example: mnistgen bench --json")
+def bench(
+    model: NamedModel = DEFAULT_MODEL,
+    batch: Annotated[Any, numbers("batch", "Digits of a call.", "1,16,256,1024")] = None,
+    threads: Annotated[Any, numbers("threads", "CPU threads.", "1, 2, 4 ... the CPUs allowed")] = None,
+    device: Device = "auto",
+    seconds: Annotated[float, typer.Option(help="About how long it takes; slow models take longer.")] = 12.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Measure how fast a model is on this machine, and how fast the machine multiplies."""
+    from mnistgen._bench import BATCHES, measure, table
+
+    try:
+        report = measure(
+            model, device=device, threads=threads, batches=batch or BATCHES, seconds=seconds, progress=_show_progress
+        )
+    finally:
+        _clear_progress()
+    print(json.dumps(report.to_dict(), indent=2) if as_json else table(report))
+
+
+def _show_progress(done: int, of: int, what: str) -> None:
+    """One line on standard error that the next one takes the place of, where somebody sees it."""
+    if sys.stderr.isatty():
+        print(f"\r{f'{done} of {of} measured, now {what}':{PROGRESS_WIDTH}}", end="", file=sys.stderr, flush=True)
+
+
+def _clear_progress() -> None:
+    if sys.stderr.isatty():
+        print(f"\r{'':{PROGRESS_WIDTH}}\r", end="", file=sys.stderr, flush=True)
+
+
+@app.command(epilog="Example: mnistgen doctor --json")
+def doctor(
+    model: Annotated[
+        str | None, typer.Option(help="Try this model instead, in a process with limits on time and memory.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="How long the model may take.")] = 60.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """Say what is installed and will be used, what is wrong and what fixes it; exit code 1 where something is wrong."""
+    from mnistgen._doctor import examine, is_wrong, table
+    from mnistgen._trial import examine_model
+
+    findings = examine() if model is None else examine_model(model, seconds=seconds)
+    print(json.dumps([finding.to_dict() for finding in findings], indent=2) if as_json else table(findings))
+    if is_wrong(findings):
+        raise typer.Exit(1)

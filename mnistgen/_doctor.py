@@ -1,0 +1,239 @@
+"""What will be used on this machine and why: versions, devices, CPUs, models, telemetry; what is wrong, and its mend.
+
+A machine without CUDA is in order. Nothing is changed, and nothing leaves the machine.
+"""
+
+import ctypes
+import importlib
+import os
+import platform
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+from mnistgen import __version__
+from mnistgen._catalog import DEFAULT_MODEL, find, names
+from mnistgen._devices import Device, usable_cpus
+from mnistgen._errors import DeviceError, MnistgenError, ModelError, plain
+from mnistgen._installation import CONFLICT, KEEP_ONE, cuda_mend, import_mend, installation_conflict, version
+
+OK: Literal["ok"] = "ok"
+NOTE: Literal["note"] = "note"  # worth knowing; everything works
+WRONG: Literal["wrong"] = "wrong"
+
+INSTALL_AGAIN = "Install mnistgen again, from its folder: pip install --force-reinstall --no-deps ."
+PACKAGES = {"numpy": "numpy", "pillow": "PIL", "rich": "rich", "typer": "typer"}  # distribution -> module
+LONGEST = 1000  # characters of a line
+TELEMETRY = "ORT_DISABLE_TELEMETRY"
+
+# What onnxruntime's CUDA provider loads: names for files, with the major versions of CUDA and cuDNN.
+CUDA_LIBRARIES = {"CUDA libraries": ("cudart", "cublas"), "cuDNN": ("cudnn",)}
+CUDNN_MAJOR = "9"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One row: what was looked at, how it stands, what was found and, where something can be done, what."""
+
+    name: str
+    status: Literal["ok", "note", "wrong"]
+    found: str
+    mend: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The finding as JSON types."""
+        return asdict(self)
+
+
+def examine() -> list[Finding]:
+    """Everything that CHECKS find, in their order. A check that fails is a finding too."""
+    findings: list[Finding] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is worth a warning is a finding
+        for name, check in CHECKS.items():
+            try:
+                findings.extend(check())
+            except Exception as error:  # noqa: BLE001 - whatever is broken here must not hide the rest
+                findings.append(Finding(name, WRONG, f"cannot be looked at: {_one_line(error)}", INSTALL_AGAIN))
+    return findings
+
+
+def is_wrong(findings: Sequence[Finding]) -> bool:
+    """Whether anything is wrong."""
+    return any(finding.status == WRONG for finding in findings)
+
+
+def table(findings: Sequence[Finding]) -> str:
+    """Aligned lines, a mend below what it mends, and how many things are wrong."""
+    name_width = max(len(finding.name) for finding in findings)
+    lines = []
+    for finding in findings:
+        lines.append(f"{finding.name:{name_width}}  {finding.status:5}  {plain(finding.found, LONGEST)}")
+        if finding.mend:
+            lines.append(f"{'':{name_width}}  {'':5}  -> {finding.mend}")
+    wrong = sum(finding.status == WRONG for finding in findings)
+    return "\n".join([*lines, "", f"{wrong or 'nothing'} wrong"])
+
+
+# --- the checks ------------------------------------------------------------------------------------------------------
+
+
+def _python() -> Iterator[Finding]:
+    yield Finding("python", OK, f"{platform.python_version()}, {sys.executable}")
+    yield Finding("mnistgen", OK, f"{__version__}, {Path(__file__).parent}")
+
+
+def _packages() -> Iterator[Finding]:
+    for distribution, module in PACKAGES.items():
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            mend = f"pip install --force-reinstall {distribution}"
+            yield Finding(distribution, WRONG, f"cannot be imported ({_one_line(error)})", mend)
+        else:
+            yield Finding(distribution, OK, version(distribution) or "imported, though pip does not know it")
+
+
+def _onnxruntime() -> Iterator[Finding]:
+    from mnistgen._session import import_onnxruntime
+
+    try:
+        onnxruntime = import_onnxruntime()
+    except DeviceError as error:
+        mend = import_mend()
+        yield Finding("onnxruntime", WRONG, str(error).removesuffix(f". {mend}"), mend)
+        return
+    yield Finding("onnxruntime", OK, onnxruntime.__version__)
+    yield Finding("providers", OK, ", ".join(onnxruntime.get_available_providers()))
+
+
+def _clash() -> Iterator[Finding]:
+    if installation_conflict():
+        yield Finding("packages", WRONG, CONFLICT, KEEP_ONE)
+    else:
+        yield Finding("packages", OK, "no two onnxruntimes that clash")
+
+
+def _devices() -> Iterator[Finding]:
+    """What a session of the default model really runs on."""
+    from mnistgen._session import CUDA, import_onnxruntime, why_not_cuda
+
+    try:
+        onnxruntime = import_onnxruntime()
+        directory = find(DEFAULT_MODEL)
+    except DeviceError:  # a finding already
+        return
+    except ModelError:
+        yield Finding("devices", NOTE, f"not tried: {DEFAULT_MODEL} is damaged, see below")
+        return
+    failure = _failure("cpu")
+    yield Finding("cpu", WRONG, failure, import_mend()) if failure else Finding("cpu", OK, f"runs {DEFAULT_MODEL}")
+    gpus, driver = _nvidia()
+    yield Finding("gpu", OK if gpus else NOTE, driver)
+    not_opened = why_not_cuda(directory)
+    built_for_cuda = CUDA in onnxruntime.get_available_providers()
+    if built_for_cuda:
+        yield from _cuda_libraries(onnxruntime)
+    if reason := not_opened or _failure("cuda"):
+        broken = not not_opened or (built_for_cuda and gpus)  # a session that opens is what auto takes, and fails with
+        mend = cuda_mend() if broken or gpus else None
+        yield Finding("cuda", WRONG if broken else NOTE, f"does not run: {reason}", mend)
+    else:
+        yield Finding("cuda", OK, f"runs {DEFAULT_MODEL}")
+    yield Finding("auto", OK, f"device auto takes {'cpu' if not_opened else 'cuda'}")
+
+
+def _cpus() -> Iterator[Finding]:
+    usable, all_of_them = usable_cpus(), os.cpu_count() or 1
+    found = f"{usable} by default: {usable} of {all_of_them} CPUs are usable"
+    if usable < all_of_them:
+        yield Finding("threads", NOTE, f"{found}; its affinity or a quota denies this process the others")
+    else:
+        yield Finding("threads", OK, found)
+
+
+def _models() -> Iterator[Finding]:
+    if not names():
+        yield Finding("models", WRONG, "none is bundled", INSTALL_AGAIN)
+    for name in names():
+        try:
+            find(name)
+        except ModelError as error:
+            yield Finding(f"model {name}", WRONG, str(error), INSTALL_AGAIN)
+        else:
+            yield Finding(f"model {name}", OK, "its SHA-256 is the one on its card")
+
+
+def _telemetry() -> Iterator[Finding]:
+    value = os.environ.get(TELEMETRY)
+    if value == "1" or value is None:  # mnistgen sets it before it imports onnxruntime
+        yield Finding("telemetry", OK, f"onnxruntime's is off ({TELEMETRY}=1)")
+    else:
+        yield Finding("telemetry", NOTE, f"onnxruntime's is left as you set it ({TELEMETRY}={value})")
+
+
+CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
+    "python": _python,
+    "packages": _packages,
+    "onnxruntime": _onnxruntime,
+    "clash": _clash,
+    "devices": _devices,
+    "threads": _cpus,
+    "models": _models,
+    "telemetry": _telemetry,
+}
+
+
+# --- inside ----------------------------------------------------------------------------------------------------------
+
+
+def _failure(device: Device) -> str:
+    """Why the default model cannot draw a digit on a device, or nothing where it can."""
+    from mnistgen._generator import Generator
+
+    try:
+        Generator(DEFAULT_MODEL, device=device, threads=1).sample(1, seed=0)
+    except MnistgenError as error:
+        return str(error)
+    return ""
+
+
+def _nvidia() -> tuple[int, str]:
+    """How many GPUs NVIDIA's driver shows, and that in words. The driver's own interface, for it is all there is."""
+    try:
+        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return 0, "no NVIDIA driver found"
+    count = ctypes.c_int(0)
+    if error := driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)):
+        return 0, f"NVIDIA's driver finds none (CUDA error {error})"
+    return count.value, f"{count.value} found by NVIDIA's driver"
+
+
+def _cuda_libraries(onnxruntime: ModuleType) -> Iterator[Finding]:
+    """Which libraries can be loaded, after onnxruntime has looked for them in the nvidia-* packages."""
+    cuda_major = str(getattr(onnxruntime, "cuda_version", "")).partition(".")[0] or "12"
+    for name, stems in CUDA_LIBRARIES.items():
+        files = [_file_name(stem, CUDNN_MAJOR if stem == "cudnn" else cuda_major) for stem in stems]
+        missing = [reason for file in files if (reason := _why_not_loaded(file))]
+        yield Finding(name, NOTE if missing else OK, "; ".join(missing) or f"{', '.join(files)} found")
+
+
+def _file_name(stem: str, major: str) -> str:
+    return f"{stem}64_{major}.dll" if sys.platform == "win32" else f"lib{stem}.so.{major}"
+
+
+def _why_not_loaded(file: str) -> str:
+    try:
+        ctypes.CDLL(file)
+    except OSError as error:
+        return _one_line(error) if file in str(error) else f"{file}: {_one_line(error)}"
+    return ""
+
+
+def _one_line(error: Exception) -> str:
+    return plain(" ".join(str(error).split())) or type(error).__name__

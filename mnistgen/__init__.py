@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mnistgen._card import ModelCard
     from mnistgen._catalog import models
     from mnistgen._dataset.build import Summary, write_dataset
-    from mnistgen._errors import DeviceError, InputError, MnistgenError, ModelError, OutputError
+    from mnistgen._errors import DependencyError, DeviceError, InputError, MnistgenError, ModelError, OutputError
     from mnistgen._generator import Generator, Labelled
     from mnistgen._images import grid
     from mnistgen._output import save, show
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "DependencyError",
     "DeviceError",
     "Generator",
     "InputError",
@@ -46,10 +47,11 @@ __all__ = [
     "write_dataset",
 ]
 
+_ERRORS = ("DependencyError", "DeviceError", "InputError", "MnistgenError", "ModelError", "OutputError")
 _HOMES = {
     **dict.fromkeys(("generate", "latents", "number"), "_api"),
     **dict.fromkeys(("Generator", "Labelled"), "_generator"),
-    **dict.fromkeys(("DeviceError", "InputError", "MnistgenError", "ModelError", "OutputError"), "_errors"),
+    **dict.fromkeys(_ERRORS, "_errors"),
     **dict.fromkeys(("Summary", "write_dataset"), "_dataset.build"),
     **dict.fromkeys(("save", "show"), "_output"),
     "ModelCard": "_card",

@@ -62,8 +62,8 @@ def models() -> Models:
 def find(model: str | os.PathLike[str]) -> ModelDirectory:
     """The checked directory of a bundled name or of a path.
 
-    Raises InputError for what is neither, and ModelError for an unknown name, and for a directory without card or
-    model, or whose checksum is wrong.
+    Raises InputError for what is neither, and ModelError for a directory without card or model, or whose checksum is
+    wrong.
     """
     directory = locate(model)
     directory.read()
@@ -119,9 +119,9 @@ def _path_of(model: str | os.PathLike[str]) -> Path:
     if isinstance(model, str) and model == path.name:  # a name, not a path
         near = difflib.get_close_matches(model[:100], known, n=2)
         hint = f"did you mean {' or '.join(near)}? " if near else ""
-        raise ModelError(
+        raise InputError(
             f"no model {shown(model)}: {hint}bundled are {', '.join(known)}; or give a model directory's path"
         )
-    raise ModelError(
+    raise InputError(
         f"{plain(str(path), 100)}: not a directory; expected a model directory or one of {', '.join(known)}"
     )

@@ -1,9 +1,10 @@
 """What may be asked of a model: arguments in, clean values or InputError out."""
 
+import difflib
 import logging
 import operator
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, SupportsIndex
@@ -23,7 +24,7 @@ AT_ONCE = 10_000_000  # digits of one array, at most: 7.8 GB
 LONGEST_TEXT = 10_000  # characters of a number
 LATENT = 1000.0  # at most, either side of 0; those of a normal distribution stay below 10
 ROUNDING = 1e-3  # by which class weights and their sum may be off
-CORNERS = ("top left", "top right", "bottom left", "bottom right")  # of a walk in two dimensions
+CORNERS = tuple(f"corners: {place}" for place in ("top left", "top right", "bottom left", "bottom right"))
 THREADS_PER_CPU = 4  # more wait for each other for longer than they work
 
 DigitLike = SupportsIndex | Sequence[SupportsIndex] | ArrayLike
@@ -110,15 +111,15 @@ def check_conditional(card: ModelCard, asked: str) -> None:
         )
 
 
-def checked_digits(digit: DigitLike) -> tuple[int, ...]:
+def checked_digits(digit: DigitLike, name: str = "digit") -> tuple[int, ...]:
     """One digit or several, each 0 to 9."""
     values: Any = digit
     if hasattr(digit, "__array__"):
-        values = _readable("digit: expected a whole number, 0 to 9, or several", digit).tolist()
+        values = _readable(f"{name}: expected a whole number, 0 to 9, or several", digit).tolist()
     several = values if isinstance(values, Sequence) and not isinstance(values, str) else [values]
     if not _length(several):
-        raise InputError("digit: expected a whole number, 0 to 9, or several, got none")
-    return tuple(whole_number("digit", one, 0, 9) for one in several)
+        raise InputError(f"{name}: expected a whole number, 0 to 9, or several, got none")
+    return tuple(whole_number(name, one, 0, 9) for one in several)
 
 
 def named_corners(corners: Sequence[SupportsIndex] | None) -> dict[str, SupportsIndex | None]:
@@ -246,6 +247,15 @@ def whole_number(name: str, value: SupportsIndex, low: int, high: int, hint: str
             f"{name}: expected a whole number, {expected}, got {shown(value)}{hint if number > high else ''}"
         )
     return number
+
+
+def one_of(name: str, value: str, choices: Collection[str]) -> str:
+    """The value, one of the choices, or InputError with the nearest."""
+    if isinstance(value, str) and value in choices:
+        return value
+    near = difflib.get_close_matches(value[:100], choices, n=1) if isinstance(value, str) else []
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise InputError(f"{name}: expected one of {', '.join(choices)}, got {shown(value)}{hint}")
 
 
 def checked_path(path: str | os.PathLike[str]) -> str:

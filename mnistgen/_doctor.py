@@ -1,4 +1,4 @@
-"""What will be used on this machine and why: versions, devices, CPUs, models, telemetry; what is wrong, and its mend.
+"""What will be used on this machine and why: versions, devices, CPUs, models, telemetry; what is wrong, and its fix.
 
 A machine without CUDA is in order. Nothing is changed, and nothing leaves the machine.
 """
@@ -19,7 +19,7 @@ from mnistgen import __version__
 from mnistgen._catalog import DEFAULT_MODEL, find, names
 from mnistgen._devices import Device, usable_cpus
 from mnistgen._errors import DeviceError, MnistgenError, ModelError, plain
-from mnistgen._installation import CONFLICT, KEEP_ONE, cuda_mend, import_mend, installation_conflict, version
+from mnistgen._installation import CONFLICT, KEEP_ONE, cuda_fix, import_fix, installation_conflict, version
 
 OK: Literal["ok"] = "ok"
 NOTE: Literal["note"] = "note"  # worth knowing; everything works
@@ -42,7 +42,7 @@ class Finding:
     name: str
     status: Literal["ok", "note", "wrong"]
     found: str
-    mend: str | None = None
+    fix: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The finding as JSON types."""
@@ -68,13 +68,13 @@ def is_wrong(findings: Sequence[Finding]) -> bool:
 
 
 def table(findings: Sequence[Finding]) -> str:
-    """Aligned lines, a mend below what it mends, and how many things are wrong."""
+    """Aligned lines, a fix below what it fixes, and how many things are wrong."""
     name_width = max(len(finding.name) for finding in findings)
     lines = []
     for finding in findings:
         lines.append(f"{finding.name:{name_width}}  {finding.status:5}  {plain(finding.found, LONGEST)}")
-        if finding.mend:
-            lines.append(f"{'':{name_width}}  {'':5}  -> {finding.mend}")
+        if finding.fix:
+            lines.append(f"{'':{name_width}}  {'':5}  -> {finding.fix}")
     wrong = sum(finding.status == WRONG for finding in findings)
     return "\n".join([*lines, "", f"{wrong or 'nothing'} wrong"])
 
@@ -92,8 +92,8 @@ def _packages() -> Iterator[Finding]:
         try:
             importlib.import_module(module)
         except ImportError as error:
-            mend = f"pip install --force-reinstall {distribution}"
-            yield Finding(distribution, WRONG, f"cannot be imported ({_one_line(error)})", mend)
+            fix = f"pip install --force-reinstall {distribution}"
+            yield Finding(distribution, WRONG, f"cannot be imported ({_one_line(error)})", fix)
         else:
             yield Finding(distribution, OK, version(distribution) or "imported, though pip does not know it")
 
@@ -104,8 +104,8 @@ def _onnxruntime() -> Iterator[Finding]:
     try:
         onnxruntime = import_onnxruntime()
     except DeviceError as error:
-        mend = import_mend()
-        yield Finding("onnxruntime", WRONG, str(error).removesuffix(f". {mend}"), mend)
+        fix = import_fix()
+        yield Finding("onnxruntime", WRONG, str(error).removesuffix(f". {fix}"), fix)
         return
     yield Finding("onnxruntime", OK, onnxruntime.__version__)
     yield Finding("providers", OK, ", ".join(onnxruntime.get_available_providers()))
@@ -131,7 +131,7 @@ def _devices() -> Iterator[Finding]:
         yield Finding("devices", NOTE, f"not tried: {DEFAULT_MODEL} is damaged, see below")
         return
     failure = _failure("cpu")
-    yield Finding("cpu", WRONG, failure, import_mend()) if failure else Finding("cpu", OK, f"runs {DEFAULT_MODEL}")
+    yield Finding("cpu", WRONG, failure, import_fix()) if failure else Finding("cpu", OK, f"runs {DEFAULT_MODEL}")
     gpus, driver = _nvidia()
     yield Finding("gpu", OK if gpus else NOTE, driver)
     not_opened = why_not_cuda(directory)
@@ -140,8 +140,8 @@ def _devices() -> Iterator[Finding]:
         yield from _cuda_libraries(onnxruntime)
     if reason := not_opened or _failure("cuda"):
         broken = not not_opened or (built_for_cuda and gpus)  # a session that opens is what auto takes, and fails with
-        mend = cuda_mend() if broken or gpus else None
-        yield Finding("cuda", WRONG if broken else NOTE, f"does not run: {reason}", mend)
+        fix = cuda_fix() if broken or gpus else None
+        yield Finding("cuda", WRONG if broken else NOTE, f"does not run: {reason}", fix)
     else:
         yield Finding("cuda", OK, f"runs {DEFAULT_MODEL}")
     yield Finding("auto", OK, f"device auto takes {'cpu' if not_opened else 'cuda'}")

@@ -1,10 +1,11 @@
 """What can go wrong, as one small tree. Every message says what was expected, what came and what to do, in one line.
 
 MnistgenError
-├── InputError     a value that cannot be used: a count, a digit, latents, labels, an output's name
-├── ModelError     a model that is unknown, damaged or foreign
-├── DeviceError    the device asked for cannot be had
-└── OutputError    a file that cannot be written
+├── InputError       a value that cannot be used: a count, a digit, latents, labels, a model's or an output's name
+├── ModelError       a model that is damaged or foreign
+├── DeviceError      the device asked for cannot be had
+├── DependencyError  an optional package is not installed
+└── OutputError      a file that cannot be written
 """
 
 LONGEST = 1000  # characters of a message; of a longer one, which names a path of that length, the middle goes
@@ -24,11 +25,15 @@ class InputError(MnistgenError, ValueError):
 
 
 class ModelError(MnistgenError):
-    """A model that is unknown, damaged or foreign."""
+    """A model that is damaged or foreign."""
 
 
 class DeviceError(MnistgenError):
     """The device asked for cannot be had."""
+
+
+class DependencyError(MnistgenError):
+    """An optional package that is not installed."""
 
 
 class OutputError(MnistgenError):

@@ -1,4 +1,4 @@
-"""Which onnxruntime is installed, and the commands that mend it."""
+"""Which onnxruntime is installed, and the commands that fix it."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ KEEP_ONE = (
 
 
 def installation_conflict() -> str | None:
-    """What is wrong when onnxruntime and onnxruntime-gpu are both installed, and the commands that mend it."""
+    """What is wrong when onnxruntime and onnxruntime-gpu are both installed, and the commands that fix it."""
     # A look at the folders first: importlib.metadata takes longer to import than a model to open.
     if not any(name.startswith("onnxruntime_gpu-") for folder in sys.path for name in _names(folder)):
         return None
@@ -18,12 +18,12 @@ def installation_conflict() -> str | None:
     return f"{CONFLICT}. {KEEP_ONE}" if both else None
 
 
-def import_mend() -> str:
+def import_fix() -> str:
     """What to do where onnxruntime cannot be imported."""
     return installation_conflict() or "Install it: pip install --force-reinstall onnxruntime"
 
 
-def cuda_mend() -> str:
+def cuda_fix() -> str:
     """What to do where onnxruntime does not run on CUDA."""
     if conflict := installation_conflict():
         return conflict

@@ -20,12 +20,12 @@ import numpy as np
 
 from mnistgen._arrays import Float32, UInt8
 from mnistgen._catalog import ModelDirectory, read_graph
+from mnistgen._checks import one_of
 from mnistgen._devices import Device
-from mnistgen._errors import DeviceError, InputError, ModelError, plain, shown
-from mnistgen._installation import cuda_mend, import_mend, installation_conflict
+from mnistgen._errors import DeviceError, ModelError, plain
+from mnistgen._installation import cuda_fix, import_fix, installation_conflict
 from mnistgen._lifetime import calling, close_at_exit, keep
 
-DEVICES = get_args(Device)
 CUDA = "CUDAExecutionProvider"
 CPU = "CPUExecutionProvider"
 CUDA_OPTIONS = {"use_tf32": "0"}  # its 10 bits of mantissa would move pixels by more than a grey level
@@ -51,8 +51,7 @@ class OnnxSession:
     """A model on onnxruntime. Raises DeviceError or ModelError at once, so that running cannot surprise."""
 
     def __init__(self, directory: ModelDirectory, device: str, threads: int) -> None:
-        if not isinstance(device, str) or device not in DEVICES:
-            raise InputError(f"device: expected one of {', '.join(DEVICES)}, got {shown(device)}")
+        one_of("device", device, get_args(Device))
         onnxruntime = import_onnxruntime()
         self._path = directory.onnx
         self._session = _on_device(onnxruntime, directory, _options(onnxruntime, threads), device)
@@ -79,12 +78,12 @@ class OnnxSession:
 
 
 def import_onnxruntime() -> ModuleType:
-    """The module, its telemetry off. Raises DeviceError with the mend, and warns of installations that clash."""
+    """The module, its telemetry off. Raises DeviceError with the fix, and warns of installations that clash."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         onnxruntime = importlib.import_module("onnxruntime")
     except ImportError as error:
-        raise DeviceError(f"onnxruntime cannot be imported ({error}). {import_mend()}") from None
+        raise DeviceError(f"onnxruntime cannot be imported ({error}). {import_fix()}") from None
     close_at_exit()
     if conflict := installation_conflict():
         warnings.warn(conflict, RuntimeWarning, stacklevel=4)
@@ -120,7 +119,7 @@ def _on_device(onnxruntime: ModuleType, directory: ModelDirectory, options: Any,
         if session is not None:
             return session
         if device == "cuda":
-            raise DeviceError(f"device cuda cannot be used: {reason}. {cuda_mend()}")
+            raise DeviceError(f"device cuda cannot be used: {reason}. {cuda_fix()}")
     return _open(onnxruntime, directory.onnx, graph, options, [CPU])
 
 

@@ -43,7 +43,7 @@ def digits(
     They are the training images of `mnistgen.write_dataset` with the same arguments, in any order that Ray likes. Drawn
     only when they are read, in parts of 10,000, on whatever cluster `ray.init` has connected to.
 
-    Raises InputError as `write_dataset` does, and DeviceError where Ray is not installed.
+    Raises InputError as `write_dataset` does, and DependencyError where Ray is not installed.
     """
     ray = import_ray()
     card = find(model).card

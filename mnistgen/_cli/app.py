@@ -1,6 +1,7 @@
 """The application that commands are added to, and its entry point."""
 
 import os
+import re
 import sys
 import warnings
 from io import TextIOWrapper
@@ -15,11 +16,25 @@ from mnistgen._interruption import Interrupted, exit_code
 
 LONGEST = 10_000  # characters of a line
 
+EXAMPLES = (
+    "mnistgen sample",
+    "mnistgen sample -o grid.png -n 64 --seed 1",
+    "mnistgen write 2026 -o number.png",
+    "mnistgen dataset -o data",
+)
+# What messages of the library say -> what the command line calls it.
+PHRASES = {
+    r"\b(resume|force)=True": r"--\1",
+    'device="cpu"': "--device cpu",
+    r"draw them in batches with stream\(\)": "mnistgen dataset writes any number",
+}
+
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="An endless MNIST in a small wheel: sample handwritten digits from small generators.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Generate MNIST-like handwritten digits in milliseconds.",
+    epilog=f"Examples: {'; '.join(EXAMPLES)}",
 )
 
 
@@ -39,19 +54,24 @@ def options(
 
 
 def main() -> None:
-    """Run the command line: errors are one line on standard error, with exit code 1, or 2 for wrong usage."""
+    """Run the command line. Errors are one line on standard error.
+
+    Exit codes: 0; 1, what was asked for could not be done; 2, wrong usage or a bad value; 128 and a signal's number,
+    130 for Ctrl-C and 143 for SIGTERM.
+    """
     warnings.showwarning = _show_warning  # only here, in a process of our own
     _replace_closed_streams()
     try:
-        code = typer.main.get_command(app).main(prog_name="mnistgen", standalone_mode=False)
+        command = typer.main.get_command(app)
+        code = command.main(prog_name="mnistgen", standalone_mode=False)
         sys.stdout.flush()
         sys.exit(code)
     except TyperException as error:
         _fail(error.format_message(), error.exit_code)
     except InputError as error:
-        _fail(str(error), 2)
+        _fail(_in_options(str(error), command), 2)
     except MnistgenError as error:
-        _fail(str(error), 1)
+        _fail(_in_options(str(error), command), 1)
     except MemoryError:
         _fail("out of memory; ask for less at once", 1)
     except OSError as error:
@@ -62,6 +82,17 @@ def main() -> None:
         _fail(f"{error.filename or 'standard output'}: {error.strerror}", 1)
     except Interrupted as error:
         _fail(str(error) or "interrupted", exit_code())
+
+
+def _in_options(message: str, command: Any) -> str:
+    """A message of the library with options in place of Python's parameters."""
+    for phrase, said in PHRASES.items():
+        message = re.sub(phrase, said, message)
+    name, colon, rest = message.partition(": ")
+    parameters = [parameter for each in command.commands.values() for parameter in each.params]
+    options = {it.name: max(it.opts, key=len) if it.opts[0].startswith("-") else it.metavar for it in parameters}
+    known = options.get(name) and name not in sys.argv  # which may be a file of that name
+    return f"{options[name]}{colon}{rest}" if colon and known else message
 
 
 def _replace_closed_streams() -> None:

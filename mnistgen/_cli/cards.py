@@ -12,6 +12,8 @@ from mnistgen._cli.app import app
 from mnistgen._cli.options import NamedModel
 from mnistgen._errors import plain
 
+SUMMARY = ("name", "summary", "conditional", "latent_dim", "parameters", "licence")
+FIGURES = ("ratio", "label_accuracy", "accuracy_score", "nearest_ratio")
 FIGURE = {"mean", "interval"}  # what a measured figure has, and no other part of a card
 BESIDE = ("real_digits", "float32")  # what it is compared with
 
@@ -29,17 +31,24 @@ def list_models(as_json: Annotated[bool, typer.Option("--json", help="Print the 
         print(f"{name:{width}}  {card.parameters / 1e6:.1f} M parameters  {plain(card.summary)}{default}")
 
 
-@app.command(epilog="Example: mnistgen info dcgan")
+@app.command(epilog="Examples: mnistgen info dcgan; mnistgen info --all")
 def info(
     model: NamedModel = DEFAULT_MODEL,
+    everything: Annotated[bool, typer.Option("--all", help="Print all of the card.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the card as JSON.")] = False,
 ) -> None:
-    """Show what is known of a model: its card."""
+    """Print what is known of a model: its card, which export and evaluation wrote."""
     card = find(model).card.to_dict()
     if as_json:
         print(json.dumps(card, indent=2))
         return
-    for line in _lines(card | {"quality": card["quality"] or "not measured"}):
+    measured = card["quality"] or {}
+    figures = measured.get("figures")
+    known = {name: figures[name] for name in FIGURES if name in figures} if isinstance(figures, dict) else {}
+    summary = {name: card[name] for name in SUMMARY} | (
+        known or {"quality": "see --all" if measured else "not measured"}
+    )
+    for line in _lines(card | {"quality": measured or "not measured"} if everything else summary):
         print(line)
 
 

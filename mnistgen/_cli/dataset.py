@@ -10,8 +10,7 @@ import typer
 
 from mnistgen._catalog import DEFAULT_MODEL
 from mnistgen._cli.app import app, say
-from mnistgen._cli.options import Model, Seed, number, whole
-from mnistgen._errors import shown
+from mnistgen._cli.options import Model, Seed, number, numbers
 from mnistgen._interruption import Interrupted, exit_code
 
 if TYPE_CHECKING:
@@ -20,40 +19,30 @@ if TYPE_CHECKING:
 INTERVAL = 10.0  # seconds between two lines of progress where no terminal shows a bar
 
 
-def _classes(text: str) -> list[int]:
-    """Digits and ranges of digits with commas between: 0-9, 3,5, 0-4,7."""
-    digits: list[int] = []
-    for part in text.split(","):
-        low, _, high = part.partition("-")
-        first, last = whole(low), whole(high or low)
-        if not 0 <= first <= last <= 9:
-            raise typer.BadParameter(f"expected digits such as 0-9 or 3,5, got {shown(part)}")
-        digits += range(first, last + 1)
-    return digits
-
-
-@app.command(epilog="Example: mnistgen dataset --out data --n 60000 --test 10000 --seed 1")
+@app.command(epilog="Example: mnistgen dataset -o data -n 60000 --test 10000 --seed 1")
 def dataset(
-    out: Annotated[str, typer.Option(help="A folder, new or empty, or a URL such as s3://bucket/folder.")],
-    n: Annotated[int, number("n", "How many digits to train with.")] = 60_000,
-    test: Annotated[int, number("test", "How many others to test with.")] = 10_000,
+    out: Annotated[
+        str, typer.Option("--out", "-o", help="A folder, new or empty, or a URL such as s3://bucket/folder.")
+    ],
+    n: Annotated[int, number("n", "Size of the training split.", short="-n")] = 60_000,
+    test: Annotated[
+        int | None, number("test", "Size of the test split. By default a sixth of the training split, at most 10,000.")
+    ] = None,
     format: Annotated[  # noqa: A002 - what users call it
-        str, typer.Option(help="idx (as MNIST itself), npz (as in Keras), png, parquet, webdataset or hf.")
+        str, typer.Option(help="idx (MNIST's own), npz (as in Keras), png, parquet, webdataset or hf.")
     ] = "idx",
-    digits: Annotated[
-        Any, typer.Option(parser=_classes, metavar="0-9|3,5", help="The classes that come.", show_default="0-9")
-    ] = "0-9",
-    balance: Annotated[str, typer.Option(help="uniform, or mnist: as often as in MNIST's training set.")] = "uniform",
+    digits: Annotated[Any, numbers("digits", "Which digits: 0-9, the default, 3,5 or 7.")] = None,
+    balance: Annotated[str, typer.Option(help="uniform, or mnist: as in MNIST's training set.")] = "uniform",
     model: Model = DEFAULT_MODEL,
     seed: Seed = None,
-    start: Annotated[int, number("start", "The first digit to train with: any slice can be made alone.")] = 0,
-    shard_size: Annotated[int | None, number("shard-size", "Digits a file, for formats in shards.", "10000")] = None,
-    workers: Annotated[int | None, number("workers", "Processes, a CPU each.", "all CPUs allowed")] = None,
-    engine: Annotated[str, typer.Option(help="local, or ray: on a cluster whose workers all reach OUT.")] = "local",
-    address: Annotated[str | None, typer.Option(help="Of the Ray cluster.", show_default="one of this machine")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier call was killed.")] = False,
+    start: Annotated[int, number("start", "Index of the first training digit.")] = 0,
+    shard_size: Annotated[int | None, number("shard-size", "Digits a shard. By default 10,000.")] = None,
+    workers: Annotated[int | None, number("workers", "Processes. By default, one a CPU.")] = None,
+    engine: Annotated[str, typer.Option(help="local, or ray: a cluster that can write to --out.")] = "local",
+    address: Annotated[str | None, typer.Option(help="Of the Ray cluster. By default, one is started.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier call was interrupted.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the data set that is there.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress and no summary.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print neither progress nor a summary.")] = False,
 ) -> None:
     """Write a labelled data set in a format that others read; the same arguments give the same bytes."""
     from mnistgen._dataset.build import write_dataset
@@ -66,7 +55,7 @@ def dataset(
             n=n,
             test=test,
             format=format,
-            digits=digits,
+            digits=range(10) if digits is None else digits,
             balance=balance,
             model=model,
             seed=fresh_seed() if seed is None and not resume else seed,

@@ -1,4 +1,4 @@
-"""mnistgen sample, write, interpolate, walk: digits into a file."""
+"""mnistgen sample, write, interpolate, walk: digits into a file, or onto the terminal."""
 
 import sys
 from pathlib import Path
@@ -8,7 +8,8 @@ import typer
 
 from mnistgen._catalog import DEFAULT_MODEL
 from mnistgen._cli.app import app, say
-from mnistgen._cli.options import Device, Model, Scale, Seed, Threads, Truncation, number, several
+from mnistgen._cli.options import Device, Model, Scale, Seed, Threads, Truncation, number, numbers
+from mnistgen._cli.terminal import LINES, digits_across, draw_in_terminal
 from mnistgen._errors import InputError, plain
 
 if TYPE_CHECKING:
@@ -16,37 +17,53 @@ if TYPE_CHECKING:
     from mnistgen._generator import Generator
 
 
-@app.command(epilog="Example: mnistgen sample --out grid.png --n 64 --seed 1")
+@app.command(epilog="Examples: mnistgen sample; mnistgen sample -o grid.png -n 64 --seed 1")
 def sample(
-    out: Annotated[str, typer.Option(help="NAME.png (a grid), NAME.npz, NAME.npy, or - for PNG on standard output.")],
-    n: Annotated[int, number("n", "How many digits.")] = 64,
-    digit: Annotated[
-        Any, typer.Option(parser=several, metavar="DIGIT[,DIGIT...]", help="0 to 9, or several that come in turn.")
+    out: Annotated[
+        str | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="NAME.png (a grid), NAME.npz, NAME.npy, or - for PNG on standard output. "
+            "By default, digits are drawn in the terminal.",
+        ),
     ] = None,
+    n: Annotated[
+        int | None,
+        number("n", "How many digits. By default 64, or as many as two lines of the terminal hold.", short="-n"),
+    ] = None,
+    digit: Annotated[Any, numbers("digit", "What to draw, repeated cyclically: 7, 2,0,2,6 or 0-9.")] = None,
     truncation: Truncation = 1.0,
     model: Model = DEFAULT_MODEL,
     seed: Seed = None,
     start: Annotated[int, number("start", "Index of the first digit in the seed.")] = 0,
-    columns: Annotated[int | None, number("columns", "Of the grid.", "as square as can be")] = None,
+    columns: Annotated[int | None, number("columns", "Columns of the grid. By default, it is a square.")] = None,
     scale: Scale = 2,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Draw digits and write them to a file."""
+    """Generate digits and write them to a file, or draw them in the terminal."""
     from mnistgen._drawings import DigitGrid
     from mnistgen._formats import Sample, check_target, write, write_grid
     from mnistgen._generator import Generator
     from mnistgen._images import check_pixels
     from mnistgen._provenance import Provenance
 
-    to_stdout = out == "-"
-    seed = _seed(seed)
-    drawing = DigitGrid(n=n, digit=digit, truncation=truncation, seed=seed, start=start, columns=columns, scale=scale)
-    if to_stdout and sys.stdout.isatty():
-        raise InputError("--out -: standard output is a terminal; pipe it into a program, or name a file")
-    if not to_stdout:
+    terminal = sys.stdout.isatty()
+    if out is None and not terminal:
+        raise InputError("--out: expected a file where standard output is no terminal; - writes PNG to standard output")
+    if out == "-" and terminal:
+        raise InputError("--out: standard output is a terminal; omit it, pipe into a program, or name a file")
+    if out is None:
+        columns = columns or digits_across()
+        n = n or LINES * columns
+    n = 64 if n is None else n
+    drawing = DigitGrid(
+        n=n, digit=digit, truncation=truncation, seed=_seed(seed), start=start, columns=columns, scale=scale
+    )
+    if out not in (None, "-"):
         check_target(Path(out))
-    if to_stdout or Path(out).suffix.lower() in drawing.endings:
+    if out == "-" or (out and Path(out).suffix.lower() in drawing.endings):
         check_pixels(*drawing.size)
     generator = Generator(model, device=device, threads=threads)
     images, labels = drawing.labelled(generator)
@@ -54,18 +71,21 @@ def sample(
     drawn = Sample(
         images=images, labels=labels, columns=columns, scale=scale, fields=made.fields(), arrays=made.arrays()
     )
-    if to_stdout:
+    if out is None:
+        draw_in_terminal(images, columns or 1)
+    elif out == "-":
         write_grid(sys.stdout.buffer, drawn)
         sys.stdout.buffer.flush()
     else:
         write(Path(out), drawn)
-    _say(out, f"{n:,} digit{'s' * (n > 1)}", generator, drawing, sys.stderr if to_stdout else sys.stdout)
+    what = f"{n:,} digit{'s' * (n > 1)}"
+    _say(out, what, generator, drawing, sys.stderr if out == "-" else sys.stdout)
 
 
-@app.command("write", epilog="Example: mnistgen write 2026 --out number.png --seed 1")
+@app.command("write", epilog="Example: mnistgen write 2026 -o number.png --seed 1")
 def writenumber(
-    text: Annotated[str, typer.Argument(metavar="NUMBER", help="Digits; a space leaves a gap.")],
-    out: Annotated[Path, typer.Option(help="NAME.png.")],
+    text: Annotated[str, typer.Argument(metavar="NUMBER", help="Digits. A space leaves a gap.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="NAME.png.")],
     truncation: Truncation = 1.0,
     model: Model = DEFAULT_MODEL,
     seed: Seed = None,
@@ -73,39 +93,37 @@ def writenumber(
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Draw a number in one handwriting style and write it to a picture."""
+    """Write a picture of a number in one handwriting style."""
     from mnistgen._drawings import Number
 
     drawing = Number(text=text, truncation=truncation, seed=_seed(seed), scale=scale)
     _draw(out, plain(text), drawing, model, device, threads)
 
 
-@app.command(epilog="Example: mnistgen interpolate --from 3 --to 8 --frames 60 --out walk.gif")
+@app.command(epilog="Example: mnistgen interpolate --from 3 --to 8 --frames 60 -o walk.gif")
 def interpolate(
-    out: Annotated[Path, typer.Option(help="NAME.gif, NAME.apng or NAME.webp.")],
-    first: Annotated[int | None, number("from", "The first digit.", default=False)] = None,
-    last: Annotated[int | None, number("to", "The last digit.", default=False)] = None,
-    frames: Annotated[int, number("frames", "Pictures from one to the other.")] = 60,
-    fps: Annotated[float, typer.Option(help="Pictures a second, 1 to 100.")] = 20.0,
+    out: Annotated[Path, typer.Option("--out", "-o", help="NAME.gif, NAME.apng or NAME.webp.")],
+    first: Annotated[int | None, number("from", "The first digit.", show_default=False)] = None,
+    last: Annotated[int | None, number("to", "The last digit.", show_default=False)] = None,
+    frames: Annotated[int, number("frames", "How many pictures.")] = 60,
+    fps: Annotated[float, typer.Option(help="Pictures a second, from 1 to 100.")] = 20.0,
     model: Model = DEFAULT_MODEL,
     seed: Seed = None,
     scale: Scale = 4,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Turn one digit into another and write the animation; models without classes take no digits."""
+    """Write an animation of one digit turning into another. Unconditional models take no digits."""
     from mnistgen._drawings import Interpolation
 
     drawing = Interpolation(first=first, last=last, frames=frames, fps=fps, seed=_seed(seed), scale=scale)
     _draw(out, f"{frames} frames", drawing, model, device, threads)
 
 
-@app.command(epilog="Example: mnistgen walk --corners 3,5,8,9 --out walk.png")
+@app.command(epilog="Example: mnistgen walk --corners 3,5,8,9 -o walk.png")
 def walk(
-    out: Annotated[Path, typer.Option(help="NAME.png.")],
-    corners: Annotated[
-        Any, typer.Option(parser=several, metavar="DIGIT,DIGIT,DIGIT,DIGIT", help="From left to right, top first.")
-    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="NAME.png.")],
+    corners: Annotated[Any, numbers("corners", "Four digits, from left to right, top first.")] = None,
     rows: Annotated[int, number("rows", "Digits from top to bottom.")] = 10,
     columns: Annotated[int, number("columns", "Digits from left to right.")] = 10,
     model: Model = DEFAULT_MODEL,
@@ -114,7 +132,7 @@ def walk(
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Draw what lies between four digits, as a grid; models without classes take no digits."""
+    """Write a grid of what lies between four digits. Unconditional models take no digits."""
     from mnistgen._drawings import Walk
 
     drawing = Walk(corners=corners, rows=rows, columns=columns, seed=_seed(seed), scale=scale)
@@ -142,7 +160,10 @@ def _draw(out: Path, what: str, drawing: "Drawing", model: str, device: Device, 
     _say(out, what, generator, drawing)
 
 
-def _say(out: str | Path, what: str, generator: "Generator", drawing: "Drawing", file: TextIO | None = None) -> None:
+def _say(
+    out: str | Path | None, what: str, generator: "Generator", drawing: "Drawing", file: TextIO | None = None
+) -> None:
     """What was written where, and what makes it again."""
     start = f", start {drawing.index}" if drawing.index else ""
-    say(f"{out}: {what} from {plain(generator.card.name)}, seed {drawing.seed}{start}", file)
+    place = "" if out is None else f"{out}: "
+    say(f"{place}{what} from {plain(generator.card.name)}, seed {drawing.seed}{start}", file)

@@ -16,10 +16,10 @@ PROGRESS_WIDTH = 72  # characters
 @app.command(epilog="Example: mnistgen bench --json")
 def bench(
     model: NamedModel = DEFAULT_MODEL,
-    batch: Annotated[Any, numbers("batch", "Digits of a call.", "1,16,256,1024")] = None,
-    threads: Annotated[Any, numbers("threads", "CPU threads.", "1, 2, 4 ... the CPUs allowed")] = None,
+    batch: Annotated[Any, numbers("batch", "Digits a call. By default 1,16,256,1024.")] = None,
+    threads: Annotated[Any, numbers("threads", "CPU threads. By default 1, 2, 4 ... up to all CPUs.")] = None,
     device: Device = "auto",
-    seconds: Annotated[float, typer.Option(help="About how long it takes; slow models take longer.")] = 12.0,
+    seconds: Annotated[float, typer.Option(help="How long to measure, in seconds; slow models take longer.")] = 12.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Measure how fast a model is on this machine, and how fast the machine multiplies."""
@@ -48,9 +48,9 @@ def _clear_progress() -> None:
 @app.command(epilog="Example: mnistgen doctor --json")
 def doctor(
     model: Annotated[
-        str | None, typer.Option(help="Try this model instead, in a process with limits on time and memory.")
+        str | None, typer.Option(help="Try this model, in a process with limits on time and memory.")
     ] = None,
-    seconds: Annotated[float, typer.Option(help="How long the model may take.")] = 60.0,
+    seconds: Annotated[float, typer.Option(help="How long the model may take, in seconds.")] = 60.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
     """Say what is installed and will be used, what is wrong and what fixes it; exit code 1 where something is wrong."""

@@ -7,6 +7,8 @@ import typer
 from mnistgen import _devices as devices
 from mnistgen._errors import shown
 
+LONGEST_RANGE = 1_000  # numbers
+
 
 def whole(text: str) -> int:
     """A whole number, or a line that says what came instead. Its limits are checked where it is used."""
@@ -17,24 +19,37 @@ def whole(text: str) -> int:
 
 
 def several(text: str) -> list[int]:
-    """One whole number or several with commas between, or a line that says what came instead."""
-    return [whole(part) for part in text.split(",")]
+    """Whole numbers and ranges of them with commas between: 7, 2,0,2,6 or 0-4,7."""
+    numbers: list[int] = []
+    for part in text.split(","):
+        low, dash, high = part.strip().partition("-")
+        if not (dash and low):  # one number, which may be negative: the library says what it may be
+            numbers.append(whole(part))
+            continue
+        first, last = whole(low), whole(high)
+        if not first <= last < first + LONGEST_RANGE:
+            raise typer.BadParameter(f"expected a range such as 0-4, got {shown(part)}")
+        numbers += range(first, last + 1)
+    return numbers
 
 
-def number(name: str, meaning: str, default: str | bool = True) -> Any:
+def number(name: str, meaning: str, *, short: str | None = None, show_default: bool = True) -> Any:
     """An option that takes a whole number."""
-    return typer.Option(f"--{name}", parser=whole, metavar="INTEGER", help=meaning, show_default=default)
+    names = [f"--{name}", *([short] if short else [])]
+    return typer.Option(*names, parser=whole, metavar="<int>", help=meaning, show_default=show_default)
 
 
-def numbers(name: str, meaning: str, default: str) -> Any:
-    """An option that takes whole numbers with commas between."""
-    return typer.Option(f"--{name}", parser=several, metavar="INTEGER[,INTEGER...]", help=meaning, show_default=default)
+def numbers(name: str, meaning: str) -> Any:
+    """An option that takes whole numbers and ranges with commas between."""
+    return typer.Option(f"--{name}", parser=several, metavar="<int,...>", help=meaning, show_default=False)
 
 
-Model = Annotated[str, typer.Option(help="A bundled model, or the path of a model directory.")]
-NamedModel = Annotated[str, typer.Argument(help="A bundled model, or the path of a model directory.")]
-Seed = Annotated[int | None, number("seed", "Names the digits; without it, a fresh one is drawn.")]
-Scale = Annotated[int, number("scale", "Pixels of the picture for each pixel of a digit.")]
-Truncation = Annotated[float, typer.Option(help="0 to 1: less for cleaner and less varied digits.")]
+MODEL = "A bundled model's name, or the path of a model directory."
+
+Model = Annotated[str, typer.Option(help=MODEL)]
+NamedModel = Annotated[str, typer.Argument(help=MODEL)]
+Seed = Annotated[int | None, number("seed", "Which digits are drawn. By default, a fresh seed.")]
+Scale = Annotated[int, number("scale", "Size of each pixel of a digit, in pixels of the picture.")]
+Truncation = Annotated[float, typer.Option(help="From 0 to 1: lower values give cleaner and less varied digits.")]
 Device = Annotated[devices.Device, typer.Option(help="Where the model runs.")]
-Threads = Annotated[int | None, number("threads", "CPU threads, at most four for each CPU.", "the CPUs allowed")]
+Threads = Annotated[int | None, number("threads", "CPU threads. By default, one for each CPU that may be used.")]

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mnistgen._cli.app import app, say
-from mnistgen._cli.options import Device, Threads
+from mnistgen._cli.options import MODEL, Device, Threads
 from mnistgen._errors import MnistgenError
 
 
@@ -14,11 +14,12 @@ from mnistgen._errors import MnistgenError
 def reproduce(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A picture or a dataset.json, as mnistgen wrote it.")],
     out: Annotated[
-        Path | None, typer.Option(help="Where to write what was drawn again.", show_default="nowhere")
+        Path | None,
+        typer.Option("--out", "-o", help="Where to write what was drawn again; nowhere by default."),
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(help="A bundled model, or the path of a model directory.", show_default="what the file names"),
+        typer.Option(help=f"{MODEL} By default, the model that the file names."),
     ] = None,
     device: Device = "auto",
     threads: Threads = None,

@@ -13,7 +13,7 @@ from tempfile import SpooledTemporaryFile
 from typing import Any, SupportsIndex
 
 from mnistgen._catalog import DEFAULT_MODEL, find, portable
-from mnistgen._checks import check_flag, checked_seed, whole_number
+from mnistgen._checks import check_flag, checked_seed, one_of, whole_number
 from mnistgen._dataset.engines import ENGINES
 from mnistgen._dataset.formats import format_named
 from mnistgen._dataset.local import LocalStore
@@ -47,7 +47,7 @@ def write_dataset(
     out: str | os.PathLike[str],
     *,
     n: SupportsIndex = 60_000,
-    test: SupportsIndex = 10_000,
+    test: SupportsIndex | None = None,
     format: str = "idx",  # noqa: A002 - what users call it
     digits: Sequence[SupportsIndex] = range(10),
     balance: str = "uniform",
@@ -60,12 +60,12 @@ def write_dataset(
     address: str | None = None,
     resume: bool = False,
     force: bool = False,
-    report: Report = lambda done, total: None,
+    report: Report | None = None,
 ) -> Summary:
     """Write a labelled data set of generated digits, in a format that others read; the same bytes on every call.
 
     out         a folder, new or empty, or a URL that fsspec knows
-    n, test     images to train with and to test with
+    n, test     size of the training and of the test split; by default test is a sixth of n, from 1 to 10,000
     format      idx (as torchvision.datasets.MNIST), npz (as keras.datasets.mnist), png (as ImageFolder), parquet,
                 webdataset or hf (a repository of the Hugging Face Hub)
     digits      the classes that come
@@ -80,14 +80,13 @@ def write_dataset(
     address     of the Ray cluster; without one, that of `ray.init` or RAY_ADDRESS, else one of this machine
     resume      go on where an earlier call was killed, to the same bytes
     force       take the place of a finished data set, once this one is finished, or of an unfinished one, at once
-    report      is called with the images done and their number, first of all with what an earlier call did
+    report      called with the images done and their number, first of all with what an earlier call did
 
     Raises InputError for arguments out of their ranges and for a place that is taken, OutputError where the disk is
     full or the folder is lost: what is done by then stays, for resume.
     """
     writer = format_named(format)
-    if not isinstance(engine, str) or engine not in ENGINES:
-        raise InputError(f"engine: expected one of {', '.join(ENGINES)}, got {shown(engine)}")
+    one_of("engine", engine, ENGINES)
     if address is not None and engine == "local":
         raise InputError(
             f"address: expected none for the engine local, got {shown(address)}; did you mean the engine ray?"
@@ -95,7 +94,7 @@ def write_dataset(
     check_flag("resume", resume)
     check_flag("force", force)
     if resume and force:
-        raise InputError("resume: expected without force, which begins again; pass only one of them")
+        raise InputError("resume=True goes on, and force=True begins again: pass only one of them")
     if engine == "ray":
         from mnistgen._dataset.cluster import import_ray
 
@@ -129,7 +128,10 @@ def write_dataset(
             store.begin(json.dumps(plan.to_json()).encode(), LEAST * (plan.n + plan.test))
         writer.begin(plan, store)
         folder = str(store.scratch) if store.scratch else None
-        with SpooledTemporaryFile(SPOOL, dir=folder) as lines, Progress(plan, store, report, lines) as progress:
+        with (
+            SpooledTemporaryFile(SPOOL, dir=folder) as lines,
+            Progress(plan, store, report or _ignore, lines) as progress,
+        ):
             job = Job(plan, store, portable(model))
             for record in ENGINES[engine](job, plan.tasks(progress.next), workers=processes, address=address):
                 progress.add(record)
@@ -139,10 +141,12 @@ def write_dataset(
     return Summary(out=str(out), plan=plan, counts=progress.counts, files=progress.files, sha256=progress.first)
 
 
-TAKEN = "holds a data set; --force (force=True) replaces it"
-UNFINISHED = (
-    "an unfinished data set is there; --resume (resume=True) goes on with it, --force (force=True) begins again"
-)
+def _ignore(done: int, total: int) -> None:
+    """No progress."""
+
+
+TAKEN = "holds a data set; force=True replaces it"
+UNFINISHED = "an unfinished data set is there; resume=True goes on with it, force=True begins again"
 
 
 def store_at(out: str | os.PathLike[str]) -> Store:
@@ -172,8 +176,7 @@ def _verified(store: Store, out: str | os.PathLike[str], finished: Manifest) -> 
     """The summary of a finished data set whose every file is what its description says."""
     if other := list(islice(store.damaged(finished.files), NAMED)):
         raise OutputError(
-            f"{out}: is finished, but files are missing or were changed ({', '.join(other)}); "
-            "--force (force=True) makes it again"
+            f"{out}: is finished, but files are missing or were changed ({', '.join(other)}); force=True makes it again"
         )
     first = dict(islice(finished.files.items(), LISTED))
     plan, counts = finished.plan, finished.counts
@@ -185,7 +188,7 @@ def _check_same(out: str | os.PathLike[str], plan: Plan, before: Plan | None) ->
     if before and before != plan:
         now, then = plan.to_json(), before.to_json()
         was = ", ".join(f"{name} {shown(value)}" for name, value in then.items() if now[name] != value)
-        raise InputError(f"{out}: what is there was made with {was}; ask for the same, or leave out resume")
+        raise InputError(f"{out}: what is there was made with {was}; ask for the same, or omit resume=True")
 
 
 @contextmanager
@@ -196,6 +199,5 @@ def _failing_clearly(out: str | os.PathLike[str]) -> Iterator[None]:
     except OSError as error:
         name = f" {error.filename}" if error.filename else ""
         raise OutputError(
-            f"{out}: cannot be written ({error.strerror or error}{name}); "
-            "--resume (resume=True) goes on with what is done"
+            f"{out}: cannot be written ({error.strerror or error}{name}); resume=True goes on with what is done"
         ) from None

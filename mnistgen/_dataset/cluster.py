@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
-from mnistgen._errors import DeviceError
+from mnistgen._errors import DependencyError, DeviceError
 
 
 @contextmanager
@@ -34,9 +34,9 @@ def cluster(address: str | None, workers: int | None) -> Iterator[int]:
 
 
 def import_ray() -> Any:
-    """The ray package, its usage statistics switched off unless the user set them. Raises DeviceError without it."""
+    """The ray package, without usage statistics unless the user set them. Raises DependencyError without it."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         return import_module("ray")
     except ImportError:
-        raise DeviceError('ray: is not installed; pip install "mnistgen[ray]"') from None
+        raise DependencyError('ray: is not installed; pip install "mnistgen[ray]"') from None

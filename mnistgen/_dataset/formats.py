@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from mnistgen._arrays import UInt8
+from mnistgen._checks import one_of
 from mnistgen._dataset.arrays import Idx, Npz
 from mnistgen._dataset.plan import Piece, Plan, Task
 from mnistgen._dataset.shards import HuggingFace, Parquet, Png, WebDataset
 from mnistgen._dataset.store import Store
-from mnistgen._errors import InputError, shown
 
 
 class Format(Protocol):
@@ -48,6 +48,4 @@ FORMATS: Mapping[str, Format] = {
 
 def format_named(name: str) -> Format:
     """The format of this name. Raises InputError where there is none."""
-    if not isinstance(name, str) or name not in FORMATS:
-        raise InputError(f"format: expected one of {', '.join(FORMATS)}, got {shown(name)}")
-    return FORMATS[name]
+    return FORMATS[one_of("format", name, FORMATS)]

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, SupportsIndex
 
 from mnistgen import __version__
 from mnistgen._card import ModelCard
-from mnistgen._checks import check_conditional, checked_digits, whole_number
-from mnistgen._errors import InputError, shown
+from mnistgen._checks import check_conditional, checked_digits, one_of, whole_number
+from mnistgen._errors import InputError
 from mnistgen._latents import SEEDS
 
 # Images that a network sees at once are cut at multiples of this, so that every bit of their arithmetic is the same
@@ -101,13 +101,18 @@ class Plan:
         return asdict(self) | {"digits": list(self.digits)}
 
 
+def default_test(train: int) -> int:
+    """MNIST's share of test images, a sixth, at most its 10,000."""
+    return min(10_000, max(1, train // 6)) if train else 10_000
+
+
 def plan_of(
     card: ModelCard,
     format: str,  # noqa: A002 - what users call it
     task_size: int,
     *,
     n: SupportsIndex,
-    test: SupportsIndex,
+    test: SupportsIndex | None,
     start: SupportsIndex,
     digits: SupportsIndex | Sequence[SupportsIndex],
     balance: str,
@@ -116,18 +121,17 @@ def plan_of(
     """The checked plan. Raises InputError for arguments out of their ranges, and for unconditional models."""
     check_conditional(card, "labelled data sets")
     first = whole_number("start", start, 0, LIMIT)
-    train_count, test_count = whole_number("n", n, 0, LIMIT - first), whole_number("test", test, 0, LIMIT)
+    train_count = whole_number("n", n, 0, LIMIT - first)
+    test_count = default_test(train_count) if test is None else whole_number("test", test, 0, LIMIT)
     if not train_count + test_count:
         raise InputError("n: expected at least one image, for training or for the test, got none of both")
-    if not isinstance(balance, str) or balance not in BALANCES:
-        raise InputError(f"balance: expected one of {', '.join(BALANCES)}, got {shown(balance)}")
     return Plan(
         format=format,
         n=train_count,
         test=test_count,
         start=first,
-        digits=tuple(sorted(set(checked_digits(digits)))),
-        balance=balance,
+        digits=tuple(sorted(set(checked_digits(digits, "digits")))),
+        balance=one_of("balance", balance, BALANCES),
         seed=whole_number("seed", seed, 0, SEEDS - 1),
         model=card.name,
         model_sha256=card.sha256,

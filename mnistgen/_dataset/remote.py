@@ -23,7 +23,7 @@ from mnistgen._dataset.formats import FORMATS
 from mnistgen._dataset.manifest import read_manifest, read_plan
 from mnistgen._dataset.plan import Piece
 from mnistgen._dataset.store import MANIFEST, NOTES, PLAN, PROGRESS
-from mnistgen._errors import InputError, OutputError, plain
+from mnistgen._errors import DependencyError, InputError, OutputError, plain
 from mnistgen._files import WINDOWS
 
 OWNER = f"{PROGRESS}/owner.json"
@@ -45,7 +45,7 @@ class RemoteStore:
             # Without a cache of listings, which knows nothing of what other processes write.
             self._files, self._root = import_module("fsspec").core.url_to_fs(url, use_listings_cache=False)
         except ImportError as error:
-            raise InputError(f"{url}: needs a package that is not installed ({error}); pip install it") from None
+            raise DependencyError(f"{url}: needs a package that is not installed ({error}); pip install it") from None
         except Exception as error:  # noqa: BLE001 - each file system has its own
             raise InputError(f"{url}: {_reason(error)}") from None
         if not str(self._root).strip("/"):

@@ -15,7 +15,7 @@ from mnistgen._arrays import UInt8
 from mnistgen._dataset.plan import SPLITS, Piece, Plan, Task
 from mnistgen._dataset.store import Store
 from mnistgen._drawings import Digit
-from mnistgen._errors import InputError
+from mnistgen._errors import DependencyError
 from mnistgen._picture_files import write_png
 from mnistgen._provenance import Provenance
 
@@ -34,7 +34,7 @@ class Shards:
     names: re.Pattern[str]
 
     def check(self, plan: Plan, store: Store) -> None:
-        """Raise InputError where a library is missing."""
+        """Raise DependencyError where a library is missing."""
 
     def begin(self, plan: Plan, store: Store) -> None:
         """Nothing: every file is made whole by a task."""
@@ -89,7 +89,7 @@ class Parquet(Shards):
     place = ""
 
     def check(self, plan: Plan, store: Store) -> None:
-        """Raise InputError where pyarrow is missing."""
+        """Raise DependencyError where pyarrow is missing."""
         _pyarrow()
 
     def write(self, plan: Plan, task: Task, images: UInt8, labels: UInt8) -> Iterator[Piece]:
@@ -156,4 +156,4 @@ def _pyarrow() -> ModuleType:
     try:
         return import_module("pyarrow")
     except ImportError:
-        raise InputError("format parquet: needs pyarrow; pip install pyarrow") from None
+        raise DependencyError("format parquet: needs pyarrow; pip install pyarrow") from None

@@ -178,7 +178,7 @@ class TestCommand:
     @pytest.mark.parametrize(
         ("arguments", "code", "words"),
         [
-            (["mpl"], 1, ["no model 'mpl'", "did you mean mlp"]),
+            (["mpl"], 2, ["no model 'mpl'", "did you mean mlp"]),
             (["--batch", "0"], 2, ["batch: expected a whole number, 1 or more, got 0"]),
             (["--batch", "1,2000000"], 2, ["batch: expected a whole number, at most 1000000, got 2000000"]),
             (["--batch", ""], 2, ["--batch", "expected a whole number, got ''"]),

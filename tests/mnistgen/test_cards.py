@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import mnistgen
+from mnistgen._cli.cards import FIGURES
 from tests.conftest import RunCli, write_model
 
 
@@ -26,23 +27,31 @@ class TestModelsAndInfo:
         assert card == json.loads((conditional_model / "card.json").read_text())
 
     def test_info_shows_every_field(self, run_cli: RunCli, conditional_model: Path) -> None:
-        lines = run_cli("info", conditional_model).out.splitlines()
+        lines = run_cli("info", conditional_model, "--all").out.splitlines()
         card = json.loads((conditional_model / "card.json").read_text())
         assert [line.split()[0] for line in lines if not line.startswith(" ")] == list(card)
         assert "quality        not measured" in lines
 
     @pytest.mark.parametrize("model", mnistgen.models())
     def test_info_of_every_bundled_one(self, run_cli: RunCli, model: str) -> None:
-        outcome = run_cli("info", model)
+        outcome = run_cli("info", model, "--all")
         assert (outcome.code, outcome.err) == (0, "")
         lines = outcome.out.splitlines()
         assert f"summary        {mnistgen.models()[model].summary}" in lines
         assert not [line for line in lines if "not measured" in line]  # all are, and a preset's absent parts are "none"
 
+    def test_info_is_ten_lines(self, run_cli: RunCli) -> None:
+        lines = run_cli("info").out.splitlines()
+        names = [line.split()[0] for line in lines]
+        assert names == [*("name", "summary", "conditional", "latent_dim", "parameters", "licence"), *FIGURES]
+
+    def test_info_of_what_was_not_measured(self, run_cli: RunCli, conditional_model: Path) -> None:
+        assert run_cli("info", conditional_model).out.splitlines()[-1] == "quality      not measured"
+
     def test_info_shows_figures_beside_real_digits_and_float32(self, run_cli: RunCli, tmp_path: Path) -> None:
         ratio = {"mean": 1.234, "interval": 0.05, "real_digits": 1.0, "float32": 1.2}
         model = write_model(tmp_path / "measured", quality={"ratio": ratio})
-        lines = run_cli("info", model).out.splitlines()
+        lines = run_cli("info", model, "--all").out.splitlines()
         assert "  ratio  1.234 ± 0.05  (real digits: 1, float32: 1.2)" in lines
 
     @pytest.mark.parametrize(
@@ -67,7 +76,7 @@ class TestModelsAndInfo:
         self, run_cli: RunCli, tmp_path: Path, quality: dict[str, Any], lines: list[str]
     ) -> None:
         model = write_model(tmp_path, quality=quality)
-        outcome = run_cli("info", model)
+        outcome = run_cli("info", model, "--all")
         assert (outcome.code, outcome.err) == (0, "")
         shown = outcome.out.splitlines()
         assert shown[shown.index("quality") + 1 :] == lines
@@ -75,7 +84,7 @@ class TestModelsAndInfo:
 
     def test_text_of_cards_is_one_line(self, run_cli: RunCli, tmp_path: Path) -> None:
         model = write_model(tmp_path, summary="\x1b]0;title\x07\nsecond", licence="z" * 1000)
-        lines = run_cli("info", model).out.splitlines()
+        lines = run_cli("info", model, "--all").out.splitlines()
         assert "summary        \\x1b]0;title\\x07\\nsecond" in lines
         assert f"licence        {'z' * 299}…" in lines
 
@@ -90,7 +99,7 @@ class TestModelsAndInfo:
 
     def test_where_plus_minus_cannot_be_printed(self, tmp_path: Path) -> None:
         model = write_model(tmp_path, quality={"ratio": {"mean": 1.234, "interval": 0.05}}, summary="ö")
-        command = [sys.executable, "-m", "mnistgen", "info", str(model)]
+        command = [sys.executable, "-m", "mnistgen", "info", str(model), "--all"]
         environment = os.environ | {"PYTHONIOENCODING": "ascii"}
         result = subprocess.run(command, env=environment, capture_output=True, check=True)
         assert result.stdout.decode("ascii").endswith("  ratio  1.234 +- 0.05\n")

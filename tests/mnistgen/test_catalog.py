@@ -16,7 +16,7 @@ from tests.conftest import write_model
 
 
 def model_error(model: str | Path) -> str:
-    with pytest.raises(mnistgen.ModelError) as error:
+    with pytest.raises((mnistgen.InputError, mnistgen.ModelError)) as error:
         find(model)
     assert "\n" not in str(error.value)
     return str(error.value)

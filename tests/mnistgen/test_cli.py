@@ -1,6 +1,8 @@
-"""The command line: files whole or not at all, mistakes in one line."""
+"""The command line: files whole or not at all, errors in one line."""
 
+import contextlib
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -124,7 +126,7 @@ class TestWalks:
     @pytest.mark.parametrize(
         ("arguments", "words"),
         [
-            (("write", "20x6", "--out", "a.png"), ["text: expected digits and spaces, got 'x' in '20x6'"]),
+            (("write", "20x6", "--out", "a.png"), ["NUMBER: expected digits and spaces, got 'x' in '20x6'"]),
             (("write", "7", "--out", "a.jpg"), ["a.jpg: expected a name ending in .png, got '.jpg'"]),
             (
                 ("write", "7", "--truncation", 2, "--out", "a.png"),
@@ -136,7 +138,7 @@ class TestWalks:
             ),
             (
                 ("interpolate", "--from", 3, "--to", 12, "--out", "a.gif"),
-                ["last: expected a whole number, 0 to 9, got 12"],
+                ["--to: expected a whole number, 0 to 9, got 12"],
             ),
             (("interpolate", "--from", 3, "--to", 8, "--frames", 1, "--out", "a.gif"), ["frames: expected", "got 1"]),
             (
@@ -196,7 +198,7 @@ class TestBadInput:
 
     def test_an_unknown_model(self, run_cli: RunCli, tmp_path: Path) -> None:
         outcome = run_cli("sample", "--model", "mpl", "--out", tmp_path / "grid.png")
-        assert_refused(outcome, 1, "no model 'mpl'", "did you mean mlp")
+        assert_refused(outcome, 2, "no model 'mpl'", "did you mean mlp")
         assert list(tmp_path.iterdir()) == []
 
     def test_a_damaged_model(self, run_cli: RunCli, tmp_path: Path) -> None:
@@ -206,8 +208,29 @@ class TestBadInput:
     def test_without_out(self, run_cli: RunCli) -> None:
         assert_refused(run_cli("sample"), 2, "--out")
 
-    def test_an_unknown_command(self, run_cli: RunCli) -> None:
-        assert_refused(run_cli("smaple"), 2, "smaple")
+    @pytest.mark.parametrize(
+        ("arguments", "near"),
+        [
+            (("smaple",), "Did you mean 'sample'?"),
+            (("sample", "--sed", "1"), "--seed"),
+            (("dataset", "--out", "new", "--format", "idxx"), "--format: expected one of idx, npz, png, parquet"),
+            (("dataset", "--out", "new", "--format", "idxx"), "did you mean idx?"),
+            (("dataset", "--out", "new", "--engine", "rai"), "did you mean ray?"),
+        ],
+    )
+    def test_the_nearest_is_offered(self, run_cli: RunCli, arguments: tuple[str, ...], near: str) -> None:
+        assert_refused(run_cli(*arguments), 2, near)
+
+    def test_messages_speak_of_options(self, run_cli: RunCli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        assert run_cli("dataset", "-o", "test", "-n", "5", "--quiet").code == 0
+        outcome = run_cli("dataset", "-o", "test", "-n", "5")
+        assert outcome.err == "mnistgen: test: holds a data set; --force replaces it\n"
+        outcome = run_cli("sample", "-o", "a.npz", "-n", 10**8)
+        assert outcome.err.endswith("got 100000000; mnistgen dataset writes any number\n")
+        assert run_cli("walk", "-o", "a.png", "--corners", "1,2").err.startswith(
+            "mnistgen: --corners: expected 4 digits"
+        )
 
     @pytest.mark.parametrize("name", ["grid.gif", "grid", ".png", "grid.png.txt"])
     def test_an_unknown_ending(self, run_cli: RunCli, conditional_model: Path, tmp_path: Path, name: str) -> None:
@@ -248,11 +271,49 @@ class TestBadInput:
         assert list(tmp_path.iterdir()) == [path]
 
 
+def test_ranges_of_digits(run_cli: RunCli, conditional_model: Path, tmp_path: Path) -> None:
+    for digits in ("3-5,0", "3,4,5,0"):
+        assert (
+            sample(run_cli, conditional_model, "-o", tmp_path / f"{digits}.npz", "--digit", digits, "--seed", 1).code
+            == 0
+        )
+    with np.load(tmp_path / "3-5,0.npz") as first, np.load(tmp_path / "3,4,5,0.npz") as second:
+        assert (first["images"] == second["images"]).all()
+        assert first["labels"][:5].tolist() == [3, 4, 5, 0, 3]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="which has no pseudo-terminals in Python")
+def test_digits_in_the_terminal() -> None:
+    """Half blocks in true colours: every pixel but for two at the margins is there."""
+    import pty
+
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "mnistgen", "sample", "-n", "3", "--seed", "1", "--columns", "2"]
+    variables = os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor", "COLUMNS": "60"}
+    process = subprocess.Popen(command, stdout=theirs, env=variables)
+    os.close(theirs)
+    content = b""
+    with contextlib.suppress(OSError):  # the end, on Linux
+        while part := os.read(ours, 65_536):
+            content += part
+    os.close(ours)
+    assert process.wait() == 0
+    *lines, last = content.decode().splitlines()
+    assert last == "3 digits from digits, seed 1"
+    greys = r"\x1b\[38;2;(\d+);\d+;\d+;48;2;(\d+);\d+;\d+m(▀+)"
+    rows = [[(int(a), int(b)) for a, b, run in re.findall(greys, line) for _ in run] for line in lines]
+    images = mnistgen.generate(3, seed=1)[:, 2:-2, 2:-2]
+    for row, pixels in enumerate(rows[:12]):
+        both = np.concatenate(images[:2], axis=1)[2 * row : 2 * row + 2]
+        assert pixels == list(map(tuple, both.T.tolist()))
+    assert [len(row) for row in rows] == [48] * 12 + [24] * 12
+
+
 @pytest.mark.parametrize("command", ["sample", "reproduce", "models", "info", "bench", "doctor", "dataset"])
 def test_help_shows_an_example(run_cli: RunCli, command: str) -> None:
     outcome = run_cli(command, "--help")
     assert outcome.code == 0
-    assert f"Example: mnistgen {command}" in outcome.out
+    assert re.search(rf"Examples?: mnistgen {command}", outcome.out)
 
 
 def test_version(run_cli: RunCli) -> None:

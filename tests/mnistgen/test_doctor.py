@@ -39,8 +39,8 @@ def rows(run_cli: RunCli, code: int) -> dict[str, Row]:
         line = next(lines)
         assert line.startswith(f"{name} ")
         assert line[len(name) :].split(maxsplit=1) == [finding["status"], finding["found"]]
-        if finding["mend"]:
-            assert next(lines).strip() == f"-> {finding['mend']}"
+        if finding["fix"]:
+            assert next(lines).strip() == f"-> {finding['fix']}"
     wrong = sum(finding["status"] == "wrong" for finding in findings)
     assert list(lines) == ["", f"{wrong or 'nothing'} wrong"]
     assert bool(wrong) == (code == 1)
@@ -73,7 +73,7 @@ class TestSound:
                 "name": name,
                 "status": "ok",
                 "found": importlib.metadata.version(name),
-                "mend": None,
+                "fix": None,
             }
         assert CPU in str(found["providers"]["found"])
         assert found["cpu"]["found"] == "runs digits"
@@ -105,7 +105,7 @@ class TestModels:
         found = rows(run_cli, 1)
         assert found["model other"]["status"] == "wrong"
         assert "model.onnx: expected SHA-256 " in str(found["model other"]["found"])
-        assert str(found["model other"]["mend"]).endswith("pip install --force-reinstall --no-deps .")
+        assert str(found["model other"]["fix"]).endswith("pip install --force-reinstall --no-deps .")
         assert [name for name, row in found.items() if row["status"] == "wrong"] == ["model other"]
 
     def test_the_default_one_damaged_is_not_the_fault_of_the_cpu(self, run_cli: RunCli, bundled: Path) -> None:
@@ -131,21 +131,21 @@ class TestInstallation:
         packages = rows(run_cli, 1)["packages"]
         assert packages["status"] == "wrong"
         assert str(packages["found"]).startswith("onnxruntime and onnxruntime-gpu are both installed")
-        assert "pip uninstall -y onnxruntime onnxruntime-gpu && pip install onnxruntime" in str(packages["mend"])
+        assert "pip uninstall -y onnxruntime onnxruntime-gpu && pip install onnxruntime" in str(packages["fix"])
 
     def test_a_missing_onnxruntime(self, run_cli: RunCli, bundled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "onnxruntime", None)  # makes its import fail
         found = rows(run_cli, 1)
         assert found["onnxruntime"]["status"] == "wrong"
         assert str(found["onnxruntime"]["found"]).startswith("onnxruntime cannot be imported (")
-        assert found["onnxruntime"]["mend"] == "Install it: pip install --force-reinstall onnxruntime"
+        assert found["onnxruntime"]["fix"] == "Install it: pip install --force-reinstall onnxruntime"
         assert "cpu" not in found  # which the same row explains
         assert found["model digits"]["status"] == "ok"
 
     def test_a_missing_pillow(self, run_cli: RunCli, bundled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "PIL", None)
         pillow = rows(run_cli, 1)["pillow"]
-        assert (pillow["status"], pillow["mend"]) == ("wrong", "pip install --force-reinstall pillow")
+        assert (pillow["status"], pillow["fix"]) == ("wrong", "pip install --force-reinstall pillow")
 
     def test_an_onnxruntime_that_breaks_in_an_unforeseen_way(
         self, run_cli: RunCli, bundled: Path, monkeypatch: pytest.MonkeyPatch
@@ -179,7 +179,7 @@ DRIVER, TOOLKIT, CUDNN = "libcuda.so.1", ("libcudart.so.13", "libcublas.so.13"),
 @pytest.mark.skipif(sys.platform != "linux", reason="names of libraries are Linux's")
 class TestCuda:
     @pytest.mark.parametrize(
-        ("available", "ends_on", "load", "cuda", "mend", "auto"),
+        ("available", "ends_on", "load", "cuda", "fix", "auto"),
         [
             ([CPU], CPU, libraries(), "note", None, "cpu"),
             ([CPU], CPU, libraries(DRIVER, gpus=1), "note", "pip uninstall -y onnxruntime && pip install", "cpu"),
@@ -198,15 +198,15 @@ class TestCuda:
         ends_on: str,
         load: Callable[[str], Any],
         cuda: str,
-        mend: str | None,
+        fix: str | None,
         auto: str,
     ) -> None:
         stand_in_for_onnxruntime(monkeypatch, available, ends_on)
         monkeypatch.setattr(ctypes, "CDLL", load)
         found = rows(run_cli, int(cuda == "wrong"))
         assert found["cuda"]["status"] == cuda
-        assert (mend or "") in (found["cuda"]["mend"] or "")
-        assert (found["cuda"]["mend"] is None) == (mend is None)
+        assert (fix or "") in (found["cuda"]["fix"] or "")
+        assert (found["cuda"]["fix"] is None) == (fix is None)
         assert found["auto"]["found"] == f"device auto takes {auto}"
         assert ("cuDNN" in found) == (CUDA in available)
 
@@ -241,9 +241,9 @@ def test_findings_from_python(bundled: Path) -> None:
     findings = examine()
     assert not is_wrong(findings)
     assert is_wrong([*findings, Finding("x", "wrong", "broken")])
-    assert table([Finding("x", "wrong", "broken", "mend it"), Finding("long", "ok", "fine")]).splitlines() == [
+    assert table([Finding("x", "wrong", "broken", "fix it"), Finding("long", "ok", "fine")]).splitlines() == [
         "x     wrong  broken",
-        "             -> mend it",
+        "             -> fix it",
         "long  ok     fine",
         "",
         "1 wrong",

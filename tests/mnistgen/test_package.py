@@ -22,6 +22,7 @@ ADAPTERS = ["ray", "testing", "torch"]
 
 def test_public_names() -> None:
     assert mnistgen.__all__ == [
+        "DependencyError",
         "DeviceError",
         "Generator",
         "InputError",
@@ -91,7 +92,7 @@ def test_a_misspelt_keyword(call: Callable[[Any], Any], message: str) -> None:
 
 
 def test_errors_are_one_tree() -> None:
-    for name in ("InputError", "ModelError", "DeviceError", "OutputError"):
+    for name in ("InputError", "ModelError", "DeviceError", "DependencyError", "OutputError"):
         assert issubclass(getattr(mnistgen, name), mnistgen.MnistgenError)
     assert issubclass(mnistgen.InputError, ValueError)
 

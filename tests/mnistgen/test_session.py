@@ -271,14 +271,14 @@ class TestDevice:
 
 
 class TestInstallation:
-    def test_both_onnxruntimes_are_named_with_the_mend(
+    def test_both_onnxruntimes_are_named_with_the_fix(
         self, monkeypatch: pytest.MonkeyPatch, unconditional_model: Path, tmp_path: Path
     ) -> None:
         install(tmp_path, monkeypatch, "onnxruntime-gpu")
-        mend = "pip uninstall -y onnxruntime onnxruntime-gpu && pip install onnxruntime"
-        with pytest.warns(RuntimeWarning, match=mend):
+        fix = "pip uninstall -y onnxruntime onnxruntime-gpu && pip install onnxruntime"
+        with pytest.warns(RuntimeWarning, match=fix):
             mnistgen.Generator(unconditional_model, device="cpu")
-        with pytest.raises(mnistgen.DeviceError, match=mend), pytest.warns(RuntimeWarning, match=mend):
+        with pytest.raises(mnistgen.DeviceError, match=fix), pytest.warns(RuntimeWarning, match=fix):
             mnistgen.Generator(unconditional_model, device="cuda")
 
     def test_one_is_fine(self) -> None:

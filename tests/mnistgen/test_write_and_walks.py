@@ -80,7 +80,10 @@ class TestInterpolate:
             (lambda generator: generator.interpolate(3), "last: expected a whole number, 0 to 9, got None"),
             (lambda generator: generator.interpolate(), "first: expected a whole number, 0 to 9, got None"),
             (lambda generator: generator.walk((1, 2, 3)), "corners: expected 4 digits, got 3"),
-            (lambda generator: generator.walk((1, 2, 3, 11)), "bottom right: expected a whole number, 0 to 9, got 11"),
+            (
+                lambda generator: generator.walk((1, 2, 3, 11)),
+                "corners: bottom right: expected a whole number, 0 to 9, got 11",
+            ),
             (lambda generator: generator.walk((1, 2, 3, 4), rows=1), "rows: expected a whole number, 2 or more, got 1"),
         ],
     )

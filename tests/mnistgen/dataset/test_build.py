@@ -195,7 +195,7 @@ write_dataset("data", n=130, test=20, seed=5, shard_size=20, model={str(conditio
 
     def test_nothing_but_resume_or_force_goes_on(self, idx: Maker, tmp_path: Path) -> None:
         idx.killed(tmp_path / "data", 70)
-        with pytest.raises(mnistgen.InputError, match=r"an unfinished data set is there; --resume .* goes on with it"):
+        with pytest.raises(mnistgen.InputError, match=r"an unfinished data set is there; resume=True goes on with it"):
             idx(tmp_path / "data")
         with pytest.raises(mnistgen.InputError, match="was made with n 130, seed 5; ask for the same"):
             idx(tmp_path / "data", seed=6, n=100, resume=True)
@@ -208,7 +208,7 @@ class TestPlaces:
     def test_a_finished_data_set_stays_until_the_new_one_is(self, idx: Maker, tmp_path: Path) -> None:
         idx(tmp_path / "data")
         before = contents(tmp_path / "data")
-        with pytest.raises(mnistgen.InputError, match="holds a data set; --force"):
+        with pytest.raises(mnistgen.InputError, match="holds a data set; force=True"):
             idx(tmp_path / "data")
         idx.killed(tmp_path / "data", 70, seed=6, force=True)
         assert contents(tmp_path / "data") == before
@@ -254,7 +254,7 @@ class TestPlaces:
         ({"force": np.zeros(2)}, "force: expected True or False, got array([0., 0.])"),
         ({"resume": 1}, "resume: expected True or False, got 1"),
         ({"n": 10**5000}, "n: expected a whole number, at most 2000000000000000000, got an object of type int"),
-        ({"resume": True, "force": True}, "resume: expected without force, which begins again"),
+        ({"resume": True, "force": True}, "resume=True goes on, and force=True begins again: pass only one of them"),
         ({"out": "nowhere://bucket/data"}, "nowhere://bucket/data: ValueError: Protocol not known: nowhere"),
     ],
 )
@@ -268,6 +268,6 @@ def test_refuses(arguments: dict[str, Any], message: str, conditional_model: Pat
 
 def test_without_ray_nothing_is_begun(conditional_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(mnistgen.DeviceError, match=r'ray: is not installed; pip install "mnistgen\[ray\]"'):
+    with pytest.raises(mnistgen.DependencyError, match=r'ray: is not installed; pip install "mnistgen\[ray\]"'):
         write_dataset(tmp_path / "data", seed=1, model=conditional_model, engine="ray")
     assert not list(tmp_path.iterdir())

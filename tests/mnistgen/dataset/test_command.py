@@ -105,9 +105,9 @@ def test_a_full_disk_is_one_line(conditional_model: Path, tmp_path: Path) -> Non
     ("arguments", "message"),
     [
         (("--digits", "9-x"), "expected a whole number, got 'x'"),
-        (("--digits", "10"), "expected digits such as 0-9 or 3,5, got '10'"),
-        (("--digits", "0-99999999999"), "expected digits such as 0-9 or 3,5, got '0-99999999999'"),
-        (("--digits", "5-3"), "expected digits such as 0-9 or 3,5, got '5-3'"),
+        (("--digits", "10"), "--digits: expected a whole number, 0 to 9, got 10"),
+        (("--digits", "0-99999999999"), "expected a range such as 0-4, got '0-99999999999'"),
+        (("--digits", "5-3"), "expected a range such as 0-4, got '5-3'"),
         (("--format", "csv"), "format: expected one of idx, npz, png, parquet, webdataset, hf, got 'csv'"),
         (("--n", "many"), "expected a whole number, got 'many'"),
         (("--address", "10.0.0.1:6379"), "address: expected none for the engine local"),

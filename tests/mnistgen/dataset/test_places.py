@@ -44,7 +44,7 @@ class TestForeignFiles:
         (out / "notes").mkdir()
         (out / "notes/thesis.txt").write_text("mine")
         before = contents(tmp_path)
-        message = r"does not list \(notes/thesis.txt\); move them away" if force else r"holds a data set; --force"
+        message = r"does not list \(notes/thesis.txt\); move them away" if force else r"holds a data set; force=True"
         with pytest.raises(mnistgen.InputError, match=message):
             write_dataset(out, **asked, force=force)
         assert contents(tmp_path) == before
@@ -286,7 +286,7 @@ class TestResume:
         assert write_dataset(out, **asked, resume=True).files == 4
         (out / "train-000001.parquet").unlink()
         (out / "test-000000.parquet").write_bytes(b"x")
-        with pytest.raises(mnistgen.OutputError, match=r"\(train-000001.parquet, test-000000.parquet\); --force"):
+        with pytest.raises(mnistgen.OutputError, match=r"\(train-000001.parquet, test-000000.parquet\); force=True"):
             write_dataset(out, **asked, resume=True)
         write_dataset(out, **asked, force=True)
         assert contents(out) == whole

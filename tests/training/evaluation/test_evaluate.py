@@ -100,7 +100,7 @@ class TestFullReport:
         assert quality["figures"]["ratio"] == ratio | {"real_digits": pytest.approx(1)}
         assert quality["judges"].keys() == JUDGES.keys()
         assert (quality["digits"], quality["seeds"]) == (200, [1, 2, 3])
-        shown = run_cli("info", model).out
+        shown = run_cli("info", model, "--all").out
         assert f"{ratio['mean']:.4g} ± {ratio['interval']:.2g}  (real digits: 1)" in shown
         assert "label_accuracy" in shown
 

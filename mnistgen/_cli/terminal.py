@@ -1,0 +1,36 @@
+"""Digits in the terminal: two pixels a character, the upper half block in two greys."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mnistgen._arrays import UInt8
+
+LINES = 2  # of digits, by default
+MARGIN = 2  # pixels of a digit's own margin that are left out on every side
+SIDE = 28 - 2 * MARGIN
+
+
+def digits_across() -> int:
+    """How many digits the terminal holds side by side, at least one."""
+    from rich.console import Console
+
+    return max(1, Console().width // SIDE)
+
+
+def draw_in_terminal(images: "UInt8", columns: int) -> None:
+    """Draw images (N, 28, 28), so many in a line."""
+    from rich.color import Color
+    from rich.console import Console
+    from rich.segment import Segment, Segments
+    from rich.style import Style
+
+    inner = images[:, MARGIN:-MARGIN, MARGIN:-MARGIN]
+    segments = []
+    for first in range(0, len(inner), columns):
+        line = inner[first : first + columns].swapaxes(0, 1).reshape(SIDE, -1)  # (24, 24 N)
+        for upper, lower in zip(line[::2].tolist(), line[1::2].tolist(), strict=True):
+            for above, below in zip(upper, lower, strict=True):
+                greys = (Color.from_rgb(level, level, level) for level in (above, below))
+                segments.append(Segment("▀", Style.from_color(*greys)))
+            segments.append(Segment.line())
+    Console().print(Segments(segments), end="")

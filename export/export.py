@@ -14,9 +14,9 @@ from typing import Annotated
 
 import typer
 
-from export.build import build, in_float32
 from export.errors import ExportError
-from training.run import checkpoint as checkpoints
+
+WEIGHTS = Path(__file__).resolve().parents[1] / "training" / "weights"
 
 
 def main(
@@ -32,6 +32,9 @@ def main(
 
     Example: python export/export.py dcgan --out exported/dcgan
     """
+    from export.build import build, in_float32  # late: PyTorch takes seconds to import
+    from training.run import checkpoint as checkpoints
+
     checkpoint = checkpoints.read(locate(source))
     card = build(in_float32(checkpoint) if float32 else checkpoint, out)
     print(
@@ -41,10 +44,10 @@ def main(
 
 def locate(source: str) -> Path:
     """The file of a checkpoint's path or of a name in training/weights."""
-    bundled = checkpoints.WEIGHTS / f"{source}.safetensors"
+    bundled = WEIGHTS / f"{source}.safetensors"
     if bundled.is_file() and not Path(source).is_file():
         return bundled
     if not Path(source).is_file():
-        known = ", ".join(sorted(path.stem for path in checkpoints.WEIGHTS.glob("*.safetensors")))
+        known = ", ".join(sorted(path.stem for path in WEIGHTS.glob("*.safetensors")))
         raise ExportError(f"{source}: neither a checkpoint nor a name in training/weights ({known})")
     return Path(source)

@@ -9,7 +9,6 @@ if __name__ == "__main__":  # before all that takes long to import, so that Ctrl
 
     run("training.evaluate")
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -19,8 +18,6 @@ import mnistgen
 from mnistgen._catalog import ModelDirectory, find
 from mnistgen._devices import usable_cpus
 from training.errors import EvaluationError
-from training.evaluation.assessment import assess
-from training.evaluation.baseline import Form
 
 
 def main(
@@ -43,14 +40,15 @@ def main(
 
     Example: python training/evaluate.py dcgan --report reports/dcgan
     """
-    form: Form = "quick" if quick else "full"
+    from training.evaluation.assessment import assess  # late: PyTorch and the rest take seconds to import
+
     folder = report or Path("reports") / (Path(targets[0]).name if len(targets) == 1 else "several")
     if write_card and quick:
         raise EvaluationError("--write-card: cards hold the figures of the full form; omit --quick")
     assess(
         locate(targets),
         folder,
-        form=form,
+        form="quick" if quick else "full",
         samples=samples,
         seeds=seeds,
         write_card=write_card,
@@ -60,7 +58,7 @@ def main(
     print(f"\n{folder / 'report.md'}: tables, definitions and pictures")
 
 
-def locate(targets: Sequence[str]) -> list[ModelDirectory]:
+def locate(targets: list[str]) -> list[ModelDirectory]:
     """The checked model directories that the command line names, each once."""
     names = [name for target in targets for name in (mnistgen.models() if target == "all" else [target])]
     return [find(name) for name in dict.fromkeys(names)]

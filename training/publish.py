@@ -19,18 +19,19 @@ from typing import Annotated
 
 import typer
 
-from export.build import convert
 from mnistgen._catalog import MODELS
 from mnistgen._errors import shown
 from training.errors import CheckpointError
 from training.presets import PRESETS
-from training.run import checkpoint as checkpoints
 
 RECORD = ("preset.json", "metrics.jsonl", "losses.png")  # of a run directory
 
 
 def main(checkpoint: Annotated[Path, typer.Argument(help="A generator of a finished run.")]) -> None:
     """Make a generator the bundled model of its preset."""
+    from export.build import convert  # late: PyTorch takes seconds to import
+    from training.run import checkpoint as checkpoints
+
     generator = checkpoints.read(checkpoint)
     name = generator.header.preset.name
     if name not in PRESETS:

@@ -110,7 +110,7 @@ ROOMS = {
     "training": {"training", "mnistgen", "torch", "torchvision", "safetensors"},
     "export": {"export", "training", "mnistgen", "torch", "onnx", "onnxruntime"},
 }
-SCRIPTS = {"training/train.py", "training/publish.py"}  # which join all of it
+SCRIPTS = {"training/pipeline.py", "training/publish.py"}  # which join all of it
 OPTIONAL = {"mnistgen/_session.py": {"onnxruntime"}, "mnistgen/torch.py": {"torch"}}
 WATCHED = {"mnistgen", "training", "export", "torch", "torchvision", "safetensors", "onnx", "onnxruntime"}
 

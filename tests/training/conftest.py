@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 
-import training.train
+import training.pipeline
 from mnistgen import _interruption as interruption
 from tests.conftest import Outcome
 from tests.training.small import DATA, FILES, ROOT, SMALL
@@ -101,7 +101,7 @@ def run_script(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str
     for name, preset in SMALL.items():
         monkeypatch.setitem(presets.PRESETS, name, preset)
     monkeypatch.setattr(load_mnist, "__defaults__", (FILES,))
-    monkeypatch.setattr(training.train, "usable_cpus", lambda: 1)  # others would know nothing of these changes
+    monkeypatch.setattr(training.pipeline, "usable_cpus", lambda: 1)  # others would know nothing of these changes
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     for module, name in ((sys, "path"), (sys, "unraisablehook"), (sys, "excepthook"), (warnings, "showwarning")):
         monkeypatch.setattr(module, name, getattr(module, name))  # which scripts replace

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-import training.train
+import training.pipeline
 from tests.training.conftest import RunScript
 from tests.training.small import ROOT, signal_at
 from training.evaluation import assessment
@@ -48,6 +48,14 @@ class TestImports:
         return subprocess.run([sys.executable, script], cwd=ROOT, capture_output=True, text=True, env=settings)
 
     @pytest.mark.parametrize("script", SCRIPTS)
+    def test_help_takes_no_pytorch(self, script: str, tmp_path: Path) -> None:
+        (tmp_path / "torch.py").write_text("raise ImportError('torch')\n")
+        command = [sys.executable, script, "--help"]
+        settings = os.environ | {"PYTHONPATH": str(tmp_path)}
+        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=settings, check=True)
+        assert f"Usage: {Path(script).name}" in result.stdout
+
+    @pytest.mark.parametrize("script", SCRIPTS)
     def test_one_line(self, script: str, tmp_path: Path) -> None:
         result = self.run(script, tmp_path, signal.SIGINT)
         line = f"{Path(script).name}: interrupted; nothing was begun\n"
@@ -70,7 +78,7 @@ class TestTraining:
             (Compute, "autocast", 13),
             (os, "fsync", 1),  # preset.json
             (os, "fsync", 5),  # a checkpoint
-            (training.train, "build", 1),
+            (training.pipeline, "build", 1),
         ],
     )
     def test_names_what_to_resume(
@@ -89,7 +97,7 @@ class TestTraining:
     def test_before_anything_was_begun(
         self, name: str, train_here: RunScript, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(training.train, name, signal_at(1, getattr(training.train, name), signal.SIGTERM))
+        monkeypatch.setattr(training.pipeline, name, signal_at(1, getattr(training.pipeline, name), signal.SIGTERM))
         outcome = train_here(*SMALL_RUN, "--out", tmp_path / "run")
         assert (outcome.code, outcome.err) == (143, "train.py: interrupted; nothing was begun\n")
         assert list(tmp_path.iterdir()) == []

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-import training.train
+import training.pipeline
 from export import build as building
 from mnistgen._files import open_owned
 from tests.conftest import Outcome
@@ -43,7 +43,7 @@ def resumed(train_here: RunScript, monkeypatch: pytest.MonkeyPatch) -> Resumed:
     """Goes on with a run until it is to be exported, which takes longer than all before."""
 
     def resume(run: RunDirectory) -> Outcome:
-        monkeypatch.setattr(training.train, "build", signal_at(1, building.build, signal.SIGINT))
+        monkeypatch.setattr(training.pipeline, "build", signal_at(1, building.build, signal.SIGINT))
         outcome = train_here("--resume", run.path)
         assert outcome.code == 130
         assert outcome.err.splitlines()[-1] == f"train.py: interrupted; resume with --resume {run.path}"

@@ -15,19 +15,11 @@ if __name__ == "__main__":  # before all that takes long to import, so that Ctrl
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
 
 from mnistgen._catalog import DEFAULT_MODEL, find
 from mnistgen._devices import usable_cpus
-from training.data import load_mnist
 from training.errors import EvaluationError
-from training.evaluation import charts
-from training.evaluation.assessment import check_writable, measure_all
-from training.evaluation.baseline import baseline
-from training.evaluation.drawing import save
-from training.evaluation.figures import FIGURES
-from training.evaluation.sources import Model
 
 LEVELS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 SHOWN = ("ratio", "label_accuracy", "precision", "recall", "density", "coverage")
@@ -41,6 +33,16 @@ def main(
     workers: Annotated[int, typer.Option(help="Processes.", show_default="the CPUs allowed")] = usable_cpus(),
 ) -> None:
     """Measure a model at several truncations, print the figures and draw them."""
+    import torch  # late, as all below: they take seconds to import
+
+    from training.data import load_mnist
+    from training.evaluation import charts
+    from training.evaluation.assessment import check_writable, measure_all
+    from training.evaluation.baseline import baseline
+    from training.evaluation.drawing import save
+    from training.evaluation.figures import FIGURES
+    from training.evaluation.sources import Model
+
     check_writable([out.parent])
     directory = find(model)
     if not directory.card.conditional:

@@ -126,9 +126,9 @@ _PRESETS = [
             },
         ),
         loss="bce",
-        epochs=20,  # chosen
+        epochs=12,  # chosen
         checkpoint_every=100,
-        ema=EMA(half_life=100_000),  # chosen: two epochs
+        ema=_EMA,
         batch_norm_samples=4_000,
     ),
     _gan(

@@ -10,9 +10,7 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
-import pandas as pd
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -214,11 +212,6 @@ except mnistgen.InputError as error:
         assert generator.sample(labels=mixture).shape == (1, 28, 28)
         assert generator.sample(labels=[0, 1, 2, 3, 4, 5, 6, 7, 8, 9], seed=1).shape == (10, 28, 28)
 
-    def test_digits_of_other_libraries(self, generator: mnistgen.Generator) -> None:
-        for digits in (torch.tensor([4, 2]), pd.Series([4, 2]), np.array([4, 2])):
-            assert generator.sample(3, digit=digits, return_labels=True).labels.tolist() == [4, 2, 4]
-        assert generator.sample(digit=torch.tensor(7), return_labels=True).labels.tolist() == [7]
-
     @pytest.mark.parametrize("arguments", [{"digit": 7}, {"labels": [7]}, {"return_labels": True}])
     def test_unconditional_models_know_no_labels(self, unconditional_model: Path, arguments: dict[str, Any]) -> None:
         with pytest.raises(mnistgen.InputError, match=r"model small is unconditional.*class-conditional models: "):
@@ -285,16 +278,6 @@ class TestDecode:
     def test_any_memory_order(self, generator: mnistgen.Generator) -> None:
         latents, labels = draw(1, 0, 6, generator.card.latent_dim)
         assert near(generator.decode(np.asfortranarray(latents), labels), generator.decode(latents, labels))
-
-    def test_whatever_numpy_reads(self, generator: mnistgen.Generator) -> None:
-        latents, labels = draw(1, 0, 3, generator.card.latent_dim)
-        images = generator.decode(latents, labels)
-        for many in (latents.astype(np.float64), latents.tolist(), torch.from_numpy(latents), pd.DataFrame(latents)):
-            for named in (labels.tolist(), labels.astype(np.uint8), torch.from_numpy(labels), pd.Series(labels)):
-                assert near(generator.decode(many, named), images)
-        assert near(generator.decode(latents[0], labels[0]), images[:1])
-        mixture = np.eye(10)[labels[0]]
-        assert near(generator.decode(latents, mixture), generator.decode(latents, int(labels[0])))
 
     def test_the_latents_of_a_seed(self) -> None:
         images, labels = mnistgen.generate(20, seed=3, start=5, return_labels=True)

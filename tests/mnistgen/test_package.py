@@ -43,10 +43,16 @@ def test_public_names() -> None:
         "write_dataset",
     ]
     assert dir(mnistgen) == sorted(mnistgen.__all__ + ADAPTERS)
-    for name in dir(mnistgen):
+    for name in mnistgen.__all__:
         assert getattr(mnistgen, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'generatr'"):
         mnistgen.generatr  # noqa: B018
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_adapters_need_no_import(name: str) -> None:
+    pytest.importorskip({"ray": "ray", "testing": "pytest", "torch": "torch"}[name])
+    assert getattr(mnistgen, name).__all__
 
 
 def test_everything_else_has_an_underscore() -> None:

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
-from torch.utils.data import DataLoader
-from torchvision.transforms import v2
 
 import mnistgen
 from tests.mnistgen.conftest import near
+
+torch = pytest.importorskip("torch")
+DataLoader = pytest.importorskip("torch.utils.data").DataLoader
+v2 = pytest.importorskip("torchvision.transforms").v2
 
 
 class TestDigits:
@@ -45,9 +46,9 @@ class TestDigits:
         seen: list[object] = []
         resize = v2.Compose([v2.ToImage(), v2.Resize(32)])
 
-        def transform(image: Image.Image) -> torch.Tensor:
+        def transform(image: Image.Image) -> object:
             seen.append(image)
-            return resize(image)  # type: ignore[no-any-return]
+            return resize(image)
 
         image, _ = mnistgen.torch.Digits(1, seed=3, transform=transform)[0]
         assert image.shape == (1, 32, 32)

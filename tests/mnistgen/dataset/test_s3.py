@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import s3fs
-from moto.server import ThreadedMotoServer
 
 import mnistgen
+
+s3fs = pytest.importorskip("s3fs")
+ThreadedMotoServer = pytest.importorskip("moto.server").ThreadedMotoServer
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of the libraries of S3

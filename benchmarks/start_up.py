@@ -1,8 +1,8 @@
 """What starting costs: python -m benchmarks.start_up.
 
-`import mnistgen` against `import numpy`; the whole `mnistgen sample --out grid.png` against a Typer program of one command
-that does nothing but import what that cannot do without, with the same Typer, which imports pydantic from 0.29 on; and
-against `import torch`.
+`import mnistgen` against `import numpy`; the whole `mnistgen sample --out grid.png` against a Typer program of one
+command that does nothing but import what that cannot do without, with the same Typer, which imports pydantic from 0.29
+on; and against `import torch`.
 """
 
 import tempfile

@@ -64,26 +64,30 @@ def write_dataset(
 ) -> Summary:
     """Write a labelled data set of generated digits, in a format that others read; the same bytes on every call.
 
-    out         a folder, new or empty, or a URL that fsspec knows
-    n, test     size of the training and of the test split; by default test is a sixth of n, from 1 to 10,000
-    format      idx (as torchvision.datasets.MNIST), npz (as keras.datasets.mnist), png (as ImageFolder), parquet,
-                webdataset or hf (a repository of the Hugging Face Hub)
-    digits      the classes that come
-    balance     "uniform": all alike; "mnist": as often as in MNIST's training set
-    model       class-conditional, by name or path
-    seed        0 to 2**64 - 1; without one, a fresh one is drawn and logged
-    start       the first training image: any slice can be made alone, and has the images of the whole
-    shard_size  images a file, for formats in shards, 10,000 by default; slices that start and end at multiples of it
-                give the shards of the whole
-    workers     processes, one thread each: by default one, on Ray as many as the cluster has CPUs
-    engine      "local": on this machine; "ray": on a cluster, whose workers all reach `out`
-    address     of the Ray cluster; without one, that of `ray.init` or RAY_ADDRESS, else one of this machine
-    resume      go on where an earlier call was killed, to the same bytes
-    force       take the place of a finished data set, once this one is finished, or of an unfinished one, at once
-    report      called with the images done and their number, first of all with what an earlier call did
+    Args:
+        out: A folder, new or empty, or a URL that fsspec knows.
+        n: Size of the training split.
+        test: Size of the test split. By default a sixth of n, from 1 to 10,000.
+        format: idx (as torchvision.datasets.MNIST), npz (as keras.datasets.mnist), png (as ImageFolder), parquet,
+            webdataset or hf (a repository of the Hugging Face Hub).
+        digits: Which digits come.
+        balance: "uniform", or "mnist": each digit as often as in MNIST's training set.
+        model: A class-conditional model, by name or path.
+        seed: 0 to 2**64 - 1. Without one, a fresh one is drawn and logged.
+        start: Index of the first training image: any slice can be made alone, and has the images of the whole.
+        shard_size: Images a file, for formats in shards, 10,000 by default. Slices that start and end at multiples of
+            it give the shards of the whole.
+        workers: Processes of one thread each. By default one, on Ray as many as the cluster has CPUs.
+        engine: "local": on this machine; "ray": on a cluster, whose workers all reach `out`.
+        address: Of the Ray cluster. Without one, that of `ray.init` or RAY_ADDRESS, else one of this machine.
+        resume: Go on where an earlier call was killed, to the same bytes.
+        force: Replace a finished data set, once this one is finished, or an unfinished one, at once.
+        report: Called with the images done and their number, first of all with what an earlier call did.
 
-    Raises InputError for arguments out of their ranges and for a place that is taken, OutputError where the disk is
-    full or the folder is lost: what is done by then stays, for resume.
+    Raises:
+        InputError: For arguments outside their ranges, and for a place that is taken.
+        DependencyError: Where a package that the format or the URL needs is not installed.
+        OutputError: Where the disk is full or the folder is lost: what is done by then stays, for resume.
     """
     writer = format_named(format)
     one_of("engine", engine, ENGINES)

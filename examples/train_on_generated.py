@@ -17,6 +17,10 @@ from torchvision.utils import save_image
 import mnistgen
 
 folder, count = sys.argv[1] if len(sys.argv) > 1 else "data", int(sys.argv[2]) if len(sys.argv) > 2 else 20_000
+try:
+    real = MNIST(root=folder, train=False, download=True)
+except (OSError, RuntimeError) as error:
+    sys.exit(f"{folder}/MNIST/raw holds no MNIST, and it cannot be downloaded: {str(error).strip().splitlines()[-1]}")
 torch.manual_seed(1)
 classifier = nn.Sequential(
     nn.Conv2d(1, 32, 3, stride=2, padding=1),  # -> (N, 32, 14, 14)
@@ -35,7 +39,6 @@ for pictures, answers in mnistgen.Generator().stream(count, seed=1, batch_size=1
     loss.backward()
     optimizer.step()
 
-real = MNIST(root=folder, train=False, download=True)
 images, labels = real.data[:, None] / 255, real.targets
 with torch.inference_mode():
     probabilities = classifier(images).softmax(dim=1)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -104,3 +105,21 @@ class TestModelsAndInfo:
         result = subprocess.run(command, env=environment, capture_output=True, check=True)
         assert result.stdout.decode("ascii").endswith("  ratio  1.234 +- 0.05\n")
         assert result.stderr == b""
+
+
+class TestInNotebooks:
+    def test_short_representations(self) -> None:
+        models = mnistgen.models()
+        assert repr(models["dcgan"]).startswith("ModelCard('dcgan': deep convolutional GAN: ")
+        assert len(repr(models)) < 1_500
+
+    def test_tables(self, tmp_path: Path) -> None:
+        table = ElementTree.fromstring(mnistgen.models()._repr_html_())  # noqa: S314 - our own
+        assert [row[0].text for row in table] == ["model", *mnistgen.models()]
+        card = ElementTree.fromstring(mnistgen.models()["digits"]._repr_html_())  # noqa: S314
+        assert {"parameters", "ratio", "label accuracy"} <= {row[0].text for row in card}
+
+    def test_text_of_strangers_is_escaped(self, tmp_path: Path) -> None:
+        card = mnistgen.Generator(write_model(tmp_path, name="<b>", summary="<script>")).card
+        assert "<b>" not in card._repr_html_()
+        assert "<script>" not in card._repr_html_()

@@ -134,7 +134,7 @@ _RULES: Mapping[str, Rule] = {
     ),
     "conditional": ("true or false", lambda value: isinstance(value, bool)),
     **dict.fromkeys(("summary", "prior", "licence"), _TEXT),
-    "latent_dim": _whole(1, 2**16),  # what is drawn in one go must fit in memory
+    "latent_dim": _whole(1, 2**16),  # what is drawn at once must fit in memory
     **dict.fromkeys(("steps", "seed", "parameters", "multiply_adds"), _whole(0, 2**64)),
     **dict.fromkeys(("preset", "data", "versions"), _OBJECT),
     **dict.fromkeys(

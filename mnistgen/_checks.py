@@ -1,4 +1,4 @@
-"""What may be asked of a model: arguments in, clean values or InputError out."""
+"""Arguments: checked and turned into clean values, or InputError."""
 
 import difflib
 import logging
@@ -102,7 +102,7 @@ def _length(value: object) -> int:
 
 
 def check_conditional(card: ModelCard, asked: str) -> None:
-    """Raise InputError where classes are asked of an unconditional model, naming the models that know them."""
+    """Raise InputError where an unconditional model is given classes, naming the class-conditional models."""
     if not card.conditional:
         conditional = [name for name, other in models().items() if other.conditional]
         raise InputError(

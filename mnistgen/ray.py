@@ -25,7 +25,7 @@ from mnistgen._keywords import suggesting_keywords
 
 __all__ = ["digits"]
 
-PART = 10_000  # digits that a worker draws in one go
+PART = 10_000  # digits that a worker draws at once
 
 
 @suggesting_keywords

@@ -38,8 +38,8 @@ class Digits(Dataset[Item]):
 
     `transform` is given each image as a Pillow image, as torchvision's data sets do it; without one, images are tensors
     float32 (1, 28, 28), ink 1, paper 0. `model` is class-conditional, by name or path. Without a seed, a fresh one is
-    drawn and logged. Each process draws with one thread; many indices at a time, as a DataLoader asks for them, in one
-    go. Raises InputError and ModelError as `mnistgen.generate` does.
+    drawn and logged. Each process draws with one thread; many indices at a time, as a DataLoader asks for them, at
+    once. Raises InputError and ModelError as `mnistgen.generate` does.
     """
 
     @suggesting_keywords
@@ -65,7 +65,7 @@ class Digits(Dataset[Item]):
         return self.__getitems__([index])[0]
 
     def __getitems__(self, indices: Sequence[SupportsIndex]) -> list[Item]:
-        """The items at these indices, drawn in one go. Raises IndexError."""
+        """The items at these indices, drawn at once. Raises IndexError."""
         latents, labels = zip(*(self._draw(int(index)) for index in indices), strict=True)
         chosen = np.concatenate(labels)
         images = self._generator.decode(np.concatenate(latents), chosen)

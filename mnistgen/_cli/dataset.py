@@ -99,7 +99,7 @@ def _resumable() -> Iterator[None]:
         yield
     except BaseException:
         if exit_code():
-            raise Interrupted("interrupted; the same call with --resume goes on with what is done") from None
+            raise Interrupted("interrupted; the same call with --resume continues with what is done") from None
         raise
 
 

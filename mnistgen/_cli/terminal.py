@@ -6,7 +6,7 @@ if TYPE_CHECKING:
     from mnistgen._arrays import UInt8
 
 LINES = 2  # of digits, by default
-MARGIN = 2  # pixels of a digit's own margin that are left out on every side
+MARGIN = 2  # pixels of a digit's margin that are omitted on every side
 SIDE = 28 - 2 * MARGIN
 
 

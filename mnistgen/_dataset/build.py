@@ -98,7 +98,7 @@ def write_dataset(
     check_flag("resume", resume)
     check_flag("force", force)
     if resume and force:
-        raise InputError("resume=True goes on, and force=True begins again: pass only one of them")
+        raise InputError("resume=True continues, and force=True starts over: pass only one of them")
     if engine == "ray":
         from mnistgen._dataset.cluster import import_ray
 
@@ -150,7 +150,7 @@ def _ignore(done: int, total: int) -> None:
 
 
 TAKEN = "holds a data set; force=True replaces it"
-UNFINISHED = "an unfinished data set is there; resume=True goes on with it, force=True begins again"
+UNFINISHED = "an unfinished data set is there; resume=True continues it, force=True starts over"
 
 
 def store_at(out: str | os.PathLike[str]) -> Store:
@@ -203,5 +203,5 @@ def _failing_clearly(out: str | os.PathLike[str]) -> Iterator[None]:
     except OSError as error:
         name = f" {error.filename}" if error.filename else ""
         raise OutputError(
-            f"{out}: cannot be written ({error.strerror or error}{name}); resume=True goes on with what is done"
+            f"{out}: cannot be written ({error.strerror or error}{name}); resume=True continues with what is done"
         ) from None

@@ -56,7 +56,7 @@ def local(job: Work, tasks: Iterable[Task], *, workers: int | None, address: str
         except BrokenProcessPool:
             raise OutputError(
                 "a worker died (was it killed, is memory full? a script that asks for several needs its call below "
-                "`if __name__ == '__main__':`); go on with resume=True"
+                "`if __name__ == '__main__':`); continue with resume=True"
             ) from None
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
@@ -97,7 +97,7 @@ def on_ray(job: Work, tasks: Iterable[Task], *, workers: int | None, address: st
             raise error.cause from None
         except ray.exceptions.RayError as error:
             raise OutputError(
-                f"a task failed {RETRIES + 1} times: {str(error).splitlines()[0]}; go on with resume=True"
+                f"a task failed {RETRIES + 1} times: {str(error).splitlines()[0]}; continue with resume=True"
             ) from None
         finally:
             for task in pending:

@@ -30,7 +30,7 @@ SPLITS: Mapping[str, int] = {"train": 0, "test": TEST_START}  # where each begin
 
 @dataclass(frozen=True)
 class Task:
-    """A part of a split that one worker makes in one go."""
+    """A part of a split that one worker makes at once."""
 
     number: int  # counted over the whole data set, from 0
     split: str
@@ -70,7 +70,7 @@ class Plan:
         return tuple(count if digit in self.digits else 0 for digit, count in enumerate(BALANCES[self.balance]))
 
     def ranges(self) -> dict[str, range]:
-        """The images of each split, splits without any left out."""
+        """The images of each split, splits without any omitted."""
         both = {"train": range(self.start, self.start + self.n), "test": range(self.test)}
         return {split: images for split, images in both.items() if images}
 

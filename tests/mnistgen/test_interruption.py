@@ -145,7 +145,7 @@ def test_a_data_set_names_resume(start: type[Run], tmp_path: Path, number: signa
     workers = run.workers(2)  # and what keeps track of their memory
     os.killpg(run.process.pid, number)
     out, err = run.process.communicate()
-    line = "mnistgen: interrupted; the same call with --resume goes on with what is done\n"
+    line = "mnistgen: interrupted; the same call with --resume continues with what is done\n"
     assert (run.process.returncode, out, err) == (128 + number, "", line)
     assert ended(workers)
     assert [path.name for path in tmp_path.iterdir()] == [".data.mnistgen"]
@@ -156,7 +156,7 @@ def test_ctrl_c_in_the_first_second_of_workers(start: type[Run]) -> None:
     workers = run.workers(3)
     os.killpg(run.process.pid, signal.SIGINT)
     out, err = run.process.communicate()
-    line = "mnistgen: interrupted; the same call with --resume goes on with what is done\n"
+    line = "mnistgen: interrupted; the same call with --resume continues with what is done\n"
     assert (run.process.returncode, out, err) == (130, "", line)
     assert ended(workers)
 

@@ -195,7 +195,7 @@ write_dataset("data", n=130, test=20, seed=5, shard_size=20, model={str(conditio
 
     def test_nothing_but_resume_or_force_goes_on(self, idx: Maker, tmp_path: Path) -> None:
         idx.killed(tmp_path / "data", 70)
-        with pytest.raises(mnistgen.InputError, match=r"an unfinished data set is there; resume=True goes on with it"):
+        with pytest.raises(mnistgen.InputError, match=r"an unfinished data set is there; resume=True continues it"):
             idx(tmp_path / "data")
         with pytest.raises(mnistgen.InputError, match="was made with n 130, seed 5; ask for the same"):
             idx(tmp_path / "data", seed=6, n=100, resume=True)
@@ -254,7 +254,7 @@ class TestPlaces:
         ({"force": np.zeros(2)}, "force: expected True or False, got array([0., 0.])"),
         ({"resume": 1}, "resume: expected True or False, got 1"),
         ({"n": 10**5000}, "n: expected a whole number, at most 2000000000000000000, got an object of type int"),
-        ({"resume": True, "force": True}, "resume=True goes on, and force=True begins again: pass only one of them"),
+        ({"resume": True, "force": True}, "resume=True continues, and force=True starts over: pass only one of them"),
         ({"out": "nowhere://bucket/data"}, "nowhere://bucket/data: ValueError: Protocol not known: nowhere"),
     ],
 )

@@ -17,22 +17,24 @@ from mnistgen._session import CLASSES, IMAGES, LATENTS
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far pixels, 0 to 1, may be from PyTorch's."""
+    """How far pixels, 0 to 1, may be from PyTorch's: `share` of them by at most `largest`, all of them by `mean`."""
 
+    share: float
     largest: float
     mean: float
 
 
-EXACT = Tolerance(largest=1e-5, mean=1e-5)
-# A pixel at the rim of a stroke may fall on either side of it; what that costs a model's digits, evaluation tells.
-QUANTIZED = Tolerance(largest=0.75, mean=0.01)
+EXACT = Tolerance(share=1.0, largest=1e-5, mean=1e-5)
+# In 8 bits a digit between two shapes may become the other one, so that a few pixels in 100,000 differ by up to 1. What
+# that costs a model's digits, evaluation tells.
+QUANTIZED = Tolerance(share=0.999, largest=0.3, mean=0.01)
 BATCHES = (1, 7, 256)
 
 
 def verify(
     generator: ExportedGenerator, graph: bytes, torchscript: bytes, tolerance: Tolerance = EXACT
 ) -> dict[str, float]:
-    """The largest and mean difference of ONNX's pixels on random latents: of the worst of BATCHES.
+    """The largest difference, in the tolerance's share of ONNX's pixels, and the mean one: of the worst of BATCHES.
 
     Raises ExportError where they are past the tolerance, or TorchScript's past EXACT.
     """
@@ -63,12 +65,14 @@ def verify(
 def _check(name: str, expected: Tensor, images: Tensor, tolerance: Tolerance) -> dict[str, float]:
     if images.shape != expected.shape:
         raise ExportError(f"{name} gives images {tuple(images.shape)}, PyTorch {tuple(expected.shape)}")
-    differences = (images - expected).abs()
-    found = {"largest": float(differences.max()), "mean": float(differences.mean())}
+    differences = (images - expected).abs().numpy()
+    largest = np.quantile(differences, tolerance.share)
+    found = {"largest": float(largest), "mean": float(differences.mean())}
     for kind, difference in found.items():
         if not difference <= (most := getattr(tolerance, kind)):  # NaN fails too
+            where = f" in {tolerance.share:.1%} of the pixels" if kind == "largest" else ""
             raise ExportError(
-                f"{name} and PyTorch differ by {difference:.2e} ({kind}) at {len(images)} images; at most {most}"
+                f"{name} and PyTorch differ by {difference:.2e} ({kind}{where}) at {len(images)} images; at most {most}"
             )
     if not (images.min() >= 0 and images.max() <= 1):
         raise ExportError(f"{name} gives pixels from {images.min():.3g} to {images.max():.3g}, outside [0, 1]")

@@ -21,7 +21,7 @@ import mnistgen
 from export import build as building
 from export.build import Export, build, in_float32, load_generator
 from export.errors import ExportError
-from export.verify import Tolerance
+from export.verify import QUANTIZED, Tolerance, _check
 from export.wrapper import ExportedGenerator, count_multiply_adds
 from mnistgen._card import read_card
 from mnistgen._catalog import MODELS
@@ -135,6 +135,14 @@ class TestQuantized:
             mnistgen.generate(500, seed=1, model=path).astype(int) for path in (tmp_path, tmp_path / "exact")
         )
         assert np.abs(first - second).mean() < 255 * card.parity["tolerance"]["mean"]
+
+    def test_a_few_pixels_may_differ_by_anything(self) -> None:
+        expected = torch.zeros(256, 1, 28, 28)
+        images = expected.clone()
+        images[0] = 0.9
+        assert _check("onnxruntime", expected, images, QUANTIZED)["largest"] == 0
+        with pytest.raises(ExportError, match=r"differ by 9\.00e-01 \(largest in 99\.9% of the pixels\)"):
+            _check("onnxruntime", expected[:100], images[:100], QUANTIZED)
 
     def test_the_script_can_omit_it(self, preset: Preset, tmp_path: Path, run_script: RunScript) -> None:
         checkpoints.write(path := tmp_path / "small.safetensors", untrained(preset))

@@ -13,7 +13,6 @@ import ml_dtypes
 import numpy as np
 
 import mnistgen
-from mnistgen._images import grid
 from tests.faults.sets import model
 from tests.faults.trials import Outcome, call_problem
 
@@ -123,15 +122,17 @@ def _method(name: str) -> Callable[..., Any]:
     return lambda **given: getattr(generator(), name)(**given)
 
 
+IMAGES: Arguments = {"images": (np.zeros((3, 28, 28), np.uint8),), "columns": (None, 2), "scale": (1, 2)}
 MODEL, TEXT = {"model": (model,)}, {"text": ("12 3",), "seed": (1,), "truncation": (1.0,)}
 CALLS: Mapping[str, Called] = {
     "generate": Called(mnistgen.generate, REQUEST | MODEL),
-    "write": Called(mnistgen.write, TEXT | MODEL),
+    "number": Called(mnistgen.number, TEXT | MODEL),
+    "latents": Called(mnistgen.latents, {"seed": (1,), "start": (0, 5), "n": (1, 3)} | MODEL),
     "Generator": Called(mnistgen.Generator, {"device": ("cpu", "auto"), "threads": (1, 2)} | MODEL),
     "Generator.sample": Called(_method("sample"), REQUEST),
     "Generator.stream": Called(_stream, REQUEST | {"batch_size": (1, 2)}),
     "Generator.decode": Called(_method("decode"), {"latents": (LATENTS,), "labels": ([1, 2, 3], MIXTURES)}),
-    "Generator.write": Called(_method("write"), TEXT),
+    "Generator.number": Called(_method("number"), TEXT),
     "Generator.interpolate": Called(
         _method("interpolate"), {"first": (3,), "last": (8,), "frames": (2, 5), "seed": (1,)}
     ),
@@ -139,7 +140,12 @@ CALLS: Mapping[str, Called] = {
         _method("walk"), {"corners": ([3, 5, 8, 9],), "rows": (2,), "columns": (3,), "seed": (1,)}
     ),
     "write_dataset": Called(mnistgen.write_dataset, SET | MODEL),
-    "grid": Called(grid, {"images": (np.zeros((3, 28, 28), np.uint8),), "columns": (None, 2), "scale": (1, 2)}),
+    "grid": Called(mnistgen.grid, IMAGES),
+    "show": Called(mnistgen.show, IMAGES),
+    "save": Called(
+        mnistgen.save,
+        IMAGES | {"path": ("a.png", "a.npz", "a.gif"), "labels": (None, [1, 2, 3]), "fps": (20.0,)},
+    ),
 }
 
 

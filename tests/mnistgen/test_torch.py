@@ -13,7 +13,7 @@ from tests.mnistgen.conftest import near
 
 torch = pytest.importorskip("torch")
 DataLoader = pytest.importorskip("torch.utils.data").DataLoader
-v2 = pytest.importorskip("torchvision.transforms").v2
+v2 = pytest.importorskip("torchvision.transforms.v2")
 
 
 class TestDigits:

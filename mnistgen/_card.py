@@ -44,9 +44,10 @@ class ModelCard:
 
     def _repr_html_(self) -> str:
         """For notebooks: what is known at a glance."""
-        figures = (self.quality or {}).get("figures", {})
+        figures = (self.quality or {}).get("figures")
         rows = {name.replace("_", " "): getattr(self, name) for name in ("summary", "parameters", "licence", "sha256")}
-        rows |= {name.replace("_", " "): value.get("mean") for name, value in figures.items()}
+        if isinstance(figures, dict):  # a stranger's card holds whatever it likes
+            rows |= {key.replace("_", " "): value["mean"] for key, value in figures.items() if "mean" in _keys(value)}
         return html_table(["model", self.name], rows.items())
 
     def to_dict(self) -> dict[str, Any]:
@@ -105,6 +106,10 @@ def _check_fields(path: Path, content: dict[str, Any]) -> None:
         level = [inner for value in level for inner in _values(value)]
     if any(map(_values, level)):
         raise ModelError(f"{path}: expected at most {DEEPEST} objects and lists in one another, got more")
+
+
+def _keys(value: Any) -> Any:
+    return value.keys() if isinstance(value, dict) else ()
 
 
 def _values(value: Any) -> list[Any]:

@@ -123,3 +123,8 @@ class TestInNotebooks:
         card = mnistgen.Generator(write_model(tmp_path, name="<b>", summary="<script>")).card
         assert "<b>" not in card._repr_html_()
         assert "<script>" not in card._repr_html_()
+
+    @pytest.mark.parametrize("figures", [None, 3, [1], {"a": 3}, {"a": {"b": 1}}, {"a": {"mean": [1]}}])
+    def test_figures_of_strangers(self, tmp_path: Path, figures: Any) -> None:
+        card = mnistgen.Generator(write_model(tmp_path, quality={"figures": figures})).card
+        ElementTree.fromstring(card._repr_html_())  # noqa: S314

@@ -15,8 +15,7 @@ from typing import Annotated
 import typer
 
 from export.errors import ExportError
-
-WEIGHTS = Path(__file__).resolve().parents[1] / "training" / "weights"
+from training import WEIGHTS
 
 
 def main(

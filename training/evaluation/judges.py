@@ -16,12 +16,12 @@ from safetensors.torch import load
 
 from mnistgen._arrays import Float32, Int64, UInt8
 from training.errors import EvaluationError
+from training.evaluation import WEIGHTS as WEIGHTS
 from training.evaluation.networks import Autoencoder, Classifier, JudgeNetwork, Mixer, Untrained
 from training.fitting import Phase
 
 Features = Mapping[str, Float32]  # by judge, (N, F)
 
-WEIGHTS = Path(__file__).parent / "weights"  # NAME.safetensors and NAME.json, made by train_judges.py
 CHUNK = 500  # images at once
 MOST_FEATURES = 128  # of a judge
 

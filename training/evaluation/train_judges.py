@@ -18,7 +18,7 @@ from typing import Annotated
 
 import typer
 
-WEIGHTS = Path(__file__).parent / "weights"
+from training.evaluation import WEIGHTS
 
 
 def main(

@@ -16,6 +16,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from mnistgen._errors import shown
+from training import WEIGHTS as WEIGHTS
 from training.config import Adversarial, Preset, change, explained, to_json
 from training.errors import CheckpointError, PresetError
 from training.networks import build_generator
@@ -26,7 +27,6 @@ from training.run.outline import MISFITS, check_shapes, raised
 from training.schedules import STRICT
 
 FORMAT = 2
-WEIGHTS = Path(__file__).parents[1] / "weights"  # NAME.safetensors: the source of the bundled models
 
 Steps = Annotated[int, Field(ge=0, lt=2**63)]
 

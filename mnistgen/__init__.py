@@ -11,21 +11,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mnistgen import drawings as drawings
     from mnistgen import ray as ray
     from mnistgen import testing as testing
     from mnistgen import torch as torch
     from mnistgen._api import generate, latents, number
+    from mnistgen._bench import benchmark
     from mnistgen._card import ModelCard
-    from mnistgen._catalog import models
+    from mnistgen._catalog import DEFAULT_MODEL, card, models
     from mnistgen._dataset.build import Summary, write_dataset
     from mnistgen._errors import DependencyError, DeviceError, InputError, MnistgenError, ModelError, OutputError
     from mnistgen._generator import Generator, Labelled
     from mnistgen._images import grid
     from mnistgen._output import save, show
+    from mnistgen._reproduce import reproduce
+    from mnistgen._trial import doctor
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "DEFAULT_MODEL",
     "DependencyError",
     "DeviceError",
     "Generator",
@@ -37,11 +42,15 @@ __all__ = [
     "OutputError",
     "Summary",
     "__version__",
+    "benchmark",
+    "card",
+    "doctor",
     "generate",
     "grid",
     "latents",
     "models",
     "number",
+    "reproduce",
     "save",
     "show",
     "write_dataset",
@@ -50,19 +59,22 @@ __all__ = [
 _ERRORS = ("DependencyError", "DeviceError", "InputError", "MnistgenError", "ModelError", "OutputError")
 _HOMES = {
     **dict.fromkeys(("generate", "latents", "number"), "_api"),
+    **dict.fromkeys(("DEFAULT_MODEL", "card", "models"), "_catalog"),
     **dict.fromkeys(("Generator", "Labelled"), "_generator"),
     **dict.fromkeys(_ERRORS, "_errors"),
     **dict.fromkeys(("Summary", "write_dataset"), "_dataset.build"),
     **dict.fromkeys(("save", "show"), "_output"),
     "ModelCard": "_card",
+    "benchmark": "_bench",
+    "doctor": "_trial",
     "grid": "_images",
-    "models": "_catalog",
+    "reproduce": "_reproduce",
 }
-_ADAPTERS = ("ray", "testing", "torch")  # modules that need other packages
+_MODULES = ("drawings", "ray", "testing", "torch")  # the last three need other packages
 
 
 def __getattr__(name: str) -> Any:
-    if name in _ADAPTERS:
+    if name in _MODULES:
         return import_module(f"{__name__}.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -72,4 +84,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted((*__all__, *_ADAPTERS))
+    return sorted((*__all__, *_MODULES))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mnistgen._arrays import UInt8
-from mnistgen._checks import check_fps, whole_number
+from mnistgen._checks import checked_fps, whole_number
 from mnistgen._errors import InputError
 from mnistgen._formats import written
 from mnistgen._images import PIXELS, check_images, check_pixels, enlarged
@@ -35,7 +35,7 @@ def write_animation(
     Raises InputError for another ending, other frames, fps outside 1 to 100, scale below 1 and more pixels than
     `PIXELS` or than the format holds, OutputError as `formats.write` does.
     """
-    check_fps(fps)
+    checked_fps(fps)
     check_images("frames", frames)
     count, height, width = frames.shape
     scale = whole_number("scale", scale, 1, PIXELS)

@@ -14,6 +14,7 @@ from mnistgen._checks import checked_threads, real_number, whole_number
 from mnistgen._devices import Device, usable_cpus
 from mnistgen._errors import InputError, shown
 from mnistgen._generator import Generator
+from mnistgen._keywords import suggesting_keywords
 from mnistgen._product import ARITHMETICS, MULTIPLY_ADDS, SIDE, product
 
 BATCHES = (1, 16, 256, 1024)  # digits; a network never sees more at once
@@ -85,6 +86,10 @@ class Report:
             ],
         }
 
+    def __str__(self) -> str:
+        """The report as a table."""
+        return "\n".join(_lines(self))
+
 
 # --- what to measure -------------------------------------------------------------------------------------------------
 
@@ -109,22 +114,28 @@ def whole_numbers(name: str, values: Sequence[SupportsIndex], checked: Callable[
 # --- measuring -------------------------------------------------------------------------------------------------------
 
 
-def measure(
+@suggesting_keywords
+def benchmark(
     model: str | PathLike[str] = DEFAULT_MODEL,
     *,
     device: Device = "auto",
     threads: Sequence[SupportsIndex] | None = None,
-    batches: Sequence[SupportsIndex] = BATCHES,
+    batches: Sequence[SupportsIndex] | None = None,
     seconds: float = SECONDS,
     progress: Progress = lambda done, of, what: None,
 ) -> Report:
-    """Measure a model in batches of each size with each number of threads, and the machine's product beside it.
+    """Measure images/s of a model for each batch size and number of threads, beside the machine's matrix product.
 
-    `threads` are 1, 2, 4 and so on up to the CPUs that may be used; on CUDA, where they hardly matter, all of them
-    alone. `seconds` is about how long it takes; slow models take longer, for everything is called twice at least, once
-    to warm up. Raises what Generator raises, and InputError for numbers that make no sense.
+    `batches` are 1, 16, 256 and 1024 by default; `threads` 1, 2, 4 and so on up to the usable CPUs, on CUDA, where they
+    hardly matter, all of them. `seconds` is the approximate duration; slow models take longer, since everything is
+    called at least twice, once to warm up. `progress` is called with the steps done, their number and the next step.
+
+    The report prints as a table; `to_dict()` gives JSON types. Raises what Generator raises, and InputError for numbers
+    outside their ranges.
     """
-    sizes = whole_numbers("batch", batches, lambda size: whole_number("batch", size, 1, LARGEST_BATCH))
+    sizes = whole_numbers(
+        "batch", BATCHES if batches is None else batches, lambda size: whole_number("batch", size, 1, LARGEST_BATCH)
+    )
     counts = None if threads is None else whole_numbers("threads", threads, checked_threads)
     real_number("seconds", seconds, 0, LONGEST, "seconds")
     opened = Generator(model, device=device, threads=1 if counts is None else counts[0])
@@ -173,11 +184,6 @@ def timed(
 
 
 # --- for people ------------------------------------------------------------------------------------------------------
-
-
-def table(report: Report) -> str:
-    """The report as aligned lines."""
-    return "\n".join(_lines(report))
 
 
 def _lines(report: Report) -> Iterator[str]:

@@ -59,6 +59,15 @@ def models() -> Models:
     return Models({name: read_card(MODELS / name) for name in names()})
 
 
+def card(model: str | os.PathLike[str] = DEFAULT_MODEL) -> ModelCard:
+    """The model card of a bundled name or of a model directory's path: what export and evaluation recorded.
+
+    Raises InputError for what is neither, and ModelError for a directory without card or model, or where the model's
+    checksum is not the card's.
+    """
+    return find(model).card
+
+
 def find(model: str | os.PathLike[str]) -> ModelDirectory:
     """The checked directory of a bundled name or of a path.
 

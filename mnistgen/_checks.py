@@ -123,7 +123,7 @@ def checked_digits(digit: DigitLike, name: str = "digit") -> tuple[int, ...]:
 
 
 def named_corners(corners: Sequence[SupportsIndex] | None) -> dict[str, SupportsIndex | None]:
-    """Four digits, or none, by their places."""
+    """Four digits, or None for each, by their places."""
     if corners is None:
         return dict.fromkeys(CORNERS)
     if (given := _length(corners)) != len(CORNERS):
@@ -211,9 +211,9 @@ def one_hot(labels: Int64 | Float32) -> Float32:
     return np.eye(10, dtype=np.float32)[labels] if labels.ndim == 1 else labels.astype(np.float32, copy=False)
 
 
-def check_fps(fps: float) -> None:
-    """Raise InputError unless the frames a second are 1 to 100."""
-    real_number("fps", fps, *FPS, "frames a second")
+def checked_fps(fps: float) -> float:
+    """Frames a second, 1 to 100."""
+    return real_number("fps", fps, *FPS, "frames a second")
 
 
 def checked_text(text: str) -> list[int | None]:

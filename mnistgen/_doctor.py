@@ -9,7 +9,7 @@ import os
 import platform
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
@@ -49,9 +49,29 @@ class Finding:
         return asdict(self)
 
 
-def examine() -> list[Finding]:
-    """Everything that CHECKS find, in their order. A check that fails is a finding too."""
-    findings: list[Finding] = []
+class Findings(list[Finding]):
+    """Findings in order; they print as a table."""
+
+    @property
+    def wrong(self) -> bool:
+        """Whether anything is wrong."""
+        return any(finding.status == WRONG for finding in self)
+
+    def __str__(self) -> str:
+        """Aligned lines, a fix below what it fixes, and how many things are wrong."""
+        name_width = max((len(finding.name) for finding in self), default=0)
+        lines = []
+        for finding in self:
+            lines.append(f"{finding.name:{name_width}}  {finding.status:5}  {plain(finding.found, LONGEST)}")
+            if finding.fix:
+                lines.append(f"{'':{name_width}}  {'':5}  -> {finding.fix}")
+        wrong = sum(finding.status == WRONG for finding in self)
+        return "\n".join([*lines, "", f"{wrong or 'nothing'} wrong"])
+
+
+def examine() -> Findings:
+    """All findings of CHECKS, in their order. A check that fails is a finding too."""
+    findings = Findings()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is worth a warning is a finding
         for name, check in CHECKS.items():
@@ -60,23 +80,6 @@ def examine() -> list[Finding]:
             except Exception as error:  # noqa: BLE001 - whatever is broken here must not hide the rest
                 findings.append(Finding(name, WRONG, f"cannot be looked at: {_one_line(error)}", INSTALL_AGAIN))
     return findings
-
-
-def is_wrong(findings: Sequence[Finding]) -> bool:
-    """Whether anything is wrong."""
-    return any(finding.status == WRONG for finding in findings)
-
-
-def table(findings: Sequence[Finding]) -> str:
-    """Aligned lines, a fix below what it fixes, and how many things are wrong."""
-    name_width = max(len(finding.name) for finding in findings)
-    lines = []
-    for finding in findings:
-        lines.append(f"{finding.name:{name_width}}  {finding.status:5}  {plain(finding.found, LONGEST)}")
-        if finding.fix:
-            lines.append(f"{'':{name_width}}  {'':5}  -> {finding.fix}")
-    wrong = sum(finding.status == WRONG for finding in findings)
-    return "\n".join([*lines, "", f"{wrong or 'nothing'} wrong"])
 
 
 # --- the checks ------------------------------------------------------------------------------------------------------

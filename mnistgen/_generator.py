@@ -379,9 +379,9 @@ class Generator:
 
     def _ends(self, digits: Mapping[str, SupportsIndex | None]) -> Int64 | None:
         """Digits (N,) by their names, 0 to 9; none for an unconditional model."""
-        given = {name: digit for name, digit in digits.items() if digit is not None}
+        given = [digit for digit in digits.values() if digit is not None]
         if given:
-            check_conditional(self.card, f"digits {', '.join(map(shown, given.values()))}")
+            check_conditional(self.card, f"digits {', '.join(map(shown, given))}")
         elif not self.card.conditional:
             return None
         return np.array([whole_number(name, digits[name], 0, 9) for name in digits])  # type: ignore[arg-type]

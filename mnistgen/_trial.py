@@ -16,8 +16,9 @@ from typing import Any
 
 from mnistgen._catalog import find, named
 from mnistgen._checks import real_number
-from mnistgen._doctor import OK, WRONG, Finding
+from mnistgen._doctor import OK, WRONG, Finding, Findings, examine
 from mnistgen._errors import MnistgenError, plain
+from mnistgen._keywords import suggesting_keywords
 
 SECONDS = 60.0  # for all steps
 LIMITS = (1, 3600)  # seconds, from and to
@@ -31,7 +32,19 @@ START = "import sys, json; path, given = json.loads(sys.argv[1]); sys.path[:] = 
 CHILD = START + "trial.run(**given)"
 
 
-def examine_model(model: str | os.PathLike[str], *, seconds: float = SECONDS, memory: int = MEMORY) -> list[Finding]:
+@suggesting_keywords
+def doctor(model: str | os.PathLike[str] | None = None, *, seconds: float = SECONDS) -> Findings:
+    """Check what is installed and will be used, or open and sample an untrusted model in a process with limits.
+
+    Without a model: versions, devices, CPUs, the bundled models; nothing is changed. With one, a bundled name or a
+    path: the card, opening it and drawing digits on the CPU, up to the first step that fails; `seconds`, 1 to 3,600,
+    limits the time, 4 GiB the memory. The findings print as a table; `findings.wrong` says whether anything is wrong.
+    Raises InputError for a model that is neither a name nor a path, and other numbers of seconds.
+    """
+    return examine() if model is None else examine_model(model, seconds=seconds)
+
+
+def examine_model(model: str | os.PathLike[str], *, seconds: float = SECONDS, memory: int = MEMORY) -> Findings:
     """What happens when a model is opened on the CPU and draws digits, up to the first step that fails.
 
     The memory is limited where the system has resource limits (not on Windows; macOS ignores this one), the time
@@ -46,8 +59,8 @@ def examine_model(model: str | os.PathLike[str], *, seconds: float = SECONDS, me
         output, failure = done.stdout, f"its process ended with {_ending(done.returncode)}"
     except subprocess.TimeoutExpired as late:
         output, failure = late.stdout or b"", f"not done after {seconds:g} s"
-    findings = [Finding(**json.loads(line)) for line in output.splitlines()]
-    if len(findings) < len(STEPS) and not any(finding.status == WRONG for finding in findings):
+    findings = Findings(Finding(**json.loads(line)) for line in output.splitlines())
+    if len(findings) < len(STEPS) and not findings.wrong:
         findings.append(Finding(list(STEPS)[len(findings)], WRONG, failure, MEND))
     return findings
 

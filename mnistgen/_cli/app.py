@@ -10,8 +10,8 @@ from typing import Annotated, Any, TextIO
 import typer
 from typer.exceptions import TyperException
 
-from mnistgen import __version__
-from mnistgen._errors import InputError, MnistgenError, plain
+from mnistgen import InputError, MnistgenError, __version__
+from mnistgen._errors import plain
 from mnistgen._interruption import Interrupted, exit_code
 
 LONGEST = 10_000  # characters of a line
@@ -22,7 +22,7 @@ EXAMPLES = (
     "mnistgen write 2026 -o number.png",
     "mnistgen dataset -o data",
 )
-# What messages of the library say -> what the command line calls it.
+# Phrases in messages of the library -> their equivalents on the command line.
 PHRASES = {
     r"\b(resume|force)=True": r"--\1",
     'device="cpu"': "--device cpu",
@@ -50,16 +50,16 @@ def options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
     ] = False,
 ) -> None:
-    """What stands before any command."""
+    """Options before any command."""
 
 
 def main() -> None:
     """Run the command line. Errors are one line on standard error.
 
-    Exit codes: 0; 1, what was asked for could not be done; 2, wrong usage or a bad value; 128 and a signal's number,
-    130 for Ctrl-C and 143 for SIGTERM.
+    Exit codes: 0; 1, it could not be done; 2, wrong usage or a bad value; 128 plus a signal's number, 130 for Ctrl-C
+    and 143 for SIGTERM.
     """
-    warnings.showwarning = _show_warning  # only here, in a process of our own
+    warnings.showwarning = _show_warning  # only here, in the process of the command line
     _replace_closed_streams()
     try:
         command = typer.main.get_command(app)
@@ -75,7 +75,7 @@ def main() -> None:
     except MemoryError:
         _fail("out of memory; ask for less at once", 1)
     except OSError as error:
-        if not error.filename:  # standard output: nobody reads it, or its disk is full; it is not to be tried again
+        if not error.filename:  # standard output: closed, or its disk is full; do not flush it again at exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
             sys.exit(1)
@@ -85,7 +85,7 @@ def main() -> None:
 
 
 def _in_options(message: str, command: Any) -> str:
-    """A message of the library with options in place of Python's parameters."""
+    """A message of the library with options instead of parameters."""
     for phrase, said in PHRASES.items():
         message = re.sub(phrase, said, message)
     name, colon, rest = message.partition(": ")
@@ -96,22 +96,22 @@ def _in_options(message: str, command: Any) -> str:
 
 
 def _replace_closed_streams() -> None:
-    """Put something in the place of streams that the caller closed, so that no file becomes standard output."""
+    """Replace standard streams that the caller closed, so that no file that is opened later becomes one of them."""
     for number, name, mode in ((0, "stdin", os.O_RDONLY), (1, "stdout", os.O_RDONLY), (2, "stderr", os.O_WRONLY)):
-        if getattr(sys, name) is None and os.open(os.devnull, mode) == number:  # read only: what is printed fails
+        if getattr(sys, name) is None and os.open(os.devnull, mode) == number:  # read-only: printing fails
             setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error does, for names that are no text
+        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error does, for names that are not text
 
 
 def say(line: str, file: TextIO | None = None) -> None:
-    """Print a line, whatever the names in it hold."""
+    """Print a line, with control characters of names escaped."""
     print(plain(line, LONGEST), file=file)
 
 
 def _fail(message: str, code: int) -> None:
     if (interrupted := exit_code()) and interrupted != code:
-        message, code = "interrupted", interrupted  # whatever the signal made fail
+        message, code = "interrupted", interrupted  # whatever error the signal caused
     say(f"mnistgen: {message}", sys.stderr)
     sys.exit(code)
 

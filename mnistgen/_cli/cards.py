@@ -1,4 +1,4 @@
-"""mnistgen models, info: what is known of models."""
+"""mnistgen models, info: model cards."""
 
 import json
 import sys
@@ -7,21 +7,22 @@ from typing import Annotated, Any
 
 import typer
 
-from mnistgen._catalog import DEFAULT_MODEL, find, models
+import mnistgen
+from mnistgen import DEFAULT_MODEL
 from mnistgen._cli.app import app
 from mnistgen._cli.options import NamedModel
 from mnistgen._errors import plain
 
 SUMMARY = ("name", "summary", "conditional", "latent_dim", "parameters", "licence")
 FIGURES = ("ratio", "label_accuracy", "accuracy_score", "nearest_ratio")
-FIGURE = {"mean", "interval"}  # what a measured figure has, and no other part of a card
-BESIDE = ("real_digits", "float32")  # what it is compared with
+FIGURE = {"mean", "interval"}  # the keys of a measured figure, which no other part of a card has
+BESIDE = ("real_digits", "float32")  # the baselines in a figure
 
 
 @app.command("models", epilog="Example: mnistgen models --json")
 def list_models(as_json: Annotated[bool, typer.Option("--json", help="Print the cards as JSON.")] = False) -> None:
     """List the bundled models."""
-    cards = models()
+    cards = mnistgen.models()
     if as_json:
         print(json.dumps({name: card.to_dict() for name, card in cards.items()}, indent=2))
         return
@@ -37,8 +38,8 @@ def info(
     everything: Annotated[bool, typer.Option("--all", help="Print all of the card.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the card as JSON.")] = False,
 ) -> None:
-    """Print what is known of a model: its card, which export and evaluation wrote."""
-    card = find(model).card.to_dict()
+    """Print a model's card: what export and evaluation recorded."""
+    card = mnistgen.card(model).to_dict()
     if as_json:
         print(json.dumps(card, indent=2))
         return
@@ -53,7 +54,7 @@ def info(
 
 
 def _lines(fields: dict[str, Any], indent: str = "") -> Iterator[str]:
-    """A card as aligned lines, what is nested below its name."""
+    """A card as aligned lines; nested fields are indented below their name."""
     named = [(plain(name), value) for name, value in fields.items()]
     width = max((len(name) for name, _ in named), default=0)
     for name, value in named:
@@ -69,7 +70,7 @@ def _is_figure(part: dict[str, Any]) -> bool:
 
 
 def _text(value: Any, digits: int = 4) -> str:
-    """A value of a card, for people."""
+    """A value of a card in readable form."""
     if value in (None, ""):
         return "none"
     if isinstance(value, bool):
@@ -82,7 +83,7 @@ def _text(value: Any, digits: int = 4) -> str:
 
 
 def _figure(measured: dict[str, Any]) -> str:
-    """A measured figure with its spread, beside those of real digits and of the model before quantization."""
+    """A figure with its confidence interval, beside that of real digits and of the model before quantization."""
     interval = measured["interval"]
     spread = "" if interval is None else f" {_plus_minus()} {_text(interval, 2)}"
     beside = [f"{name.replace('_', ' ')}: {_text(measured[name])}" for name in BESIDE if name in measured]

@@ -1,20 +1,18 @@
-"""mnistgen dataset: arguments in, a data set and its summary out."""
+"""mnistgen dataset: write a data set and print its summary."""
 
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from mnistgen._catalog import DEFAULT_MODEL
+import mnistgen
+from mnistgen import DEFAULT_MODEL
 from mnistgen._cli.app import app, say
 from mnistgen._cli.options import Model, Seed, number, numbers
 from mnistgen._interruption import Interrupted, exit_code
-
-if TYPE_CHECKING:
-    from mnistgen._dataset.build import Summary
 
 INTERVAL = 10.0  # seconds between two lines of progress where no terminal shows a bar
 
@@ -37,7 +35,7 @@ def dataset(
     seed: Seed = None,
     start: Annotated[int, number("start", "Index of the first training digit.")] = 0,
     shard_size: Annotated[int | None, number("shard-size", "Digits a shard. By default 10,000.")] = None,
-    workers: Annotated[int | None, number("workers", "Processes. By default, one a CPU.")] = None,
+    workers: Annotated[int, number("workers", "Processes. By default, one for each CPU.", show_default=False)] = -1,
     engine: Annotated[str, typer.Option(help="local, or ray: a cluster that can write to --out.")] = "local",
     address: Annotated[str | None, typer.Option(help="Of the Ray cluster. By default, one is started.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier call was interrupted.")] = False,
@@ -45,12 +43,8 @@ def dataset(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print neither progress nor a summary.")] = False,
 ) -> None:
     """Write a labelled data set in a format that others read; the same arguments give the same bytes."""
-    from mnistgen._dataset.build import write_dataset
-    from mnistgen._devices import usable_cpus
-    from mnistgen._latents import fresh_seed
-
     with _progress(quiet) as report, _resumable():
-        summary = write_dataset(
+        summary = mnistgen.write_dataset(
             out,
             n=n,
             test=test,
@@ -58,10 +52,10 @@ def dataset(
             digits=range(10) if digits is None else digits,
             balance=balance,
             model=model,
-            seed=fresh_seed() if seed is None and not resume else seed,
+            seed=seed,
             start=start,
             shard_size=shard_size,
-            workers=usable_cpus() if workers is None and engine == "local" else workers,
+            workers=workers,
             engine=engine,
             address=address,
             resume=resume,
@@ -73,8 +67,8 @@ def dataset(
             say(line)
 
 
-def _lines(summary: "Summary") -> Iterator[str]:
-    """What was written where, and how many of each digit."""
+def _lines(summary: mnistgen.Summary) -> Iterator[str]:
+    """What was written to which place, and how many of each digit."""
     plan = summary.plan
     images = " and ".join(f"{len(part):,} {split}" for split, part in plan.ranges().items())
     yield f"{summary.out}: {images} digits from {plan.model}, seed {plan.seed}, as {plan.format}"
@@ -94,7 +88,7 @@ def _lines(summary: "Summary") -> Iterator[str]:
 
 @contextmanager
 def _resumable() -> Iterator[None]:
-    """Say what goes on where a signal ended it, whatever that made fail."""
+    """Say how to resume after a signal, whatever error the signal caused."""
     try:
         yield
     except BaseException:
@@ -105,7 +99,7 @@ def _resumable() -> Iterator[None]:
 
 @contextmanager
 def _progress(quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal, a line now and then elsewhere, or nothing."""
+    """A progress bar on a terminal, a line every ten seconds elsewhere, or nothing."""
     if quiet:
         yield lambda done, total: None
     elif sys.stderr.isatty():

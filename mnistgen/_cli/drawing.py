@@ -1,20 +1,18 @@
-"""mnistgen sample, write, interpolate, walk: digits into a file, or onto the terminal."""
+"""mnistgen sample, write, interpolate, walk: draw digits into a file or the terminal."""
 
+import secrets
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import Annotated, Any, TextIO
 
 import typer
 
-from mnistgen._catalog import DEFAULT_MODEL
+import mnistgen
+from mnistgen import DEFAULT_MODEL
 from mnistgen._cli.app import app, say
 from mnistgen._cli.options import Device, Model, Scale, Seed, Threads, Truncation, number, numbers
 from mnistgen._cli.terminal import LINES, digits_across, draw_in_terminal
-from mnistgen._errors import InputError, plain
-
-if TYPE_CHECKING:
-    from mnistgen._drawings import Drawing
-    from mnistgen._generator import Generator
+from mnistgen._errors import plain
 
 
 @app.command(epilog="Examples: mnistgen sample; mnistgen sample -o grid.png -n 64 --seed 1")
@@ -43,47 +41,34 @@ def sample(
     threads: Threads = None,
 ) -> None:
     """Generate digits and write them to a file, or draw them in the terminal."""
-    from mnistgen._drawings import DigitGrid
-    from mnistgen._formats import Sample, check_target, write, write_grid
-    from mnistgen._generator import Generator
-    from mnistgen._images import check_pixels
-    from mnistgen._provenance import Provenance
-
     terminal = sys.stdout.isatty()
     if out is None and not terminal:
-        raise InputError("--out: expected a file where standard output is no terminal; - writes PNG to standard output")
+        raise mnistgen.InputError(
+            "--out: expected a file where standard output is no terminal; - writes PNG to standard output"
+        )
     if out == "-" and terminal:
-        raise InputError("--out: standard output is a terminal; omit it, pipe into a program, or name a file")
+        raise mnistgen.InputError("--out: standard output is a terminal; omit it, pipe into a program, or name a file")
     if out is None:
         columns = columns or digits_across()
         n = n or LINES * columns
     n = 64 if n is None else n
-    drawing = DigitGrid(
+    drawing = mnistgen.drawings.DigitGrid(
         n=n, digit=digit, truncation=truncation, seed=_seed(seed), start=start, columns=columns, scale=scale
     )
-    if out not in (None, "-"):
-        check_target(Path(out))
-    if out == "-" or (out and Path(out).suffix.lower() in drawing.endings):
-        check_pixels(*drawing.size)
-    generator = Generator(model, device=device, threads=threads)
-    images, labels = drawing.labelled(generator)
-    made = Provenance.of(drawing, generator.card)
-    drawn = Sample(
-        images=images, labels=labels, columns=columns, scale=scale, fields=made.fields(), arrays=made.arrays()
-    )
+    generator = mnistgen.Generator(model, device=device, threads=threads)
     if out is None:
-        draw_in_terminal(images, columns or 1)
+        draw_in_terminal(drawing.images(generator), columns or 1)
     elif out == "-":
-        write_grid(sys.stdout.buffer, drawn)
+        sys.stdout.buffer.write(drawing.png(generator))
         sys.stdout.buffer.flush()
     else:
-        write(Path(out), drawn)
+        drawing.save(out, generator)
     what = f"{n:,} digit{'s' * (n > 1)}"
     _say(out, what, generator, drawing, sys.stderr if out == "-" else sys.stdout)
 
 
-@app.command("write", epilog="Example: mnistgen write 2026 -o number.png --seed 1")
-def writenumber(
+@app.command(epilog="Example: mnistgen write 2026 -o number.png --seed 1")
+def write(
     text: Annotated[str, typer.Argument(metavar="NUMBER", help="Digits. A space leaves a gap.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="NAME.png.")],
     truncation: Truncation = 1.0,
@@ -94,9 +79,7 @@ def writenumber(
     threads: Threads = None,
 ) -> None:
     """Write a picture of a number in one handwriting style."""
-    from mnistgen._drawings import Number
-
-    drawing = Number(text=text, truncation=truncation, seed=_seed(seed), scale=scale)
+    drawing = mnistgen.drawings.Number(text=text, truncation=truncation, seed=_seed(seed), scale=scale)
     _draw(out, plain(text), drawing, model, device, threads)
 
 
@@ -114,9 +97,9 @@ def interpolate(
     threads: Threads = None,
 ) -> None:
     """Write an animation of one digit turning into another. Unconditional models take no digits."""
-    from mnistgen._drawings import Interpolation
-
-    drawing = Interpolation(first=first, last=last, frames=frames, fps=fps, seed=_seed(seed), scale=scale)
+    drawing = mnistgen.drawings.Interpolation(
+        first=first, last=last, frames=frames, fps=fps, seed=_seed(seed), scale=scale
+    )
     _draw(out, f"{frames} frames", drawing, model, device, threads)
 
 
@@ -132,38 +115,32 @@ def walk(
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Write a grid of what lies between four digits. Unconditional models take no digits."""
-    from mnistgen._drawings import Walk
-
-    drawing = Walk(corners=corners, rows=rows, columns=columns, seed=_seed(seed), scale=scale)
+    """Write a grid of interpolations between four digits. Unconditional models take no digits."""
+    drawing = mnistgen.drawings.Walk(corners=corners, rows=rows, columns=columns, seed=_seed(seed), scale=scale)
     _draw(out, f"{rows} times {columns} digits", drawing, model, device, threads)
 
 
 def _seed(seed: int | None) -> int:
-    """The seed, a fresh one where there is none."""
-    from mnistgen._latents import fresh_seed
-
-    return fresh_seed() if seed is None else seed
+    """The seed, by default a fresh one that is short enough to type."""
+    return secrets.randbits(32) if seed is None else seed
 
 
-def _draw(out: Path, what: str, drawing: "Drawing", model: str, device: Device, threads: int | None) -> None:
-    """Draw a picture, write it with what makes it again, and say so."""
-    from mnistgen._formats import check_target
-    from mnistgen._generator import Generator
-    from mnistgen._images import check_pixels
-    from mnistgen._provenance import Provenance
-
-    check_target(out, drawing.endings)
-    check_pixels(*drawing.size)
-    generator = Generator(model, device=device, threads=threads)
-    drawing.write(out, drawing.images(generator), Provenance.of(drawing, generator.card).fields())
+def _draw(
+    out: Path, what: str, drawing: "mnistgen.drawings.Drawing", model: str, device: Device, threads: int | None
+) -> None:
+    generator = mnistgen.Generator(model, device=device, threads=threads)
+    drawing.save(out, generator)
     _say(out, what, generator, drawing)
 
 
 def _say(
-    out: str | Path | None, what: str, generator: "Generator", drawing: "Drawing", file: TextIO | None = None
+    out: str | Path | None,
+    what: str,
+    generator: "mnistgen.Generator",
+    drawing: "mnistgen.drawings.Drawing",
+    file: TextIO | None = None,
 ) -> None:
-    """What was written where, and what makes it again."""
+    """Print what was written to which file, and the seed that draws it again."""
     start = f", start {drawing.index}" if drawing.index else ""
     place = "" if out is None else f"{out}: "
     say(f"{place}{what} from {plain(generator.card.name)}, seed {drawing.seed}{start}", file)

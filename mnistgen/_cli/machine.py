@@ -1,4 +1,4 @@
-"""mnistgen bench, doctor: what this machine can do, and what is wrong with it."""
+"""mnistgen bench, doctor: the speed of this machine, and problems of the installation."""
 
 import json
 import sys
@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from mnistgen._catalog import DEFAULT_MODEL
+import mnistgen
+from mnistgen import DEFAULT_MODEL
 from mnistgen._cli.app import app
 from mnistgen._cli.options import Device, NamedModel, numbers
 
@@ -22,20 +23,18 @@ def bench(
     seconds: Annotated[float, typer.Option(help="How long to measure, in seconds; slow models take longer.")] = 12.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
-    """Measure how fast a model is on this machine, and how fast the machine multiplies."""
-    from mnistgen._bench import BATCHES, measure, table
-
+    """Measure how fast a model is on this machine, and how fast the machine multiplies matrices."""
     try:
-        report = measure(
-            model, device=device, threads=threads, batches=batch or BATCHES, seconds=seconds, progress=_show_progress
+        report = mnistgen.benchmark(
+            model, device=device, threads=threads, batches=batch, seconds=seconds, progress=_show_progress
         )
     finally:
         _clear_progress()
-    print(json.dumps(report.to_dict(), indent=2) if as_json else table(report))
+    print(json.dumps(report.to_dict(), indent=2) if as_json else report)
 
 
 def _show_progress(done: int, of: int, what: str) -> None:
-    """One line on standard error that the next one takes the place of, where somebody sees it."""
+    """One line on standard error, overwritten by the next, on a terminal."""
     if sys.stderr.isatty():
         print(f"\r{f'{done} of {of} measured, now {what}':{PROGRESS_WIDTH}}", end="", file=sys.stderr, flush=True)
 
@@ -48,16 +47,13 @@ def _clear_progress() -> None:
 @app.command(epilog="Example: mnistgen doctor --json")
 def doctor(
     model: Annotated[
-        str | None, typer.Option(help="Try this model, in a process with limits on time and memory.")
+        str | None, typer.Option(help="Open and sample this model in a process with limits on time and memory.")
     ] = None,
     seconds: Annotated[float, typer.Option(help="How long the model may take, in seconds.")] = 60.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
-    """Say what is installed and will be used, what is wrong and what fixes it; exit code 1 where something is wrong."""
-    from mnistgen._doctor import examine, is_wrong, table
-    from mnistgen._trial import examine_model
-
-    findings = examine() if model is None else examine_model(model, seconds=seconds)
-    print(json.dumps([finding.to_dict() for finding in findings], indent=2) if as_json else table(findings))
-    if is_wrong(findings):
+    """Check the installation: what will be used, what is wrong and how to fix it. Exit code 1 if anything is wrong."""
+    findings = mnistgen.doctor(model, seconds=seconds)
+    print(json.dumps([finding.to_dict() for finding in findings], indent=2) if as_json else findings)
+    if findings.wrong:
         raise typer.Exit(1)

@@ -1,17 +1,16 @@
-"""What several commands take, and how it is read."""
+"""Options that several commands share, and the parsers of their values."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-from mnistgen import _devices as devices
 from mnistgen._errors import shown
 
 LONGEST_RANGE = 1_000  # numbers
 
 
 def whole(text: str) -> int:
-    """A whole number, or a line that says what came instead. Its limits are checked where it is used."""
+    """A whole number; the library checks its range."""
     try:
         return int(text)
     except ValueError:
@@ -48,8 +47,8 @@ MODEL = "A bundled model's name, or the path of a model directory."
 
 Model = Annotated[str, typer.Option(help=MODEL)]
 NamedModel = Annotated[str, typer.Argument(help=MODEL)]
-Seed = Annotated[int | None, number("seed", "Which digits are drawn. By default, a fresh seed.")]
+Seed = Annotated[int | None, number("seed", "The same seed gives the same digits. By default, a fresh seed.")]
 Scale = Annotated[int, number("scale", "Size of each pixel of a digit, in pixels of the picture.")]
 Truncation = Annotated[float, typer.Option(help="From 0 to 1: lower values give cleaner and less varied digits.")]
-Device = Annotated[devices.Device, typer.Option(help="Where the model runs.")]
+Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where the model runs.")]
 Threads = Annotated[int | None, number("threads", "CPU threads. By default, one for each CPU that may be used.")]

@@ -1,13 +1,13 @@
-"""mnistgen reproduce: what a file says made it, made again."""
+"""mnistgen reproduce: reproduce a file from the arguments that it records."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+import mnistgen
 from mnistgen._cli.app import app, say
 from mnistgen._cli.options import MODEL, Device, Threads
-from mnistgen._errors import MnistgenError
 
 
 @app.command(epilog="Example: mnistgen reproduce grid.png")
@@ -15,7 +15,7 @@ def reproduce(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A picture or a dataset.json, as mnistgen wrote it.")],
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Where to write what was drawn again; nowhere by default."),
+        typer.Option("--out", "-o", help="Where to write the reproduction. By default, nowhere."),
     ] = None,
     model: Annotated[
         str | None,
@@ -24,10 +24,8 @@ def reproduce(
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Draw a picture again from its text fields, or make a data set again, and compare: every pixel, every byte."""
-    from mnistgen._reproduce import reproduce as draw_again
-
-    again = draw_again(file, out, model=model, device=device, threads=threads)
+    """Reproduce a picture from its text fields, or a data set, and compare every pixel or byte."""
+    again = mnistgen.reproduce(file, out, model=model, device=device, threads=threads)
     if not again.same:
-        raise MnistgenError(again.says)
-    say(again.says)
+        raise mnistgen.MnistgenError(again.message)
+    say(again.message)

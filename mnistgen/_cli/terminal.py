@@ -1,11 +1,8 @@
-"""Digits in the terminal: two pixels a character, the upper half block in two greys."""
+"""Digits in the terminal: two pixels a character, as upper half blocks in two greys."""
 
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    from mnistgen._arrays import UInt8
-
-LINES = 2  # of digits, by default
+LINES = 2  # of digits on the first screen
 MARGIN = 2  # pixels of a digit's margin that are omitted on every side
 SIDE = 28 - 2 * MARGIN
 
@@ -17,8 +14,8 @@ def digits_across() -> int:
     return max(1, Console().width // SIDE)
 
 
-def draw_in_terminal(images: "UInt8", columns: int) -> None:
-    """Draw images (N, 28, 28), so many in a line."""
+def draw_in_terminal(images: Any, columns: int) -> None:
+    """Draw images, uint8 (N, 28, 28), `columns` in a line."""
     from rich.color import Color
     from rich.console import Console
     from rich.segment import Segment, Segments

@@ -23,6 +23,7 @@ from mnistgen._dataset.progress import LISTED, Progress, Report
 from mnistgen._dataset.remote import RemoteStore
 from mnistgen._dataset.store import MANIFEST, PLAN, Store
 from mnistgen._dataset.work import Job
+from mnistgen._devices import usable_cpus
 from mnistgen._errors import InputError, OutputError, shown
 from mnistgen._keywords import suggesting_keywords
 
@@ -77,7 +78,8 @@ def write_dataset(
         start: Index of the first training image: any slice can be made alone, and has the images of the whole.
         shard_size: Images a file, for formats in shards, 10,000 by default. Slices that start and end at multiples of
             it give the shards of the whole.
-        workers: Processes of one thread each. By default one, on Ray as many as the cluster has CPUs.
+        workers: Processes of one thread each. By default one, on Ray as many as the cluster has CPUs; -1 for as many
+            as there are usable CPUs.
         engine: "local": on this machine; "ray": on a cluster, whose workers all reach `out`.
         address: Of the Ray cluster. Without one, that of `ray.init` or RAY_ADDRESS, else one of this machine.
         resume: Go on where an earlier call was killed, to the same bytes.
@@ -103,7 +105,7 @@ def write_dataset(
         from mnistgen._dataset.cluster import import_ray
 
         import_ray()  # which must not fail once a folder is made
-    processes = None if workers is None else whole_number("workers", workers, 1, 100_000)
+    processes = _processes(workers, engine)
     size = writer.task_size if shard_size is None else whole_number("shard_size", shard_size, 1, 10**6)
     store = store_at(out)
     with _failing_clearly(out), store.owned():
@@ -143,6 +145,18 @@ def write_dataset(
                 progress.list_file(name, sha256)
             store.publish(written(plan, progress.counts, progress.listing()))
     return Summary(out=str(out), plan=plan, counts=progress.counts, files=progress.files, sha256=progress.first)
+
+
+def _processes(workers: SupportsIndex | None, engine: str) -> int | None:
+    """How many processes, or None for the engine's default."""
+    if workers is None:
+        return None
+    number = whole_number("workers", workers, -1, 100_000)
+    if number == 0:
+        raise InputError("workers: expected a whole number, 1 or more, or -1 for all CPUs, got 0")
+    if number == -1:
+        return usable_cpus() if engine == "local" else None
+    return number
 
 
 def _ignore(done: int, total: int) -> None:

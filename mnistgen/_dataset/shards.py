@@ -14,10 +14,9 @@ import numpy as np
 from mnistgen._arrays import UInt8
 from mnistgen._dataset.plan import SPLITS, Piece, Plan, Task
 from mnistgen._dataset.store import Store
-from mnistgen._drawings import Digit
 from mnistgen._errors import DependencyError
 from mnistgen._picture_files import write_png
-from mnistgen._provenance import Provenance
+from mnistgen.drawings import Digit, Provenance
 
 # How the Hugging Face libraries know that bytes are pictures and numbers are classes.
 FEATURES = {

@@ -122,6 +122,14 @@ def _method(name: str) -> Callable[..., Any]:
     return lambda **given: getattr(generator(), name)(**given)
 
 
+def _drawing(name: str, arguments: Arguments) -> Called:
+    def save(path: Any, **given: Any) -> None:
+        getattr(mnistgen.drawings, name)(**given).save(path, generator())
+
+    return Called(save, {"path": ("a.png", "a.gif"), "seed": (1,), "scale": (1, 2)} | arguments)
+
+
+REQUEST_OF_A_GRID = {name: REQUEST[name] for name in ("n", "digit", "start", "truncation")} | {"n": (1, 3)}
 IMAGES: Arguments = {"images": (np.zeros((3, 28, 28), np.uint8),), "columns": (None, 2), "scale": (1, 2)}
 MODEL, TEXT = {"model": (model,)}, {"text": ("12 3",), "seed": (1,), "truncation": (1.0,)}
 CALLS: Mapping[str, Called] = {
@@ -139,6 +147,12 @@ CALLS: Mapping[str, Called] = {
     "Generator.walk": Called(
         _method("walk"), {"corners": ([3, 5, 8, 9],), "rows": (2,), "columns": (3,), "seed": (1,)}
     ),
+    "card": Called(mnistgen.card, MODEL),
+    "reproduce": Called(mnistgen.reproduce, {"path": ("data/dataset.json", "a.png"), "out": (None, "b.png")} | MODEL),
+    "DigitGrid": _drawing("DigitGrid", REQUEST_OF_A_GRID | {"columns": (None, 2)}),
+    "Number": _drawing("Number", TEXT),
+    "Interpolation": _drawing("Interpolation", {"first": (3,), "last": (8,), "frames": (2, 5), "fps": (20.0,)}),
+    "Walk": _drawing("Walk", {"corners": ([3, 5, 8, 9],), "rows": (2,), "columns": (3,)}),
     "write_dataset": Called(mnistgen.write_dataset, SET | MODEL),
     "grid": Called(mnistgen.grid, IMAGES),
     "show": Called(mnistgen.show, IMAGES),

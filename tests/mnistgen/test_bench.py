@@ -12,7 +12,7 @@ import pytest
 from onnx import TensorProto, helper
 
 import mnistgen
-from mnistgen._bench import BATCHES, SECONDS, Report, Sampling, measure, table, thread_counts, timed
+from mnistgen._bench import BATCHES, SECONDS, Report, Sampling, benchmark, thread_counts, timed
 from mnistgen._product import ARITHMETICS, MULTIPLY_ADDS, PRODUCTS, SIDE, product
 from tests.conftest import CPU, CUDA, RunCli, assert_refused, stand_in_for_onnxruntime
 
@@ -84,7 +84,7 @@ class TestProduct:
 class TestMeasure:
     def test_every_batch_with_every_number_of_threads(self, conditional_model: Path) -> None:
         told: list[tuple[int, int, str]] = []
-        report = measure(
+        report = benchmark(
             conditional_model, threads=[2, 1], batches=[3, 70, 3], seconds=0, progress=lambda *now: told.append(now)
         )
         assert [(one.threads, one.batch) for one in report.samplings] == [(2, 3), (2, 70), (1, 3), (1, 70)]
@@ -101,7 +101,7 @@ class TestMeasure:
         self, conditional_model: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("mnistgen._bench.usable_cpus", lambda: 3)
-        report = measure(conditional_model, batches=[1], seconds=0)
+        report = benchmark(conditional_model, batches=[1], seconds=0)
         assert [one.threads for one in report.samplings] == list(report.products) == [1, 2, 3]
         assert report.usable_cpus == 3
 
@@ -109,12 +109,12 @@ class TestMeasure:
         self, unconditional_model: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         stand_in_for_onnxruntime(monkeypatch, [CUDA, CPU], ends_on=CUDA)
-        report = measure(unconditional_model, batches=[1, 2], seconds=0)
+        report = benchmark(unconditional_model, batches=[1, 2], seconds=0)
         assert (report.device, report.products) == ("cuda", {})
         assert len(report.samplings) == 2
         assert report.to_dict()["samplings"][0]["share_of_product"] == {}
-        assert "measured on a CPU only, not on cuda" in table(report)
-        assert "of float32" not in table(report)
+        assert "measured on a CPU only, not on cuda" in str(report)
+        assert "of float32" not in str(report)
 
 
 class TestReport:
@@ -125,7 +125,7 @@ class TestReport:
         assert REPORT.shares(one) == pytest.approx({"float32": 2.0, "int8": 0.5})
 
     def test_table(self) -> None:
-        assert table(REPORT).splitlines()[:-2] == [
+        assert str(REPORT).splitlines()[:-2] == [
             "small on cpu, 2 usable CPUs, 5,000,000 multiply-adds an image",
             "",
             "threads  batch     ms  images/s  G multiply-adds/s  of float32  of int8",
@@ -160,9 +160,9 @@ class TestCommand:
     def test_table_shows_what_json_holds(
         self, run_cli: RunCli, conditional_model: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("mnistgen._bench.measure", lambda *_, **__: REPORT)
+        monkeypatch.setattr(mnistgen, "benchmark", lambda *_, **__: REPORT)
         assert json.loads(run_cli("bench", "--json").out) == json.loads(json.dumps(REPORT.to_dict()))
-        assert run_cli("bench").out == f"{table(REPORT)}\n"
+        assert run_cli("bench").out == f"{REPORT}\n"
 
     def test_progress_on_a_terminal_is_wiped_out(
         self, run_cli: RunCli, conditional_model: Path, monkeypatch: pytest.MonkeyPatch
@@ -213,5 +213,5 @@ class TestCommand:
 )
 def test_what_cannot_be_measured(conditional_model: Path, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(mnistgen.InputError) as error:
-        measure(conditional_model, **arguments)
+        benchmark(conditional_model, **arguments)
     assert str(error.value) == message

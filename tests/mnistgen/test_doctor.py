@@ -21,7 +21,7 @@ import mnistgen
 from mnistgen import _catalog as catalog
 from mnistgen import _doctor as doctor
 from mnistgen import _trial as trial
-from mnistgen._doctor import Finding, examine, is_wrong, table
+from mnistgen._doctor import Finding, Findings, examine
 from mnistgen._trial import examine_model
 from tests.conftest import CPU, CUDA, RunCli, assert_refused, install, stand_in_for_onnxruntime, write_model
 
@@ -239,9 +239,9 @@ class TestCuda:
 
 def test_findings_from_python(bundled: Path) -> None:
     findings = examine()
-    assert not is_wrong(findings)
-    assert is_wrong([*findings, Finding("x", "wrong", "broken")])
-    assert table([Finding("x", "wrong", "broken", "fix it"), Finding("long", "ok", "fine")]).splitlines() == [
+    assert not findings.wrong
+    assert Findings([*findings, Finding("x", "wrong", "broken")]).wrong
+    assert str(Findings([Finding("x", "wrong", "broken", "fix it"), Finding("long", "ok", "fine")])).splitlines() == [
         "x     wrong  broken",
         "             -> fix it",
         "long  ok     fine",

@@ -91,8 +91,9 @@ def test_what_is_no_file_is_neither_written_nor_read(
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("socket.png")
         before = sorted(tmp_path.iterdir())
-        if command == "write":  # refused before a model is opened
-            assert_refused(run_cli("write", "7", "--model", "none", "--out", name), code, words)
+        if command == "write":  # refused before anything is drawn
+            monkeypatch.delattr(mnistgen.Generator, "number")
+            assert_refused(run_cli("write", "7", "--out", name), code, words)
         else:
             assert_refused(run_cli("reproduce", name), 2, "cannot be read (")
         assert sorted(tmp_path.iterdir()) == before
@@ -114,7 +115,9 @@ def test_a_picture_has_a_bound_before_any_work(
     run_cli: RunCli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[object, ...]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    outcome = run_cli(*arguments, "--model", "none")
+    for method in ("sample", "number", "interpolate", "walk"):
+        monkeypatch.delattr(mnistgen.Generator, method)
+    outcome = run_cli(*arguments)
     assert_refused(outcome, 2, "picture: expected at most 67,108,864 pixels in all, got ", "or a smaller scale")
 
 

@@ -18,10 +18,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 ADAPTERS = ["ray", "testing", "torch"]
+MODULES = ["drawings", *ADAPTERS]
 
 
 def test_public_names() -> None:
     assert mnistgen.__all__ == [
+        "DEFAULT_MODEL",
         "DependencyError",
         "DeviceError",
         "Generator",
@@ -33,25 +35,29 @@ def test_public_names() -> None:
         "OutputError",
         "Summary",
         "__version__",
+        "benchmark",
+        "card",
+        "doctor",
         "generate",
         "grid",
         "latents",
         "models",
         "number",
+        "reproduce",
         "save",
         "show",
         "write_dataset",
     ]
-    assert dir(mnistgen) == sorted(mnistgen.__all__ + ADAPTERS)
+    assert dir(mnistgen) == sorted(mnistgen.__all__ + MODULES)
     for name in mnistgen.__all__:
         assert getattr(mnistgen, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'generatr'"):
         mnistgen.generatr  # noqa: B018
 
 
-@pytest.mark.parametrize("name", ADAPTERS)
-def test_adapters_need_no_import(name: str) -> None:
-    pytest.importorskip({"ray": "ray", "testing": "pytest", "torch": "torch"}[name])
+@pytest.mark.parametrize("name", MODULES)
+def test_public_modules_need_no_import(name: str) -> None:
+    pytest.importorskip({"ray": "ray", "testing": "pytest", "torch": "torch"}.get(name, "mnistgen"))
     assert getattr(mnistgen, name).__all__
 
 
@@ -59,10 +65,24 @@ def test_everything_else_has_an_underscore() -> None:
     modules = {
         path.stem for path in (ROOT / "mnistgen").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
     }
-    assert {name for name in modules if not name.startswith("_")} == set(ADAPTERS)
+    assert {name for name in modules if not name.startswith("_")} == set(MODULES)
 
 
-@pytest.mark.parametrize("name", ["generate", "latents", "number", "save", "show", "write_dataset", "Generator"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "benchmark",
+        "doctor",
+        "generate",
+        "latents",
+        "number",
+        "reproduce",
+        "save",
+        "show",
+        "write_dataset",
+        "Generator",
+    ],
+)
 def test_signatures_are_spelt_out(name: str) -> None:
     parameters = inspect.signature(getattr(mnistgen, name)).parameters.values()
     various = {inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL}
@@ -139,6 +159,21 @@ def _imports(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module)
     return names
+
+
+# What a program around the library needs that is no part of it: escaped text, and signals.
+CLI_INFRASTRUCTURE = {"mnistgen._errors", "mnistgen._interruption"}
+
+
+def test_the_command_line_uses_the_public_api_alone() -> None:
+    for path in (ROOT / "mnistgen" / "_cli").glob("*.py"):
+        names = {name for name in _imports(path) if name.startswith("mnistgen.")}
+        assert {name for name in names if not name.startswith("mnistgen._cli")} <= CLI_INFRASTRUCTURE, path.name
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module == "mnistgen":
+                assert {alias.name for alias in node.names} <= set(mnistgen.__all__), path.name
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "mnistgen":
+                assert node.attr in {*mnistgen.__all__, *MODULES}, path.name
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -13,11 +13,10 @@ from PIL import Image, ImageSequence
 import mnistgen
 from mnistgen._animation import write_animation
 from mnistgen._arrays import UInt8
-from mnistgen._drawings import DigitGrid, Interpolation
 from mnistgen._formats import write_picture
 from mnistgen._picture_files import open_picture, read_fields
-from mnistgen._provenance import Provenance, from_fields
-from mnistgen._reproduce import REPRODUCERS, difference, reproduce
+from mnistgen._reproduce import REPRODUCERS, difference, from_fields, reproduce
+from mnistgen.drawings import DigitGrid, Drawing, Interpolation, Provenance
 from tests.conftest import RunCli, assert_refused, write_model
 
 COMMANDS = {
@@ -303,7 +302,7 @@ class TestFiles:
             for position in chance.integers(0, len(whole), 40):
                 path.write_bytes(whole[:position] + bytes([whole[position] ^ 0x55]) + whole[position + 1 :])
                 try:
-                    line = reproduce(path, model=str(conditional_model)).says
+                    line = reproduce(path, model=str(conditional_model)).message
                 except mnistgen.MnistgenError as error:
                     line = str(error)
                 assert line.isprintable()
@@ -328,3 +327,27 @@ def test_what_a_picture_says_is_what_was_asked(grid: Path) -> None:
 
 def test_every_picture_has_a_reproducer() -> None:
     assert list(REPRODUCERS) == [".png", ".gif", ".apng", ".webp", ".json"]
+
+
+@pytest.mark.parametrize(
+    ("drawing", "name"),
+    [
+        (mnistgen.drawings.DigitGrid(n=np.int64(4), digit=np.array([3, 5]), seed=1, columns=2), "a.png"),  # type: ignore[arg-type]
+        (mnistgen.drawings.Number(text="20 26", seed=1, scale=2), "a.png"),
+        (mnistgen.drawings.Interpolation(first=3, last=8, frames=4), "a.gif"),
+        (mnistgen.drawings.Walk(corners=np.array([3, 5, 8, 9]), rows=2, columns=2, seed=1), "a.png"),  # type: ignore[arg-type]
+    ],
+)
+def test_drawings_from_python(conditional_model: Path, tmp_path: Path, drawing: Drawing, name: str) -> None:
+    generator = mnistgen.Generator(conditional_model)
+    drawing.save(tmp_path / name, generator)
+    same, message = mnistgen.reproduce(str(tmp_path / name), model=conditional_model)
+    assert same
+    assert f"drawn again by {drawing.command} from small, seed {drawing.seed}, index 0: every pixel is equal" in message
+
+
+def test_an_untrusted_model_in_python(conditional_model: Path) -> None:
+    findings = mnistgen.doctor(conditional_model)
+    assert not findings.wrong
+    assert [finding.name for finding in findings] == ["card", "opens", "draws"]
+    assert str(findings).endswith("\n\nnothing wrong")

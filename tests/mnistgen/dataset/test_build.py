@@ -75,6 +75,12 @@ class TestSameBytes:
         assert [count for count, _ in done] == sorted(count for count, _ in done)
         assert done[-1] == (150, 150)
 
+    def test_a_worker_for_each_cpu(self, idx: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("mnistgen._dataset.build.usable_cpus", lambda: 2)
+        idx(tmp_path / "one")
+        idx(tmp_path / "all", workers=-1)
+        assert contents(tmp_path / "one") == contents(tmp_path / "all")
+
     @pytest.mark.parametrize("make", SHARDED, indirect=True)
     def test_shards_made_apart(self, make: Maker, tmp_path: Path) -> None:
         make(tmp_path / "whole")
@@ -246,7 +252,8 @@ class TestPlaces:
     ("arguments", "message"),
     [
         ({"format": "csv"}, "format: expected one of idx, npz, png, parquet, webdataset, hf, got 'csv'"),
-        ({"workers": 0}, "workers: expected a whole number, 1 or more, got 0"),
+        ({"workers": 0}, "workers: expected a whole number, 1 or more, or -1 for all CPUs, got 0"),
+        ({"workers": -2}, "workers: expected a whole number, -1 or more, got -2"),
         ({"shard_size": 0}, "shard_size: expected a whole number, 1 or more, got 0"),
         ({"engine": "steam"}, "engine: expected one of local, ray, got 'steam'"),
         ({"engine": ["ray"]}, "engine: expected one of local, ray, got ['ray']"),

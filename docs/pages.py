@@ -1,4 +1,4 @@
-"""Pages that are written from what is there: one for each model, from its card, and one for the command line."""
+"""Generated pages: one for each bundled model, from its card, and one for the command line."""
 
 import json
 from collections.abc import Iterator
@@ -11,29 +11,29 @@ import typer.main
 import mnistgen
 from mnistgen._cli import app
 
-# Of a card's figures: how the page calls it, and which way is better.
+# The titles of a card's figures.
 FIGURES = {
-    "ratio": "Fréchet ratio, geometric mean of four judges (1 is a fresh draw of real digits)",
-    "worst_ratio": "worst of the four",
+    "ratio": "Fréchet ratio, geometric mean over four judges (1: a new sample of real digits)",
+    "worst_ratio": "largest of the four Fréchet ratios",
     "precision": "precision",
     "recall": "recall",
     "density": "density",
     "coverage": "coverage",
-    "label_accuracy": "share of digits that a classifier reads as their label",
-    "accuracy_score": "accuracy on real digits of a classifier that learned from 60,000 of these",
-    "large_accuracy_score": "the same, from 600,000",
-    "nearest_ratio": "distance to the nearest training digit, over that of test digits (far below 1 is copying)",
+    "label_accuracy": "label accuracy: share of digits that a classifier assigns to their label",
+    "accuracy_score": "accuracy on real digits of a classifier trained on 60,000 generated ones",
+    "large_accuracy_score": "the same, trained on 600,000",
+    "nearest_ratio": "distance to the nearest training digit, divided by that of test digits (far below 1: copies)",
 }
 USES = """## Intended use and limitations
 
-For teaching, tests, demonstrations, benchmarks and augmentation. Digits look like MNIST's: one grey digit on an empty
-background of 28 by 28 pixels. A reader of cheques or forms that has only learned from these digits is no better than
-one that has learned from MNIST. The model was not made to imitate any person's handwriting.
+For teaching, tests, demonstrations, benchmarks and data augmentation. The digits look like MNIST's: one grey digit on
+an empty background of 28 by 28 pixels. A model for reading cheques or forms that was trained only on these digits is no
+better than one trained on MNIST. The model was not made to imitate any person's handwriting.
 """
 
 
 def write(docs: Path) -> None:
-    """Write all pages below a folder."""
+    """Write all generated pages into a folder."""
     models = docs / "models"
     models.mkdir(exist_ok=True)
     for name, card in mnistgen.models().items():
@@ -43,17 +43,18 @@ def write(docs: Path) -> None:
 
 
 def _model(name: str, card: dict[str, Any]) -> Iterator[str]:
-    conditional = "class-conditional: draws the digit that is asked for" if card["conditional"] else "unconditional"
-    yield f"# {name}\n\n{card['summary'].capitalize()}.\n"
+    conditional = "class-conditional: generates the requested digit" if card["conditional"] else "unconditional"
+    yield f"# {name}\n\nThe model card (`card.json`) of the bundled model `{name}`. {card['summary'].capitalize()}.\n"
     yield f"```{{image}} {name}.png\n:alt: Forty digits of {name}, seed 1, in two rows\n```\n"
     yield f"    mnistgen sample --model {name} --seed 1 -n 40 --columns 20 -o {name}.png\n"
     yield f"| | |\n| --- | --- |\n| kind | {conditional} |\n| latents | {card['latent_dim']}, {card['prior']} |"
-    yield f"| parameters | {card['parameters']:,} |\n| multiply-adds an image | {card['multiply_adds']:,} |"
+    yield f"| parameters | {card['parameters']:,} |\n| multiply-adds per image | {card['multiply_adds']:,} |"
     yield f"| trained on | {card['data']['name']} |\n| licence | {card['licence']} |"
     yield f"| SHA-256 | `{card['sha256']}` |\n"
     quality = card["quality"] or {"figures": {}}
     seeds = ", ".join(map(str, quality.get("seeds", [])))
-    yield f"## How good\n\nAgainst {quality.get('target')}; sampling seeds {seeds}; ± is half the 95 % interval.\n"
+    target = quality.get("target")
+    yield f"## Quality\n\nMeasured against {target}; sampling seeds: {seeds}; ±: half the 95 % confidence interval.\n"
     yield "| figure | this model | real digits |\n| --- | --: | --: |"
     for key, title in FIGURES.items():
         if figure := quality["figures"].get(key):

@@ -1,6 +1,6 @@
-"""An endless data set for PyTorch, shared by two workers: python examples/endless.py.
+"""Stream endless digits into a PyTorch DataLoader with two workers: python examples/endless.py.
 
-Digits are drawn as they are needed, and each comes once. Needs PyTorch: pip install torch torchvision.
+Digits are generated on demand, and none is repeated. Needs PyTorch: pip install torch torchvision.
 """
 
 import itertools

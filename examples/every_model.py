@@ -1,11 +1,11 @@
-"""One row of digits from each bundled model, in alphabetical order: python examples/every_model.py."""
+"""Draw one row of digits from each bundled model, in alphabetical order: python examples/every_model.py."""
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 import mnistgen
 
-COLUMNS, NAMES = 20, 130  # digits of a row; pixels for the names
+COLUMNS, NAMES = 20, 130  # digits per row; width of the names, in pixels
 
 models = list(mnistgen.models())
 digits = mnistgen.grid(np.concatenate([mnistgen.generate(COLUMNS, seed=1, model=name) for name in models]), COLUMNS)

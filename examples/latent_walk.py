@@ -1,7 +1,7 @@
-"""From one digit to another through the latent space: python examples/latent_walk.py.
+"""Interpolate between digits in latent space: python examples/latent_walk.py.
 
-Latents are drawn from a normal distribution, so nearly all of them have about the same length. The walk therefore
-follows the sphere and not the chord, whose middle the generator has never seen.
+Latents are normally distributed, so nearly all of them have about the same norm. The interpolation therefore follows an
+arc on the sphere. The midpoint of a straight line would have a norm that does not occur in training.
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
-"""Digits as a distributed data set, counted where they are drawn: python examples/on_ray.py.
+"""Generate a distributed data set with Ray and process it on the workers: python examples/on_ray.py.
 
-Without a cluster at hand, Ray starts one on this machine. Needs Ray: pip install "mnistgen[ray]".
+Without a running cluster, Ray starts one on this machine. Needs Ray: pip install "mnistgen[ray]".
 """
 
 import numpy as np
@@ -10,11 +10,11 @@ import mnistgen.ray
 
 
 def ink(batch: dict[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
-    """How much of each picture is ink, 0 to 1."""
+    """The mean brightness of each image, 0 to 1."""
     return {"label": batch["label"], "ink": batch["image"].mean(axis=(1, 2)) / 255}
 
 
-digits = mnistgen.ray.digits(20_000, seed=1)  # nothing is drawn before it is read
+digits = mnistgen.ray.digits(20_000, seed=1)  # lazy: digits are generated when they are read
 table = digits.map_batches(ink).to_pandas()
 for label, mean in table.groupby("label")["ink"].mean().items():
     print(f"{label}: {mean:.1%} ink")

@@ -1,7 +1,7 @@
-"""Sixteen digits as an array and as a picture: python examples/quickstart.py."""
+"""Generate sixteen digits, as an array and as an image file: python examples/quickstart.py."""
 
 import mnistgen
 
-images = mnistgen.generate(n=16, seed=1)  # uint8 (16, 28, 28), ink 255, paper 0
+images = mnistgen.generate(n=16, seed=1)  # uint8 (16, 28, 28), white digits (255) on black (0)
 mnistgen.save("quickstart.png", images, scale=2)
 print(f"quickstart.png: {images.shape} {images.dtype}, the same digits on every run, as they depend on the seed alone")

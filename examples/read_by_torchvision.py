@@ -1,4 +1,4 @@
-"""A data set in MNIST's own files, read by torchvision as MNIST itself: python examples/read_by_torchvision.py.
+"""Write a data set in MNIST's file format and read it with torchvision: python examples/read_by_torchvision.py.
 
 Needs PyTorch: pip install torch torchvision.
 """

@@ -1,7 +1,7 @@
-"""Ten handwriting styles, ten digits each: python examples/styles.py.
+"""Draw ten digits in each of ten handwriting styles: python examples/styles.py.
 
-Latents are a handwriting style, the label says which digit: the same latents with another label give the same slant,
-weight and size in another digit. Every row is one style, every column one digit.
+Latents determine the handwriting style, and the label determines the digit. The same latents with another label give
+another digit with the same slant, stroke weight and size. Each row is one style, each column one digit.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ import mnistgen
 
 STYLES, DIGITS = 10, 10
 
-styles = mnistgen.latents(7, n=STYLES)  # of the first digits of seed 7, float32 (10, 64)
+styles = mnistgen.latents(7, n=STYLES)  # of the first ten digits of seed 7, float32 (10, 64)
 images = mnistgen.Generator().decode(np.repeat(styles, DIGITS, axis=0), np.tile(np.arange(DIGITS), STYLES))
 mnistgen.save("styles.png", images, columns=DIGITS, scale=2)
 print(f"styles.png: {STYLES} handwriting styles, each with all {DIGITS} digits")

@@ -1,9 +1,9 @@
-"""A classifier that learns from generated digits alone, and is then asked about real ones.
+"""Train a classifier only on generated digits, and test it on real ones.
 
     python examples/train_on_generated.py [FOLDER] [N]
 
-FOLDER holds MNIST/raw, real digits that torchvision downloads if they are not there. N generated digits, 20,000 by
-default, are all that the classifier ever learns from. The picture shows the real digits that it is least sure of.
+FOLDER contains MNIST/raw, the real digits; torchvision downloads them if they are missing. The classifier is trained
+on N generated digits, 20,000 by default. The image file shows the real digits with the least confident predictions.
 Needs PyTorch: pip install torch torchvision.
 """
 

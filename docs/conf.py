@@ -1,13 +1,18 @@
 """The documentation's site: pip install -e ".[docs]" && sphinx-build -W docs docs/_build."""
 
+import re
 import sys
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parents[1])]
 
 import pages
+from sphinx.pycode import ModuleAnalyzer
 
 import mnistgen
+
+# Overloads differ in return_labels alone: show the signature of the implementation, once.
+ModuleAnalyzer.overloads = property(lambda self: {}, lambda self, found: None)
 
 project = "mnistgen"
 author = copyright = "The mnistgen maintainers"  # noqa: A001 - Sphinx's name for it
@@ -22,6 +27,9 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
+autodoc_type_aliases = {
+    name: name for name in ("ArrayLike", "Device", "DigitLike", "Float32", "Int64", "Model", "UInt8")
+}
 autodoc_mock_imports = ["torch", "ray", "pytest"]
 python_maximum_signature_line_length = 88
 
@@ -39,3 +47,12 @@ html_show_sourcelink = False
 html_sidebars = {page.stem: [] for page in Path(__file__).parent.glob("[!_]*.md") if page.stem != "models"}
 
 pages.write(Path(__file__).parent)
+
+
+def _plain_aliases(app, what, name, obj, options, signature, returns):  # noqa: ANN001, ANN202
+    return tuple(text and re.sub(r"TypeAliasForwardRef\('(\w+)'\)", r"\1", text) for text in (signature, returns))
+
+
+def setup(app):  # noqa: ANN001, ANN201
+    """Show aliases of types by name in unions too."""
+    app.connect("autodoc-process-signature", _plain_aliases)

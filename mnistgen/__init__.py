@@ -4,7 +4,7 @@
 
     images = mnistgen.generate(n=16)  # uint8 (16, 28, 28), like MNIST itself
 
-Names are loaded at their first use: `import mnistgen` costs next to nothing.
+Public names are imported on first use, so `import mnistgen` is cheap.
 """
 
 from importlib import import_module
@@ -57,7 +57,7 @@ __all__ = [
 ]
 
 _ERRORS = ("DependencyError", "DeviceError", "InputError", "MnistgenError", "ModelError", "OutputError")
-_HOMES = {
+_MODULE_OF = {
     **dict.fromkeys(("generate", "latents", "number"), "_api"),
     **dict.fromkeys(("DEFAULT_MODEL", "card", "models"), "_catalog"),
     **dict.fromkeys(("Generator", "Labelled"), "_generator"),
@@ -70,15 +70,15 @@ _HOMES = {
     "grid": "_images",
     "reproduce": "_reproduce",
 }
-_MODULES = ("drawings", "ray", "testing", "torch")  # the last three need other packages
+_MODULES = ("drawings", "ray", "testing", "torch")  # the last three need optional packages
 
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(f"{__name__}.{name}")
-    if name not in _HOMES:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
     globals()[name] = value
     return value
 

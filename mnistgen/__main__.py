@@ -6,7 +6,7 @@ from mnistgen._interruption import Interrupted, exit_code, handle_signals
 
 
 def main() -> None:
-    """Run the command line; from here on a signal ends it in one line, while its libraries are imported too."""
+    """Run the command line. Signals are handled from here on, also while libraries are imported."""
     handle_signals()
     try:
         from mnistgen._cli import main as run

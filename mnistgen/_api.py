@@ -1,4 +1,4 @@
-"""The functional shortcuts: each wraps one Generator a model, and nothing more."""
+"""Functional shortcuts for Generator, with one cached generator per model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from mnistgen._arrays import Float32, UInt8
 from mnistgen._catalog import DEFAULT_MODEL, locate, named
-from mnistgen._checks import AT_ONCE, DigitLike, checked_seed, whole_number
+from mnistgen._checks import MAX_DIGITS, DigitLike, checked_seed, whole_number
 from mnistgen._generator import Generator, Labelled
 from mnistgen._keywords import suggesting_keywords
 from mnistgen._latents import INDICES, draw
@@ -72,10 +72,10 @@ def generate(
     return_labels: bool = False,
     model: Model = DEFAULT_MODEL,
 ) -> UInt8 | Labelled:
-    """Generate n handwritten digits, uint8 (n, 28, 28), ink 255, paper 0.
+    """Generate n handwritten digits as uint8 (n, 28, 28), ink 255, background 0.
 
-    `model` is a bundled model's name or a model directory's path; its generator stays open for the next call. All other
-    parameters, and what is raised, are those of `Generator.sample`.
+    `model` is the name of a bundled model or the path of a model directory. Its generator is cached for later calls.
+    All other parameters, and the errors, are those of `Generator.sample`.
     """
     return _generator(named(model)).sample(
         n,
@@ -96,9 +96,9 @@ def number(
     truncation: float = 1.0,
     model: Model = DEFAULT_MODEL,
 ) -> UInt8:
-    """A number in one handwriting style, uint8 (28, 28 N), ink 255, paper 0; a space leaves a gap.
+    """Generate a number in one handwriting style as uint8 (28, 28 N) for N characters, ink 255, background 0.
 
-    The parameters, and what is raised, are those of `Generator.number`.
+    A space leaves a gap. The parameters, and the errors, are those of `Generator.number`.
     """
     return _generator(named(model)).number(text, seed=seed, truncation=truncation)
 
@@ -107,12 +107,13 @@ def number(
 def latents(
     seed: SupportsIndex, start: SupportsIndex = 0, n: SupportsIndex = 1, *, model: Model = DEFAULT_MODEL
 ) -> Float32:
-    """The latents of digits `start` to `start + n - 1` of a seed, float32 (n, D), D the model's latent dimension.
+    """Return the latents of digits `start` to `start + n - 1` of a seed as float32 (n, D), D the latent dimension.
 
-    `Generator.decode` draws digits from them: with the labels of `generate`, the very same ones. Raises InputError for
-    numbers outside their ranges and ModelError for an unknown model.
+    `Generator.decode` turns them into images: with the labels of `generate`, into the same images. n is at most
+    10,000,000. Raises InputError for numbers outside their ranges and for an unknown model, ModelError for a damaged
+    model.
     """
-    count = whole_number("n", n, 1, AT_ONCE)
+    count = whole_number("n", n, 1, MAX_DIGITS)
     first = whole_number("start", start, 0, INDICES - count)
     return draw(checked_seed(seed), first, count, locate(model).card.latent_dim)[0]
 

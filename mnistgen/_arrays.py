@@ -1,4 +1,4 @@
-"""The types of arrays that the package passes around."""
+"""Array types."""
 
 import numpy as np
 from numpy.typing import NDArray

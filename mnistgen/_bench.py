@@ -1,4 +1,4 @@
-"""How fast a model is on this machine, beside how fast the machine multiplies: what to measure, measuring, a table."""
+"""The speed of a model on this machine, compared with a plain matrix product."""
 
 import functools
 import itertools
@@ -17,53 +17,53 @@ from mnistgen._generator import Generator
 from mnistgen._keywords import suggesting_keywords
 from mnistgen._product import ARITHMETICS, MULTIPLY_ADDS, SIDE, product
 
-BATCHES = (1, 16, 256, 1024)  # digits; a network never sees more at once
+BATCHES = (1, 16, 256, 1024)  # digits; larger batches are split before they reach the network
 LARGEST_BATCH = 1_000_000  # digits
-SECONDS = 12.0  # for all that is measured, shared out evenly
-LONGEST = 3600  # seconds
-ROUNDS = 3  # calls to measure, at least; only one where a call takes longer than its share of the time
+SECONDS = 12.0  # in total, divided evenly among the measurements
+MAX_SECONDS = 3600
+ROUNDS = 3  # minimum number of measured calls; 1 if a call takes longer than its share of the time
 
-Progress = Callable[[int, int, str], None]  # how much is done, of how much, and what comes now
+Progress = Callable[[int, int, str], None]  # steps done, number of steps, current step
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How fast `Generator.sample(batch)` is."""
+    """The speed of `Generator.sample(batch)`."""
 
     threads: int
-    batch: int  # digits of one call
-    seconds: float  # of one call, the median
-    multiply_adds: int  # for one image
+    batch: int  # digits per call
+    seconds: float  # per call, median
+    multiply_adds: int  # per image
 
     @property
     def images_per_second(self) -> float:
-        """Digits a second in batches of this size."""
+        """Digits per second."""
         return self.batch / self.seconds
 
     @property
     def multiply_adds_per_second(self) -> float:
-        """What the network alone does; drawing latents and turning ink into grey levels takes time but counts none."""
+        """Multiply-adds of the network per second. Sampling latents and conversion to uint8 count as time only."""
         return self.images_per_second * self.multiply_adds
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was measured of a model, and of the machine."""
+    """The measurements of a model and of the matrix product."""
 
     model: str
     device: str  # "cpu" or "cuda"
     usable_cpus: int
-    multiply_adds: int  # for one image
-    products: dict[int, dict[str, float]]  # threads -> arithmetic -> multiply-adds/s of the machine; none on CUDA
+    multiply_adds: int  # per image
+    products: dict[int, dict[str, float]]  # threads -> arithmetic -> multiply-adds/s of the product; empty on CUDA
     samplings: list[Sampling]
 
     def shares(self, sampling: Sampling) -> dict[str, float]:
-        """Arithmetic -> the model's multiply-adds/s over those of the machine's product with as many threads."""
+        """Arithmetic -> multiply-adds/s of the model, divided by those of the product with the same threads."""
         rates = self.products.get(sampling.threads, {})
         return {arithmetic: sampling.multiply_adds_per_second / rate for arithmetic, rate in rates.items()}
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as JSON types."""
+        """Return the report as JSON types."""
         return {
             "model": self.model,
             "device": self.device,
@@ -91,27 +91,21 @@ class Report:
         return "\n".join(_lines(self))
 
 
-# --- what to measure -------------------------------------------------------------------------------------------------
-
-
 def thread_counts(cpus: int) -> list[int]:
-    """1, 2, 4 and so on below the CPUs that may be used, and all of them."""
+    """The powers of 2 below the number of usable CPUs, and that number."""
     return [2**power for power in range(cpus.bit_length()) if 2**power < cpus] + [cpus]
 
 
 def whole_numbers(name: str, values: Sequence[SupportsIndex], checked: Callable[[SupportsIndex], int]) -> list[int]:
-    """Whole numbers, each once. Raises InputError for others, and for none at all."""
+    """Distinct whole numbers, each validated by `checked`. Raises InputError for other values and for no values."""
     try:
         several = iter(values)
-    except TypeError:  # arrays of no dimensions too, which are Iterable
+    except TypeError:  # not isinstance(values, Iterable), which accepts 0-dimensional arrays
         raise InputError(f"{name}: expected whole numbers, got {shown(values)}") from None
     numbers = dict.fromkeys(map(checked, several))
     if not numbers:
         raise InputError(f"{name}: expected at least one whole number, got none")
     return list(numbers)
-
-
-# --- measuring -------------------------------------------------------------------------------------------------------
 
 
 @suggesting_keywords
@@ -124,20 +118,21 @@ def benchmark(
     seconds: float = SECONDS,
     progress: Progress = lambda done, of, what: None,
 ) -> Report:
-    """Measure images/s of a model for each batch size and number of threads, beside the machine's matrix product.
+    """Measure a model's images/s for each batch size and number of threads, and compare it with a matrix product.
 
-    `batches` are 1, 16, 256 and 1024 by default; `threads` 1, 2, 4 and so on up to the usable CPUs, on CUDA, where they
-    hardly matter, all of them. `seconds` is the approximate duration; slow models take longer, since everything is
-    called at least twice, once to warm up. `progress` is called with the steps done, their number and the next step.
+    `batches` defaults to 1, 16, 256 and 1024; `threads` to 1, 2, 4 and so on up to the number of usable CPUs, on CUDA
+    to that number only. `seconds` is the approximate duration, at most 3,600. Slow models take longer, because every
+    measurement makes at least two calls, the first to warm up. `progress` is called with the number of steps done, the
+    total, and a description of the next step.
 
-    The report prints as a table; `to_dict()` gives JSON types. Raises what Generator raises, and InputError for numbers
-    outside their ranges.
+    The report prints as a table; `to_dict()` returns JSON types. Raises what Generator raises, and InputError for
+    numbers outside their ranges.
     """
     sizes = whole_numbers(
         "batch", BATCHES if batches is None else batches, lambda size: whole_number("batch", size, 1, LARGEST_BATCH)
     )
     counts = None if threads is None else whole_numbers("threads", threads, checked_threads)
-    real_number("seconds", seconds, 0, LONGEST, "seconds")
+    real_number("seconds", seconds, 0, MAX_SECONDS, "seconds")
     opened = Generator(model, device=device, threads=1 if counts is None else counts[0])
     card, cpus, on_cpu = opened.card, usable_cpus(), opened.device == "cpu"
     counts = counts or (thread_counts(cpus) if on_cpu else [cpus])
@@ -151,10 +146,10 @@ def benchmark(
         progress(next(done), of, what)
         return timed(call, seconds / of)
 
-    for count in counts:  # one session after the other: threads of one that waits would take time from the next
+    for count in counts:  # one session at a time: idle threads of another would take CPU time
         where = f"{count} thread{'s' * (count > 1)}"
         for arithmetic in arithmetics:
-            best = min(times(product(arithmetic, count), f"the machine in {arithmetic}, {where}"))
+            best = min(times(product(arithmetic, count), f"matrix product in {arithmetic}, {where}"))
             products.setdefault(count, {})[arithmetic] = MULTIPLY_ADDS / best
         generator = Generator(model, device=opened.device, threads=count)
         for size in sizes:
@@ -167,9 +162,9 @@ def benchmark(
 def timed(
     call: Callable[[], object], seconds: float, rounds: int = ROUNDS, clock: Callable[[], float] = time.perf_counter
 ) -> list[float]:
-    """Seconds of each call, after one to warm up: for so many seconds, and at least so many rounds.
+    """Call a function for `seconds`, at least `rounds` times after a warm-up call; the duration of each call.
 
-    Where already the first takes longer than that, one round is enough.
+    If the warm-up call takes longer than `seconds`, the function is called once more only.
     """
     start = clock()
     call()
@@ -181,9 +176,6 @@ def timed(
         call()
         times.append(clock() - start)
     return times
-
-
-# --- for people ------------------------------------------------------------------------------------------------------
 
 
 def _lines(report: Report) -> Iterator[str]:
@@ -208,19 +200,19 @@ def _lines(report: Report) -> Iterator[str]:
     )
     yield ""
     if not report.products:
-        yield f"How fast the machine multiplies is measured on a CPU only, not on {report.device}."
+        yield f"The matrix product is measured on a CPU only, not on {report.device}."
         return
-    yield f"The machine: the product of two {SIDE}x{SIDE} matrices by onnxruntime, G multiply-adds/s, best of a few."
+    yield f"Matrix product: two {SIDE}x{SIDE} matrices, multiplied by onnxruntime, G multiply-adds/s, fastest call."
     yield from _aligned(
         ["threads", *arithmetics],
         [[str(count), *(f"{rate / 1e9:,.1f}" for rate in rates.values())] for count, rates in report.products.items()],
     )
     yield ""
-    yield "ms: of a call, the median. float32 is what limits a model in float32, int8 one in 8 bits, such as digits."
+    yield "ms: median per call. Compare float32 models with the float32 product, and 8-bit models (digits) with int8."
 
 
 def _aligned(heading: list[str], rows: list[list[str]]) -> Iterator[str]:
-    """Columns of one width each, flush right."""
+    """Right-aligned columns."""
     widths = [max(map(len, column)) for column in zip(heading, *rows, strict=True)]
     for row in (heading, *rows):
         yield "  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True))

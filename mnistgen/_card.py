@@ -1,4 +1,4 @@
-"""ModelCard: what a model directory says of its model, as card.json and in the ONNX file's metadata."""
+"""ModelCard: the metadata of a model, in card.json and in the ONNX file."""
 
 import json
 import re
@@ -14,54 +14,55 @@ from mnistgen._files import read_file, whole_file
 SCHEMA = 1
 FILE_NAME = "card.json"
 LARGEST = 2**20  # bytes
-DEEPEST = 20  # objects and lists in one another
+DEEPEST = 20  # levels of nesting
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ModelCard:
-    """Everything known of a model; export and evaluation write it, nobody types it."""
+    """The metadata of a model, written by export and evaluation."""
 
     schema: int = SCHEMA
     name: str
     summary: str
-    conditional: bool  # takes classes beside latents
+    conditional: bool  # class-conditional: takes classes as well as latents
     latent_dim: int
     prior: str  # of the latents
     preset: dict[str, Any]  # every hyperparameter
     data: dict[str, Any]  # training data and its checksum
-    steps: int  # of training, in all stages together
+    steps: int  # of training, in all stages
     seed: int  # of the training run
     parameters: int
     multiply_adds: int  # for one image
     licence: str
     sha256: str  # of model.onnx
-    versions: dict[str, str]  # of the libraries that wrote it
-    parity: dict[str, Any] | None = None  # how far pixels may be from PyTorch's, and how far they are
-    quality: dict[str, Any] | None = None  # measured figures; none before evaluation
+    versions: dict[str, str]  # of the libraries that exported it
+    parity: dict[str, Any] | None = None  # allowed and measured differences from PyTorch's pixels
+    quality: dict[str, Any] | None = None  # measured figures; None before evaluation
 
     def __repr__(self) -> str:
         return f"ModelCard({self.name!r}: {plain(self.summary)}; {self.parameters:,} parameters)"
 
     def _repr_html_(self) -> str:
-        """For notebooks: what is known at a glance."""
+        """A short table for notebooks."""
         figures = (self.quality or {}).get("figures")
         rows = {name.replace("_", " "): getattr(self, name) for name in ("summary", "parameters", "licence", "sha256")}
-        if isinstance(figures, dict):  # a stranger's card holds whatever it likes
-            rows |= {key.replace("_", " "): value["mean"] for key, value in figures.items() if "mean" in _keys(value)}
+        if isinstance(figures, dict):  # untrusted cards may contain anything
+            measured = {key: value for key, value in figures.items() if isinstance(value, dict) and "mean" in value}
+            rows |= {key.replace("_", " "): value["mean"] for key, value in measured.items()}
         return html_table(["model", self.name], rows.items())
 
     def to_dict(self) -> dict[str, Any]:
-        """The card as JSON types."""
+        """Return the card as JSON types."""
         return asdict(self)
 
     def write(self, directory: Path) -> None:
-        """Write card.json into a directory, whole or not at all."""
+        """Write card.json into a directory atomically."""
         with whole_file(directory / FILE_NAME) as file:
             file.write(json.dumps(self.to_dict(), indent=2).encode() + b"\n")
 
 
 def html_table(head: Iterable[Any], rows: Iterable[Iterable[Any]]) -> str:
-    """A table of HTML; numbers as people read them, all else escaped."""
+    """An HTML table with formatted numbers and escaped text."""
 
     def row(tag: str, cells: Iterable[Any]) -> str:
         texts = (f"{c:,}" if isinstance(c, int) else f"{c:.4g}" if isinstance(c, float) else str(c) for c in cells)
@@ -71,7 +72,7 @@ def html_table(head: Iterable[Any], rows: Iterable[Iterable[Any]]) -> str:
 
 
 def read_card(directory: Path) -> ModelCard:
-    """The card of a model directory. Raises ModelError, naming the file and what is wrong with it."""
+    """The card of a model directory. Raises ModelError that names the file and the problem."""
     path = directory / FILE_NAME
     try:
         content = json.loads(read_file(path, LARGEST))
@@ -105,18 +106,14 @@ def _check_fields(path: Path, content: dict[str, Any]) -> None:
     for _ in range(DEEPEST):
         level = [inner for value in level for inner in _values(value)]
     if any(map(_values, level)):
-        raise ModelError(f"{path}: expected at most {DEEPEST} objects and lists in one another, got more")
-
-
-def _keys(value: Any) -> Any:
-    return value.keys() if isinstance(value, dict) else ()
+        raise ModelError(f"{path}: expected at most {DEEPEST} levels of nesting, got more")
 
 
 def _values(value: Any) -> list[Any]:
     return list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
 
 
-Rule = tuple[str, Callable[[Any], bool]]  # what is expected, and whether a value is that
+Rule = tuple[str, Callable[[Any], bool]]  # a description of valid values, and the check
 
 
 def _whole(low: int, high: int) -> Rule:
@@ -139,7 +136,7 @@ _RULES: Mapping[str, Rule] = {
     ),
     "conditional": ("true or false", lambda value: isinstance(value, bool)),
     **dict.fromkeys(("summary", "prior", "licence"), _TEXT),
-    "latent_dim": _whole(1, 2**16),  # what is drawn at once must fit in memory
+    "latent_dim": _whole(1, 2**16),  # the latents of a batch must fit in memory
     **dict.fromkeys(("steps", "seed", "parameters", "multiply_adds"), _whole(0, 2**64)),
     **dict.fromkeys(("preset", "data", "versions"), _OBJECT),
     **dict.fromkeys(

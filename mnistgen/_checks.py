@@ -1,4 +1,4 @@
-"""Arguments: checked and turned into clean values, or InputError."""
+"""Argument validation: each function returns a clean value or raises InputError."""
 
 import difflib
 import logging
@@ -19,13 +19,13 @@ from mnistgen._devices import usable_cpus
 from mnistgen._errors import InputError, shown
 from mnistgen._latents import INDICES, SEEDS, fresh_seed
 
-FPS = (1, 100)  # frames a second, from and to: GIF counts in hundredths of a second
-AT_ONCE = 10_000_000  # digits of one array, at most: 7.8 GB
+FPS = (1, 100)  # range of frames per second: GIF stores hundredths of a second
+MAX_DIGITS = 10_000_000  # in one array: 7.8 GB
 LONGEST_TEXT = 10_000  # characters of a number
-LATENT = 1000.0  # at most, either side of 0; those of a normal distribution stay below 10
-ROUNDING = 1e-3  # by which class weights and their sum may be off
+MAX_LATENT = 1000.0  # in absolute value; latents from N(0, 1) stay below 10
+ROUNDING = 1e-3  # tolerance of class weights and of their sum
 CORNERS = tuple(f"corners: {place}" for place in ("top left", "top right", "bottom left", "bottom right"))
-THREADS_PER_CPU = 4  # more wait for each other for longer than they work
+THREADS_PER_CPU = 4  # with more, threads spend most of their time waiting
 
 DigitLike = SupportsIndex | Sequence[SupportsIndex] | ArrayLike
 
@@ -40,24 +40,24 @@ class Request:
     seed: int
     start: int
     truncation: float
-    digits: tuple[int, ...]  # repeated cyclically by the digits' places in the seed; none: as drawn
+    digits: tuple[int, ...]  # repeated cyclically by index in the seed; empty: labels as drawn
     labels: Int64 | Float32 | None  # labels (count,) or mixtures (count, 10) of the range
-    with_labels: bool  # whether labels are returned too
+    with_labels: bool  # return labels too
 
     def classes(self, first: int, drawn: Int64) -> Int64 | Float32:
-        """Labels (N,), or mixtures (N, 10), of as many digits of the range from `first` on as labels were drawn."""
+        """Labels (N,) or mixtures (N, 10) of digits `first` to `first + N - 1` of the range; `drawn` has length N."""
         if self.labels is not None:
             return self.labels[first : first + len(drawn)]
         if not self.digits:
             return drawn
-        turns = np.arange(len(drawn)) + (self.start + first) % len(self.digits)
-        return np.array(self.digits)[turns % len(self.digits)]
+        positions = np.arange(len(drawn)) + (self.start + first) % len(self.digits)
+        return np.array(self.digits)[positions % len(self.digits)]
 
 
 def checked_request(
     card: ModelCard,
     n: SupportsIndex | None,
-    most: int,
+    limit: int,
     *,
     digit: DigitLike | None,
     labels: ArrayLike | None,
@@ -66,47 +66,47 @@ def checked_request(
     truncation: float,
     return_labels: bool,
 ) -> Request:
-    """The arguments of sample and stream, of `most` digits; a seed that is not given is drawn and logged."""
+    """Check the arguments of sample and stream, n at most `limit`. Without a seed, a fresh one is drawn and logged."""
     check_flag("return_labels", return_labels)
     if digit is not None and labels is not None:
-        raise InputError("labels: expected none where digit says what to draw; pass only one of them")
+        raise InputError("labels: expected none together with digit; pass only one of them")
     digits = () if digit is None else checked_digits(digit)
     if digits or labels is not None or return_labels:
         check_conditional(card, f"digit {', '.join(map(str, digits))}" if digits else "labels")
     if labels is not None and not isinstance(labels, np.ndarray):
-        most = AT_ONCE  # they become an array
-    given = 1 if _is_for_all(labels) else _length(digit if labels is None else labels)
-    count = whole_number("n", given if n is None else n, 1, most, "; draw them in batches with stream()")
+        limit = MAX_DIGITS  # they become an array
+    given = 1 if _is_one_mixture(labels) else _length(digit if labels is None else labels)
+    count = whole_number("n", given if n is None else n, 1, limit, "; generate them in batches with stream()")
     first = whole_number("start", start, 0, INDICES - count)
     chosen = None if labels is None else checked_labels(labels, count)
     if return_labels and chosen is not None and chosen.ndim > 1:
-        raise InputError("return_labels: expected False for mixtures, which have no one label, got True")
-    psi = checked_truncation(truncation)
-    return Request(count, checked_seed(seed), first, psi, digits, chosen, bool(return_labels))
+        raise InputError("return_labels: expected False for mixtures, which have no single label, got True")
+    factor = checked_truncation(truncation)
+    return Request(count, checked_seed(seed), first, factor, digits, chosen, bool(return_labels))
 
 
-def _is_for_all(labels: object) -> bool:
-    """Whether it is one mixture, (10,), which is for every image. One label has no length."""
+def _is_one_mixture(labels: object) -> bool:
+    """Whether labels is a single mixture (10,), which applies to every image."""
     if isinstance(labels, str) or _length(labels) != 10:
         return False
-    array = _readable("labels: expected labels or mixtures", labels)
+    array = _as_array("labels: expected labels or mixtures", labels)
     return array.dtype.kind == "f" and array.shape == (10,)
 
 
 def _length(value: object) -> int:
-    """How many values it holds; 1 where it has no length, as arrays of no dimensions."""
+    """The length of a value; 1 if it has none, such as a scalar."""
     try:
         return len(value)  # type: ignore[arg-type]
-    except Exception:  # noqa: BLE001 - whatever a stranger's __len__ raises
+    except Exception:  # noqa: BLE001 - a third-party __len__ may raise anything
         return 1
 
 
-def check_conditional(card: ModelCard, asked: str) -> None:
-    """Raise InputError where an unconditional model is given classes, naming the class-conditional models."""
+def check_conditional(card: ModelCard, requested: str) -> None:
+    """Raise InputError if the model is unconditional, listing the class-conditional models."""
     if not card.conditional:
         conditional = [name for name, other in models().items() if other.conditional]
         raise InputError(
-            f"{asked}: model {card.name} is unconditional and draws whatever digit comes; "
+            f"{requested}: model {card.name} is unconditional; "
             f"class-conditional models: {', '.join(conditional) or 'none is bundled'}"
         )
 
@@ -115,7 +115,7 @@ def checked_digits(digit: DigitLike, name: str = "digit") -> tuple[int, ...]:
     """One digit or several, each 0 to 9."""
     values: Any = digit
     if hasattr(digit, "__array__"):
-        values = _readable(f"{name}: expected a whole number, 0 to 9, or several", digit).tolist()
+        values = _as_array(f"{name}: expected a whole number, 0 to 9, or several", digit).tolist()
     several = values if isinstance(values, Sequence) and not isinstance(values, str) else [values]
     if not _length(several):
         raise InputError(f"{name}: expected a whole number, 0 to 9, or several, got none")
@@ -123,7 +123,7 @@ def checked_digits(digit: DigitLike, name: str = "digit") -> tuple[int, ...]:
 
 
 def named_corners(corners: Sequence[SupportsIndex] | None) -> dict[str, SupportsIndex | None]:
-    """Four digits, or None for each, by their places."""
+    """Four digits by the names of their corners; None for each if there are none."""
     if corners is None:
         return dict.fromkeys(CORNERS)
     if (given := _length(corners)) != len(CORNERS):
@@ -132,7 +132,7 @@ def named_corners(corners: Sequence[SupportsIndex] | None) -> dict[str, Supports
 
 
 def checked_seed(seed: SupportsIndex | None) -> int:
-    """The seed; a fresh one, logged, where there is none."""
+    """The seed. Without one, a fresh one is drawn and logged."""
     if seed is not None:
         return whole_number("seed", seed, 0, SEEDS - 1)
     number = fresh_seed()
@@ -146,37 +146,37 @@ def checked_truncation(truncation: float) -> float:
 
 
 def checked_threads(threads: SupportsIndex) -> int:
-    """A number of threads that this machine has CPUs for."""
-    return whole_number("threads", threads, 1, most_threads(), f"; usable CPUs: {usable_cpus()}")
+    """A number of threads from 1 to `max_threads()`."""
+    return whole_number("threads", threads, 1, max_threads(), f"; usable CPUs: {usable_cpus()}")
 
 
-def most_threads() -> int:
-    """How many threads of a session are allowed."""
+def max_threads() -> int:
+    """The largest number of threads that a session may have."""
     return THREADS_PER_CPU * usable_cpus()
 
 
 def checked_latents(card: ModelCard, latents: ArrayLike) -> Float32:
-    """Latents (N, D), or (D,) for one, as float32 (N, D) in C order, none beyond LATENT."""
+    """Latents (N, D), or (D,) for one image, as float32 (N, D) in C order, at most MAX_LATENT in absolute value."""
     size = card.latent_dim
-    expected = f"latents: expected float (N, {size}) or ({size},) from -{LATENT:.0f} to {LATENT:.0f}"
-    array = _readable(expected, latents)
+    expected = f"latents: expected float (N, {size}) or ({size},) from -{MAX_LATENT:.0f} to {MAX_LATENT:.0f}"
+    array = _as_array(expected, latents)
     if array.dtype.kind != "f" or array.shape[-1:] != (size,) or array.ndim > 2:
         raise InputError(f"{expected}, got {array.dtype} {array.shape}")
-    if bad := int(np.count_nonzero(~(np.abs(array) <= LATENT))):  # counts NaN too
-        raise InputError(f"{expected}, got {bad} NaN or larger values")
+    if bad := int(np.count_nonzero(~(np.abs(array) <= MAX_LATENT))):  # counts NaN too
+        raise InputError(f"{expected}, got {bad} NaN or out-of-range values")
     return np.ascontiguousarray(np.atleast_2d(array), np.float32)
 
 
-def _readable(expected: str, value: object) -> NDArray[Any]:
-    """An array of it, or InputError."""
+def _as_array(expected: str, value: object) -> NDArray[Any]:
+    """The value as an array, or InputError."""
     try:
         return np.asarray(value)
-    except Exception as error:  # noqa: BLE001 - whatever a stranger's __array__ raises
-        raise InputError(f"{expected}, got what NumPy cannot read: {shown(error, 200)}") from None
+    except Exception as error:  # noqa: BLE001 - a third-party __array__ may raise anything
+        raise InputError(f"{expected}, got a value that NumPy cannot convert: {shown(error, 200)}") from None
 
 
 def checked_classes(card: ModelCard, labels: ArrayLike | None, count: int) -> Float32 | None:
-    """Classes float32 (count, 10) from labels (count,) or mixtures (count, 10); none for an unconditional model."""
+    """Classes float32 (count, 10) from labels (count,) or mixtures (count, 10); None for an unconditional model."""
     if not card.conditional:
         if labels is not None:
             raise InputError(f"labels: model {card.name} is unconditional and takes none")
@@ -189,10 +189,10 @@ def checked_labels(labels: ArrayLike | None, count: int) -> Int64 | Float32:
     expected = f"labels: expected whole numbers ({count},) from 0 to 9, or mixtures ({count}, 10) whose rows sum to 1"
     if labels is None:
         raise InputError(f"{expected}, got none")
-    most = max(count, 10)
-    if (length := _length(labels)) > most and not isinstance(labels, np.ndarray):  # a range may be longer than memory
+    # Before NumPy converts it: a range may be longer than memory.
+    if (length := _length(labels)) > max(count, 10) and not isinstance(labels, np.ndarray):
         raise InputError(f"{expected}, got {length:,} values")
-    array = _readable(expected, labels)
+    array = _as_array(expected, labels)
     if array.dtype.kind in "iu" and array.shape in ((), (count,)):
         if count and not 0 <= array.min() <= array.max() <= 9:
             raise InputError(f"{expected}, got values from {array.min()} to {array.max()}")
@@ -201,23 +201,23 @@ def checked_labels(labels: ArrayLike | None, count: int) -> Int64 | Float32:
         if not ((array >= -ROUNDING) & (array <= 1 + ROUNDING)).all():  # False for NaN too
             raise InputError(f"{expected}, got entries that are not from 0 to 1")
         if not np.allclose(array.sum(axis=-1), 1, atol=ROUNDING):
-            raise InputError(f"{expected}, got rows that sum to other values")
+            raise InputError(f"{expected}, got rows with other sums")
         return np.array(np.broadcast_to(array, (count, 10)), np.float32)
     raise InputError(f"{expected}, got {array.dtype} {array.shape}")
 
 
 def one_hot(labels: Int64 | Float32) -> Float32:
-    """Labels int64 (N,) -> float32 (N, 10); mixtures float32 (N, 10) are what they are."""
+    """Labels int64 (N,) -> float32 (N, 10); mixtures float32 (N, 10) are returned unchanged."""
     return np.eye(10, dtype=np.float32)[labels] if labels.ndim == 1 else labels.astype(np.float32, copy=False)
 
 
 def checked_fps(fps: float) -> float:
-    """Frames a second, 1 to 100."""
-    return real_number("fps", fps, *FPS, "frames a second")
+    """Frames per second, 1 to 100."""
+    return real_number("fps", fps, *FPS, "frames per second")
 
 
 def checked_text(text: str) -> list[int | None]:
-    """Digits, and None for spaces. Raises InputError for other characters, and where there is no digit, or too many."""
+    """Digits, with None for spaces. Raises InputError for other characters, no digit, or too many characters."""
     if not isinstance(text, str):
         raise InputError(f"text: expected digits and spaces, got {shown(text)}")
     for character in text:
@@ -231,14 +231,14 @@ def checked_text(text: str) -> list[int | None]:
 
 
 def whole_number(name: str, value: SupportsIndex, low: int, high: int, hint: str = "") -> int:
-    """The whole number from low to high, or InputError. True and False are no numbers here.
+    """A whole number from low to high, or InputError. True and False are not accepted.
 
-    The hint ends the message where the number is too large.
+    The hint is appended to the message if the number is too large.
     """
     expected = f"{low} to {high}" if high < 1000 else f"{low} or more"
     try:
         number = operator.index(value)
-    except Exception:  # noqa: BLE001 - TypeError, or whatever a stranger's __index__ raises
+    except Exception:  # noqa: BLE001 - a third-party __index__ may raise anything
         number = low - 1
     if number > high >= 1000:
         expected = f"at most {high}"
@@ -250,7 +250,7 @@ def whole_number(name: str, value: SupportsIndex, low: int, high: int, hint: str
 
 
 def one_of(name: str, value: str, choices: Collection[str]) -> str:
-    """The value, one of the choices, or InputError with the nearest."""
+    """One of the choices, or InputError that suggests the nearest one."""
     if isinstance(value, str) and value in choices:
         return value
     near = difflib.get_close_matches(value[:100], choices, n=1) if isinstance(value, str) else []
@@ -259,11 +259,11 @@ def one_of(name: str, value: str, choices: Collection[str]) -> str:
 
 
 def checked_path(path: str | os.PathLike[str]) -> str:
-    """A path as text."""
+    """A path as str."""
     try:
         return os.fsdecode(path)
-    except Exception:  # noqa: BLE001 - TypeError, or whatever a stranger's __fspath__ raises
-        raise InputError(f"path: expected the path of a file, got {shown(path)}") from None
+    except Exception:  # noqa: BLE001 - a third-party __fspath__ may raise anything
+        raise InputError(f"path: expected a file path, got {shown(path)}") from None
 
 
 def check_flag(name: str, value: bool) -> None:
@@ -273,7 +273,7 @@ def check_flag(name: str, value: bool) -> None:
 
 
 def real_number(name: str, value: float, low: float, high: float, unit: str = "") -> float:
-    """The number from low to high, or InputError. True and False are no numbers here."""
+    """A number from low to high, or InputError. True and False are not accepted."""
     expected = f"{low} to {high} {unit}" if unit else f"a number from {low} to {high}"
     real = isinstance(value, Real) and not isinstance(value, bool | np.bool_)
     if not (real and low <= value <= high):  # False for NaN too

@@ -1,6 +1,6 @@
-"""What will be used on this machine and why: versions, devices, CPUs, models, telemetry; what is wrong, and its fix.
+"""Diagnosis of the installation: versions, devices, CPUs, models and telemetry, with a fix for each problem.
 
-A machine without CUDA is in order. Nothing is changed, and nothing leaves the machine.
+A machine without CUDA is not a problem. Nothing is changed and nothing is sent.
 """
 
 import ctypes
@@ -22,22 +22,22 @@ from mnistgen._errors import DeviceError, MnistgenError, ModelError, plain
 from mnistgen._installation import CONFLICT, KEEP_ONE, cuda_fix, import_fix, installation_conflict, version
 
 OK: Literal["ok"] = "ok"
-NOTE: Literal["note"] = "note"  # worth knowing; everything works
+NOTE: Literal["note"] = "note"  # information; everything works
 WRONG: Literal["wrong"] = "wrong"
 
-INSTALL_AGAIN = "Install mnistgen again, from its folder: pip install --force-reinstall --no-deps ."
+REINSTALL = "Reinstall mnistgen from its folder: pip install --force-reinstall --no-deps ."
 PACKAGES = {"numpy": "numpy", "pillow": "PIL", "rich": "rich", "typer": "typer"}  # distribution -> module
 LONGEST = 1000  # characters of a line
 TELEMETRY = "ORT_DISABLE_TELEMETRY"
 
-# What onnxruntime's CUDA provider loads: names for files, with the major versions of CUDA and cuDNN.
+# Shared libraries that onnxruntime's CUDA provider loads, without the suffix of the major version.
 CUDA_LIBRARIES = {"CUDA libraries": ("cudart", "cublas"), "cuDNN": ("cudnn",)}
 CUDNN_MAJOR = "9"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One row: what was looked at, how it stands, what was found and, where something can be done, what."""
+    """One row: what was checked, its status, what was found and, if there is a problem, the fix."""
 
     name: str
     status: Literal["ok", "note", "wrong"]
@@ -45,20 +45,20 @@ class Finding:
     fix: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The finding as JSON types."""
+        """Return the finding as JSON types."""
         return asdict(self)
 
 
 class Findings(list[Finding]):
-    """Findings in order; they print as a table."""
+    """A list of findings that prints as a table."""
 
     @property
     def wrong(self) -> bool:
-        """Whether anything is wrong."""
+        """Whether any finding has the status "wrong"."""
         return any(finding.status == WRONG for finding in self)
 
     def __str__(self) -> str:
-        """Aligned lines, a fix below what it fixes, and how many things are wrong."""
+        """A table with each fix below its finding, and the number of problems."""
         name_width = max((len(finding.name) for finding in self), default=0)
         lines = []
         for finding in self:
@@ -70,19 +70,16 @@ class Findings(list[Finding]):
 
 
 def examine() -> Findings:
-    """All findings of CHECKS, in their order. A check that fails is a finding too."""
+    """Run all CHECKS in order. A check that raises becomes a finding too."""
     findings = Findings()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what is worth a warning is a finding
+        warnings.simplefilter("ignore")  # the findings say the same
         for name, check in CHECKS.items():
             try:
                 findings.extend(check())
-            except Exception as error:  # noqa: BLE001 - whatever is broken here must not hide the rest
-                findings.append(Finding(name, WRONG, f"cannot be looked at: {_one_line(error)}", INSTALL_AGAIN))
+            except Exception as error:  # noqa: BLE001 - one broken check must not hide the others
+                findings.append(Finding(name, WRONG, f"cannot be checked: {_one_line(error)}", REINSTALL))
     return findings
-
-
-# --- the checks ------------------------------------------------------------------------------------------------------
 
 
 def _python() -> Iterator[Finding]:
@@ -98,7 +95,7 @@ def _packages() -> Iterator[Finding]:
             fix = f"pip install --force-reinstall {distribution}"
             yield Finding(distribution, WRONG, f"cannot be imported ({_one_line(error)})", fix)
         else:
-            yield Finding(distribution, OK, version(distribution) or "imported, though pip does not know it")
+            yield Finding(distribution, OK, version(distribution) or "imported, but not installed by pip")
 
 
 def _onnxruntime() -> Iterator[Finding]:
@@ -114,24 +111,24 @@ def _onnxruntime() -> Iterator[Finding]:
     yield Finding("providers", OK, ", ".join(onnxruntime.get_available_providers()))
 
 
-def _clash() -> Iterator[Finding]:
+def _conflict() -> Iterator[Finding]:
     if installation_conflict():
         yield Finding("packages", WRONG, CONFLICT, KEEP_ONE)
     else:
-        yield Finding("packages", OK, "no two onnxruntimes that clash")
+        yield Finding("packages", OK, "no conflicting onnxruntime packages")
 
 
 def _devices() -> Iterator[Finding]:
-    """What a session of the default model really runs on."""
+    """The devices that a session of the default model really runs on."""
     from mnistgen._session import CUDA, import_onnxruntime, why_not_cuda
 
     try:
         onnxruntime = import_onnxruntime()
         directory = find(DEFAULT_MODEL)
-    except DeviceError:  # a finding already
+    except DeviceError:  # already a finding
         return
     except ModelError:
-        yield Finding("devices", NOTE, f"not tried: {DEFAULT_MODEL} is damaged, see below")
+        yield Finding("devices", NOTE, f"not checked: {DEFAULT_MODEL} is damaged, see below")
         return
     failure = _failure("cpu")
     yield Finding("cpu", WRONG, failure, import_fix()) if failure else Finding("cpu", OK, f"runs {DEFAULT_MODEL}")
@@ -142,48 +139,48 @@ def _devices() -> Iterator[Finding]:
     if built_for_cuda:
         yield from _cuda_libraries(onnxruntime)
     if reason := not_opened or _failure("cuda"):
-        broken = not not_opened or (built_for_cuda and gpus)  # a session that opens is what auto takes, and fails with
+        broken = not not_opened or (built_for_cuda and gpus)  # auto would choose a session that opens but fails
         fix = cuda_fix() if broken or gpus else None
         yield Finding("cuda", WRONG if broken else NOTE, f"does not run: {reason}", fix)
     else:
         yield Finding("cuda", OK, f"runs {DEFAULT_MODEL}")
-    yield Finding("auto", OK, f"device auto takes {'cpu' if not_opened else 'cuda'}")
+    yield Finding("auto", OK, f"device auto selects {'cpu' if not_opened else 'cuda'}")
 
 
 def _cpus() -> Iterator[Finding]:
-    usable, all_of_them = usable_cpus(), os.cpu_count() or 1
-    found = f"{usable} by default: {usable} of {all_of_them} CPUs are usable"
-    if usable < all_of_them:
-        yield Finding("threads", NOTE, f"{found}; its affinity or a quota denies this process the others")
+    usable, total = usable_cpus(), os.cpu_count() or 1
+    found = f"{usable} by default: {usable} of {total} CPUs are usable"
+    if usable < total:
+        yield Finding("threads", NOTE, f"{found}; CPU affinity or a quota excludes the others")
     else:
         yield Finding("threads", OK, found)
 
 
 def _models() -> Iterator[Finding]:
     if not names():
-        yield Finding("models", WRONG, "none is bundled", INSTALL_AGAIN)
+        yield Finding("models", WRONG, "none is bundled", REINSTALL)
     for name in names():
         try:
             find(name)
         except ModelError as error:
-            yield Finding(f"model {name}", WRONG, str(error), INSTALL_AGAIN)
+            yield Finding(f"model {name}", WRONG, str(error), REINSTALL)
         else:
-            yield Finding(f"model {name}", OK, "its SHA-256 is the one on its card")
+            yield Finding(f"model {name}", OK, "the SHA-256 matches the card")
 
 
 def _telemetry() -> Iterator[Finding]:
     value = os.environ.get(TELEMETRY)
     if value == "1" or value is None:  # mnistgen sets it before it imports onnxruntime
-        yield Finding("telemetry", OK, f"onnxruntime's is off ({TELEMETRY}=1)")
+        yield Finding("telemetry", OK, f"onnxruntime's telemetry is off ({TELEMETRY}=1)")
     else:
-        yield Finding("telemetry", NOTE, f"onnxruntime's is left as you set it ({TELEMETRY}={value})")
+        yield Finding("telemetry", NOTE, f"onnxruntime's telemetry is left as you set it ({TELEMETRY}={value})")
 
 
 CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
     "python": _python,
     "packages": _packages,
     "onnxruntime": _onnxruntime,
-    "clash": _clash,
+    "conflict": _conflict,
     "devices": _devices,
     "threads": _cpus,
     "models": _models,
@@ -191,11 +188,8 @@ CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
 }
 
 
-# --- inside ----------------------------------------------------------------------------------------------------------
-
-
 def _failure(device: Device) -> str:
-    """Why the default model cannot draw a digit on a device, or nothing where it can."""
+    """Why the default model cannot generate a digit on a device; "" if it can."""
     from mnistgen._generator import Generator
 
     try:
@@ -206,19 +200,19 @@ def _failure(device: Device) -> str:
 
 
 def _nvidia() -> tuple[int, str]:
-    """How many GPUs NVIDIA's driver shows, and that in words. The driver's own interface, for it is all there is."""
+    """The number of GPUs that NVIDIA's driver reports, and a description. Needs no package, only the driver."""
     try:
         driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
     except OSError:
         return 0, "no NVIDIA driver found"
     count = ctypes.c_int(0)
     if error := driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)):
-        return 0, f"NVIDIA's driver finds none (CUDA error {error})"
+        return 0, f"none found by NVIDIA's driver (CUDA error {error})"
     return count.value, f"{count.value} found by NVIDIA's driver"
 
 
 def _cuda_libraries(onnxruntime: ModuleType) -> Iterator[Finding]:
-    """Which libraries can be loaded, after onnxruntime has looked for them in the nvidia-* packages."""
+    """Which libraries can be loaded, after onnxruntime has preloaded those of the nvidia-* packages."""
     cuda_major = str(getattr(onnxruntime, "cuda_version", "")).partition(".")[0] or "12"
     for name, stems in CUDA_LIBRARIES.items():
         files = [_file_name(stem, CUDNN_MAJOR if stem == "cudnn" else cuda_major) for stem in stems]

@@ -1,14 +1,14 @@
-"""What can go wrong, as one small tree. Every message says what was expected, what came and what to do, in one line.
+"""The exception tree. Every message says in one line what was expected, what was given, and how to fix it.
 
 MnistgenError
-├── InputError       a value that cannot be used: a count, a digit, latents, labels, a model's or an output's name
-├── ModelError       a model that is damaged or foreign
-├── DeviceError      the device asked for cannot be had
+├── InputError       an invalid value: a count, a digit, latents, labels, the name of a model or of an output file
+├── ModelError       a damaged or invalid model
+├── DeviceError      the requested device is unavailable
 ├── DependencyError  an optional package is not installed
-└── OutputError      a file that cannot be written
+└── OutputError      a file cannot be written
 """
 
-LONGEST = 1000  # characters of a message; of a longer one, which names a path of that length, the middle goes
+LONGEST = 1000  # characters of a message; longer ones, which name long paths, are cut in the middle
 
 
 class MnistgenError(Exception):
@@ -21,36 +21,36 @@ class MnistgenError(Exception):
 
 
 class InputError(MnistgenError, ValueError):
-    """A value that cannot be used."""
+    """An invalid value: wrong type, shape, range or name. Also a ValueError."""
 
 
 class ModelError(MnistgenError):
-    """A model that is damaged or foreign."""
+    """A damaged or invalid model."""
 
 
 class DeviceError(MnistgenError):
-    """The device asked for cannot be had."""
+    """The requested device is unavailable."""
 
 
 class DependencyError(MnistgenError):
-    """An optional package that is not installed."""
+    """An optional package is not installed."""
 
 
 class OutputError(MnistgenError):
-    """A file that cannot be written."""
+    """A file cannot be written."""
 
 
 def plain(text: str, limit: int = 300) -> str:
-    """Text of a file, for a terminal: one line, what cannot be printed escaped, cut off after `limit` characters."""
+    """Untrusted text as one printable line: control characters escaped, cut off after `limit` characters."""
     line = _printable(text[: limit + 1])
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
 def shown(value: object, limit: int = 100) -> str:
-    """Any value as a message shows it: its `repr`, or its type where it has none, in one line and cut off."""
+    """Any value for a message: its `repr`, or its type if `repr` fails, as one printable line of limited length."""
     try:
         return plain(repr(value), limit)
-    except Exception:  # noqa: BLE001 - whatever a stranger's __repr__ raises; 10**5000 has none either
+    except Exception:  # noqa: BLE001 - a third-party __repr__ may raise anything; that of 10**5000 raises too
         return f"an object of type {type(value).__name__}"
 
 

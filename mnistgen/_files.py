@@ -1,4 +1,4 @@
-"""Files written whole or not at all, read up to a limit, and owned by one process at a time."""
+"""Atomic writes, size-limited reads, and file locks."""
 
 import ctypes
 import errno
@@ -13,24 +13,23 @@ from pathlib import Path
 from typing import BinaryIO
 
 WINDOWS = sys.platform == "win32"
-BINARY = getattr(os, "O_BINARY", 0)  # Windows would translate line ends
-NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # opening a FIFO would wait for its other end
-AT_FDCWD = -100  # paths count from the working folder
-RENAME_EXCHANGE = 2  # its number on Linux, and that of RENAME_SWAP on macOS
-LOCKED_BYTE = 1 << 30  # Windows locks ranges of bytes, for readers too: one that no file of ours has
+BINARY = getattr(os, "O_BINARY", 0)  # Windows would translate line endings
+NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # opening a FIFO would block
+AT_FDCWD = -100  # paths are relative to the working directory
+RENAME_EXCHANGE = 2  # on Linux; RENAME_SWAP on macOS
+LOCKED_BYTE = 1 << 30  # Windows locks byte ranges, for readers too: lock one beyond the end of our files
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A binary file that takes the place of `path` only once the block has ended and the bytes are on the disk.
+    """Write a binary file atomically: it replaces `path` after the block, once its bytes are on the disk.
 
-    The bytes gather in a hidden file beside the target. Whatever goes wrong, that file goes and the old one stays; one
-    that a killed process left behind goes with the next call for the same target. A link's target is written, and a
-    file that is replaced keeps its mode.
-    Raises OSError where the folder is missing, may not be written or is full.
+    Bytes are written to a hidden file beside the target. On any error it is removed and the old file is kept. The
+    hidden file of a killed process is removed by the next call for the same target. Symbolic links are followed, and
+    the mode of an existing file is kept. Raises OSError if the folder is missing, read-only or full.
     """
     target = Path(os.path.realpath(path))
-    prefix = f".mnistgen-{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:8]}"  # fits whatever the name's length
+    prefix = f".mnistgen-{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:8]}"  # of limited length
     remove_leftovers(target.parent, f"{prefix}-*.partial")
     partial = target.with_name(f"{prefix}-{secrets.token_hex(4)}.partial")
     try:
@@ -40,7 +39,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
             if target.exists():
                 partial.chmod(stat.S_IMODE(target.stat().st_mode))
-            if WINDOWS:  # which replaces no open file; elsewhere it stays owned until it has its name
+            if WINDOWS:  # which cannot rename an open file; elsewhere it stays locked until it is renamed
                 file.close()
             partial.replace(target)
     except OSError as error:
@@ -52,32 +51,32 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def read_file(path: Path, limit: int) -> bytes:
-    """The bytes of a regular file, at most `limit`. Raises OSError for more, and for FIFOs, devices and folders."""
+    """The bytes of a regular file, at most `limit`. Raises OSError for larger files, FIFOs, devices and folders."""
     try:
         descriptor = os.open(path, os.O_RDONLY | NO_WAIT | BINARY)
-    except ValueError as error:  # a name with a NUL in it
+    except ValueError as error:  # a name with a NUL character
         raise OSError(errno.EINVAL, str(error)) from None
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
         raise OSError(errno.EINVAL, "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file")
     with os.fdopen(descriptor, "rb") as file:
-        content = file.read(min(status.st_size, limit) + 1)  # which sets so much memory aside
+        content = file.read(min(status.st_size, limit) + 1)  # read() allocates its argument
     if len(content) > limit:
         raise OSError(errno.EFBIG, f"larger than {limit:,} bytes")
     return content
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal digits. Raises OSError."""
+    """The SHA-256 of a file in hexadecimal. Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def open_owned(path: Path) -> BinaryIO:
-    """A file that this process alone owns until it closes it or ends, however it ends; made where there is none.
+    """Open and lock a file, creating it if necessary. The lock ends when the file is closed or the process ends.
 
-    Raises BlockingIOError while another process owns it, and OSError where files cannot be opened or locked.
+    Raises BlockingIOError if another process holds the lock, and OSError if the file cannot be opened or locked.
     """
     while True:
         file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | BINARY, 0o666), "r+b")
@@ -90,11 +89,11 @@ def open_owned(path: Path) -> BinaryIO:
         except BaseException:
             file.close()
             raise
-        file.close()  # its owner removed it before it was locked
+        file.close()  # the previous owner removed it before it was locked here
 
 
 def remove_leftovers(folder: Path, pattern: str) -> None:
-    """Remove the files in a folder that processes left which were killed: those that nobody owns."""
+    """Remove files of killed processes: those that match the pattern and are not locked."""
     for path in folder.glob(pattern):
         with suppress(OSError), open_owned(path) as file:
             if WINDOWS:
@@ -103,15 +102,15 @@ def remove_leftovers(folder: Path, pattern: str) -> None:
 
 
 def exchange(first: Path, second: Path) -> bool:
-    """Let two files or folders change places in one step; False where the system or the file system has none.
+    """Exchange two files or folders atomically; False if the operating system or file system does not support it.
 
-    Raises OSError where it has one and refuses.
+    Raises OSError if it is supported but fails.
     """
     if WINDOWS:
         return False
     libc = ctypes.CDLL(None, use_errno=True)
     paths = os.fsencode(first), os.fsencode(second)
-    for name, arguments in (  # of Linux, of macOS
+    for name, arguments in (  # Linux, macOS
         ("renameat2", (AT_FDCWD, paths[0], AT_FDCWD, paths[1], RENAME_EXCHANGE)),
         ("renamex_np", (*paths, RENAME_EXCHANGE)),
     ):
@@ -124,14 +123,14 @@ def exchange(first: Path, second: Path) -> bool:
 
 
 def _created(path: Path) -> BinaryIO:
-    """A fresh file, owned where the file system knows locks."""
+    """Create a file, locked if the file system supports locks."""
     with suppress(OSError):
         return open_owned(path)
     return path.open("w+b")
 
 
 def _lock(file: BinaryIO) -> None:
-    """Lock a file, or raise BlockingIOError at once."""
+    """Lock a file without waiting, or raise BlockingIOError."""
     if sys.platform == "win32":
         import msvcrt
 

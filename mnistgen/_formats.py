@@ -1,4 +1,4 @@
-"""WRITERS: one function a file format."""
+"""WRITERS: one function per file format."""
 
 import os
 import stat
@@ -19,28 +19,27 @@ from mnistgen._picture_files import write_png
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """What there is to write."""
+    """Digits to write, and how."""
 
     images: UInt8  # (N, 28, 28)
-    labels: Int64 | None = None  # (N,); none from an unconditional model
+    labels: Int64 | None = None  # (N,); None for an unconditional model
     columns: SupportsIndex | None = None  # of a grid
     scale: SupportsIndex = 1  # of a grid
-    fields: Mapping[str, str] = field(default_factory=dict)  # text that a picture carries
-    arrays: Mapping[str, Any] = field(default_factory=dict)  # the same for .npz
+    arrays: Mapping[str, Any] = field(default_factory=dict)  # further arrays of an .npz
 
 
 def write_grid(file: BinaryIO, sample: Sample) -> None:
-    """PNG: one picture of all digits."""
-    write_png(file, grid(sample.images, sample.columns, sample.scale), sample.fields)
+    """PNG: all digits in one picture."""
+    write_png(file, grid(sample.images, sample.columns, sample.scale))
 
 
 def write_npy(file: BinaryIO, sample: Sample) -> None:
-    """NumPy: the images alone."""
+    """NumPy: the images only."""
     np.save(file, sample.images)
 
 
 def write_npz(file: BinaryIO, sample: Sample) -> None:
-    """NumPy, compressed: images, labels where there are any, and where they came from."""
+    """NumPy, compressed: the images, the labels if any, and further arrays."""
     labels: dict[str, Any] = {} if sample.labels is None else {"labels": sample.labels}
     np.savez_compressed(file, images=sample.images, **labels, **sample.arrays)
 
@@ -54,10 +53,10 @@ PICTURES = (".png",)
 
 
 def check_target(path: Path, endings: Collection[str] = WRITERS.keys()) -> None:
-    """Refuse a path that cannot be written before work is spent on it.
+    """Check that a path can be written, before any work is done; symbolic links are followed.
 
-    Raises InputError for another ending and a name that no file can have, OutputError for a folder that is missing or
-    may not be written, and for a target that is no regular file. A link stands for its target.
+    Raises InputError for another extension and for an invalid name, and OutputError if the folder is missing or
+    read-only, or the target is not a regular file.
     """
     if path.suffix.lower() not in endings:
         raise InputError(f"{path}: expected a name ending in {', '.join(endings)}, got {path.suffix or 'no ending'!r}")
@@ -67,41 +66,38 @@ def check_target(path: Path, endings: Collection[str] = WRITERS.keys()) -> None:
     except (FileNotFoundError, NotADirectoryError):
         mode = stat.S_IFREG
     except ValueError as error:
-        raise InputError(f"{path}: expected a name that a file can have, got one that none can ({error})") from None
+        raise InputError(f"{path}: expected a valid file name ({error})") from None
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror})") from None
     if not target.parent.is_dir():
-        raise OutputError(f"{path}: the folder {target.parent} does not exist; make it first")
+        raise OutputError(f"{path}: the folder {target.parent} does not exist; create it first")
     if stat.S_ISDIR(mode):
-        raise OutputError(f"{path}: is a folder; name a file")
+        raise OutputError(f"{path}: expected a file, got a folder")
     if not stat.S_ISREG(mode):
         raise OutputError(f"{path}: expected a regular file, got a FIFO, a device or a socket; name another file")
     if not os.access(target.parent, os.W_OK):
-        raise OutputError(f"{path}: no permission to write in {target.parent}")
+        raise OutputError(f"{path}: no permission to write to {target.parent}")
 
 
 def write(path: Path, sample: Sample) -> None:
-    """Write a sample in the format that the path's ending names, whole or not at all.
-
-    Raises as `check_target` does, and OutputError where the disk is full or the file system refuses.
-    """
-    with written(path) as file:
+    """Write a sample atomically in the format of the file extension. Raises as `open_output` does."""
+    with open_output(path) as file:
         WRITERS[path.suffix.lower()](file, sample)
 
 
 def write_picture(path: Path, picture: UInt8, text: Mapping[str, str] | None = None) -> None:
-    """Write a picture (H, W) as PNG, with text fields where there are any, whole or not at all. Raises as `write`."""
-    with written(path, PICTURES) as file:
+    """Write a picture (H, W) as PNG atomically, with optional text fields. Raises as `open_output` does."""
+    with open_output(path, PICTURES) as file:
         write_png(file, picture, text)
 
 
 @contextmanager
-def written(path: Path, endings: Collection[str] = WRITERS.keys()) -> Iterator[BinaryIO]:
-    """A binary file that becomes `path` once the block has ended. Raises as `check_target` does, and OutputError."""
+def open_output(path: Path, endings: Collection[str] = WRITERS.keys()) -> Iterator[BinaryIO]:
+    """Write a binary file atomically. Raises as `check_target` does, and OutputError for errors of the file system."""
     check_target(path, endings)
     try:
         with whole_file(path) as file:
             yield file
     except OSError as error:
-        reason = error.strerror or f"the disk may be full: {error}"  # NumPy counts the bytes that did not fit
+        reason = error.strerror or f"the disk may be full: {error}"  # NumPy's error has no strerror
         raise OutputError(f"{path}: cannot be written ({reason}); nothing was changed") from None

@@ -1,4 +1,4 @@
-"""Generator: a model, ready to sample."""
+"""Generator: a loaded model that generates digits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mnistgen._arrays import Float32, Int64, UInt8
 from mnistgen._card import ModelCard
 from mnistgen._catalog import DEFAULT_MODEL, locate, portable
 from mnistgen._checks import (
-    AT_ONCE,
+    MAX_DIGITS,
     DigitLike,
     Request,
     check_conditional,
@@ -25,7 +25,7 @@ from mnistgen._checks import (
     checked_text,
     checked_threads,
     checked_truncation,
-    most_threads,
+    max_threads,
     named_corners,
     one_hot,
     whole_number,
@@ -38,34 +38,36 @@ from mnistgen._latents import INDICES, draw
 from mnistgen._session import OnnxSession, Session
 from mnistgen._walks import linear, spherical, surface
 
-# The network sees so many digits at once that its threads are worth waking, and so few that memory stays flat.
+# Digits per call of the network: enough to keep its threads busy, few enough to keep memory constant.
 CHUNK_WORK = 1_500_000_000  # multiply-adds
 CHUNK_LIMITS = (32, 1024)  # digits
 STREAM_BATCH = 1024
-SIDE = 10_000  # digits along a side of a walk in two dimensions, at most
+SIDE = 10_000  # digits along a side of a walk, at most
 
-Drawn = tuple[Float32, Float32 | None]  # latents (N, D) and classes (N, 10), none for an unconditional model
+Inputs = tuple[Float32, Float32 | None]  # latents (N, D); classes (N, 10), or None for an unconditional model
 
 
 class Labelled(NamedTuple):
-    """What sampling returns with return_labels: images uint8 (N, 28, 28) and labels int64 (N,)."""
+    """Images uint8 (N, 28, 28) and labels int64 (N,), as returned with return_labels=True."""
 
     images: UInt8
     labels: Int64
 
 
 class Generator:
-    """A bundled model by name, or any model directory by path, on a device.
+    """A model, loaded on a device and ready to generate digits.
 
-    `device` is "auto" (CUDA where it works, else the CPU), "cpu" or "cuda". `threads` are onnxruntime's on the CPU; by
-    default the CPUs that this process may use, and at most four times as many. One generator may be used by many
-    threads at once, survives a fork, and can be pickled: it is then opened again from its configuration.
+    `model` is the name of a bundled model or the path of a model directory. `device` is "auto" (CUDA if a session runs
+    on it, else the CPU), "cpu" or "cuda". `threads` is the number of CPU threads that onnxruntime uses: by default the
+    number of usable CPUs, at most four times that. A generator is thread-safe and works after a fork. It can be
+    pickled; unpickling loads the model again.
 
-    A model is a program. One that is not bundled runs as untrusted code does: it may never end, take all memory or
-    attack onnxruntime. `mnistgen doctor --model PATH` tries one in a process of its own, with limits.
+    A model is a program. Treat a model from an untrusted source as untrusted code: it may run forever, use all memory
+    or attack onnxruntime. `mnistgen doctor --model PATH` tests one in a separate process with limits on time and
+    memory.
 
-    Raises ModelError for an unknown or damaged model, DeviceError where the device cannot be had, InputError for
-    other arguments that make no sense.
+    Raises InputError for an unknown model and for invalid arguments, ModelError for a damaged model, and DeviceError
+    if the device is unavailable.
     """
 
     @suggesting_keywords
@@ -78,7 +80,7 @@ class Generator:
     ) -> None:
         self._directory = locate(model)
         self._model = portable(model)
-        self._asked = device
+        self._requested_device = device
         self._threads = usable_cpus() if threads is None else checked_threads(threads)
         self._chunk_size = chunk_size(self._directory.card)
         self._opened = (os.getpid(), self._open())
@@ -87,16 +89,16 @@ class Generator:
         return f"Generator({self._model!r}, device={self.device!r}, threads={self._threads})"
 
     def __reduce__(self) -> tuple[Callable[..., Generator], tuple[Any, ...]]:
-        return _reopen, (self._model, self._asked, self._threads)
+        return _reopen, (self._model, self._requested_device, self._threads)
 
     @property
     def model(self) -> str:
-        """The model's name, or the path of its directory: what opens it again, in other processes too."""
+        """The model's name or the path of its directory; it resolves to the same model in other processes."""
         return self._model
 
     @property
     def card(self) -> ModelCard:
-        """What is known of the model."""
+        """The model card."""
         return self._directory.card
 
     @property
@@ -106,7 +108,7 @@ class Generator:
 
     @property
     def threads(self) -> int:
-        """The CPU threads of the session."""
+        """The number of CPU threads of the session."""
         return self._threads
 
     @overload
@@ -160,33 +162,33 @@ class Generator:
         truncation: float = 1.0,
         return_labels: bool = False,
     ) -> UInt8 | Labelled:
-        """Digits `start` to `start + n - 1` of a seed: images uint8 (n, 28, 28), ink 255, paper 0.
+        """Generate digits `start` to `start + n - 1` of a seed: images uint8 (n, 28, 28), ink 255, background 0.
 
-        Digit i of a seed depends on the model, the seed and i alone, whatever n, the batches and the threads; pixels
-        agree within one grey level where the arithmetic runs in another order.
+        Digit i of a seed depends only on the model, the seed and i, not on n, batch sizes or threads. Pixels may differ
+        by one grey level where arithmetic runs in another order.
 
         Args:
-            n: How many, at most ten million (7.8 GB; `stream` gives any number). By default one, or as many as digits
-                or labels are given.
-            digit: What to draw: 0 to 9, or several that are repeated cyclically by the digits' places in the seed. By
-                default labels are uniform.
-            labels: Instead of digit, the label of every image: one for all, whole numbers (n,), 0 to 9, or mixtures
-                float (n, 10), or (10,) for all, whose rows sum to 1.
-            seed: 0 to 2**64 - 1. Without one, a fresh one is drawn and logged (logger "mnistgen", level INFO).
+            n: Number of digits, at most 10,000,000 (7.8 GB; use `stream` for more). By default, the number of digits or
+                labels given, else 1.
+            digit: The digit to generate, 0 to 9, or a sequence of digits that is repeated cyclically by index in the
+                seed. By default, labels are drawn uniformly.
+            labels: Instead of digit, the label of each image: whole numbers (n,) from 0 to 9, or mixtures float (n, 10)
+                whose rows sum to 1. A single label, or one mixture (10,), applies to all images.
+            seed: 0 to 2**64 - 1. By default, a fresh seed is drawn and logged (logger "mnistgen", level INFO).
             start: Index of the first digit in the seed.
-            truncation: 0 to 1, by which latents are multiplied: less gives cleaner and less varied digits, 0 the class
-                mean (towards the centre as in T. Karras et al., 2019, arXiv:1812.04948, appendix B).
-            return_labels: Return (images, labels), labels int64 (n,), in place of images.
+            truncation: Factor from 0 to 1 that multiplies the latents: lower values give cleaner and less varied
+                digits, 0 the class mean (truncation trick: T. Karras et al., 2019, arXiv:1812.04948, appendix B).
+            return_labels: Return (images, labels), labels int64 (n,), instead of images.
 
         Raises:
-            InputError: For arguments outside these ranges, and where an unconditional model is given digit, labels or
-                return_labels.
-            ModelError: Where the model fails or returns other values than pixels.
+            InputError: For arguments outside these ranges, and for digit, labels or return_labels with an unconditional
+                model.
+            ModelError: If the model fails or returns values that are not pixels.
         """
         request = checked_request(
             self.card,
             n,
-            AT_ONCE,
+            MAX_DIGITS,
             digit=digit,
             labels=labels,
             seed=seed,
@@ -251,11 +253,12 @@ class Generator:
         truncation: float = 1.0,
         return_labels: bool = False,
     ) -> Iterator[UInt8] | Iterator[Labelled]:
-        """The digits that `sample` gives with the same arguments, of any number, in batches and in constant memory.
+        """Generate the digits of `sample` in batches, in constant memory; n may be up to 2**63.
 
-        Every batch has batch_size digits, the last one the rest. Raises as `sample` does, at the call.
+        Every batch has batch_size digits, except that the last one may be smaller. The other parameters, and the
+        errors, are those of `sample`. Arguments are checked at the call, not at the first iteration.
         """
-        size = whole_number("batch_size", batch_size, 1, AT_ONCE)
+        size = whole_number("batch_size", batch_size, 1, MAX_DIGITS)
         request = checked_request(
             self.card,
             n,
@@ -276,11 +279,11 @@ class Generator:
 
     @suggesting_keywords
     def number(self, text: str, *, seed: SupportsIndex | None = None, truncation: float = 1.0) -> UInt8:
-        """A number in one handwriting style, uint8 (28, 28 N): digits of the same latents side by side.
+        """Generate a number in one handwriting style: uint8 (28, 28 N) for N characters, digits side by side.
 
-        `text` is digits and spaces, each of which leaves a gap. The latents are the first of the seed; without one, a
-        fresh one is drawn and logged. `truncation` is as in `sample`. Raises InputError for other text, and from
-        unconditional models.
+        `text` consists of digits and spaces; a space leaves a gap. All digits use the first latents of the seed. By
+        default, a fresh seed is drawn and logged. `truncation` is as in `sample`. Raises InputError for other text and
+        for unconditional models.
         """
         check_conditional(self.card, f"text {shown(text)}")
         digits = checked_text(text)
@@ -301,19 +304,19 @@ class Generator:
         frames: SupportsIndex = 60,
         seed: SupportsIndex | None = None,
     ) -> UInt8:
-        """From digit `first` to digit `last`, uint8 (frames, 28, 28): the seed's first two latents and what is between.
+        """Interpolate from digit `first` to digit `last`: uint8 (frames, 28, 28).
 
-        Latents go along the arc from one to the other, class weights in a straight line. An unconditional model takes
-        no digits. Raises InputError for fewer than two frames or more than ten million, digits outside 0 to 9, or one
-        without the other.
+        The ends are the first two latents of the seed. Latents are interpolated along an arc, class weights linearly.
+        An unconditional model takes no digits. Raises InputError for fewer than 2 or more than 10,000,000 frames, for
+        digits outside 0 to 9, and for one end without the other.
         """
-        count = whole_number("frames", frames, 2, AT_ONCE)
-        digits = self._ends({"first": first, "last": last})
+        count = whole_number("frames", frames, 2, MAX_DIGITS)
+        digits = self._endpoints({"first": first, "last": last})
         ends = None if digits is None else one_hot(digits)
         latents, _ = draw(checked_seed(seed), 0, 2, self.card.latent_dim)
         shares = np.linspace(0, 1, count)
 
-        def between(part: slice) -> Drawn:
+        def between(part: slice) -> Inputs:
             classes = None if ends is None else linear(ends[0], ends[1], shares[part])
             return spherical(latents[0], latents[1], shares[part]), classes
 
@@ -328,21 +331,22 @@ class Generator:
         columns: SupportsIndex = 10,
         seed: SupportsIndex | None = None,
     ) -> UInt8:
-        """A walk in two dimensions, uint8 (rows * columns, 28, 28), row by row, for `mnistgen.grid`.
+        """Interpolate between four digits in two dimensions: uint8 (rows * columns, 28, 28), row by row.
 
-        `corners` are the digits at the top left, top right, bottom left and bottom right; their latents are the seed's
-        first four. Between them all goes as in `interpolate`, first along the sides, then from left to right. An
-        unconditional model takes no digits. Raises InputError for fewer than two rows or columns, more than ten million
-        digits, and other corners.
+        `corners` are the digits at the top left, top right, bottom left and bottom right; their latents are the first
+        four of the seed. Digits are interpolated as in `interpolate`, first down the left and right sides, then along
+        each row. `mnistgen.grid` arranges them in one picture. An unconditional model takes no digits. Raises
+        InputError for fewer than 2 or more than 10,000 rows or columns, for more than 10,000,000 digits, and for
+        corners that are not four digits from 0 to 9.
         """
         sides = whole_number("rows", rows, 2, SIDE), whole_number("columns", columns, 2, SIDE)
-        count = whole_number("rows times columns", math.prod(sides), 4, AT_ONCE)
-        digits = self._ends(named_corners(corners))
+        count = whole_number("rows times columns", math.prod(sides), 4, MAX_DIGITS)
+        digits = self._endpoints(named_corners(corners))
         ends = None if digits is None else one_hot(digits)
         latents, _ = draw(checked_seed(seed), 0, 4, self.card.latent_dim)
         down, right = (np.linspace(0, 1, side) for side in sides)
 
-        def between(part: slice) -> Drawn:
+        def between(part: slice) -> Inputs:
             row, column = np.divmod(np.arange(part.start, part.stop), len(right))
             classes = None if ends is None else surface(linear, ends, down[row], right[column])
             return surface(spherical, latents, down[row], right[column]), classes
@@ -351,34 +355,32 @@ class Generator:
 
     @suggesting_keywords
     def decode(self, latents: ArrayLike, labels: ArrayLike | None = None) -> UInt8:
-        """Images uint8 (N, 28, 28) of latents float (N, D), or (D,) for one, from -1000 to 1000.
+        """Decode latents float (N, D), or (D,) for one image, into images uint8 (N, 28, 28), ink 255, background 0.
 
-        Latents are drawn from N(0, 1), as `mnistgen.latents` does, or chosen freely. A class-conditional model also
-        takes labels: one for all, whole numbers (N,), 0 to 9, or mixtures float (N, 10), or (10,) for all, of entries
-        from 0 to 1 that sum to 1. Both may be whatever NumPy reads: lists, arrays, tensors on the CPU, data frames.
+        Latents are from -1000 to 1000; the model was trained on N(0, 1), from which `mnistgen.latents` draws them. A
+        class-conditional model also takes labels: whole numbers (N,) from 0 to 9, or mixtures float (N, 10) with
+        entries from 0 to 1 and rows that sum to 1. A single label, or one mixture (10,), applies to all images. Both
+        arguments accept whatever NumPy can convert: lists, arrays, tensors on the CPU, data frames.
 
-        Raises InputError for anything else, with what was expected and what came; ModelError where the model fails or
-        returns other values than pixels.
+        Raises InputError for anything else, and ModelError if the model fails or returns values that are not pixels.
         """
         styles = checked_latents(self.card, latents)
         classes = checked_classes(self.card, labels, len(styles))
         return self._images(len(styles), lambda part: (styles[part], None if classes is None else classes[part]))
 
-    # --- inside ------------------------------------------------------------------------------------------------------
-
     @property
     def _session(self) -> Session:
         pid, session = self._opened
-        if pid != os.getpid():  # forked: the parent's session has lost its threads
+        if pid != os.getpid():  # after a fork the session has lost its threads
             session = self._open()
             self._opened = (os.getpid(), session)
         return session
 
     def _open(self) -> Session:
-        return OnnxSession(self._directory, self._asked, self._threads)
+        return OnnxSession(self._directory, self._requested_device, self._threads)
 
-    def _ends(self, digits: Mapping[str, SupportsIndex | None]) -> Int64 | None:
-        """Digits (N,) by their names, 0 to 9; none for an unconditional model."""
+    def _endpoints(self, digits: Mapping[str, SupportsIndex | None]) -> Int64 | None:
+        """Check digits, given by name, and return their labels (N,), or None for an unconditional model."""
         given = [digit for digit in digits.values() if digit is not None]
         if given:
             check_conditional(self.card, f"digits {', '.join(map(shown, given))}")
@@ -387,40 +389,40 @@ class Generator:
         return np.array([whole_number(name, digits[name], 0, 9) for name in digits])  # type: ignore[arg-type]
 
     def _draw(self, request: Request, first: int, count: int) -> UInt8 | Labelled:
-        """`count` digits of a request from its digit `first` on."""
+        """`count` digits of a request, from its digit `first` on."""
         labels = np.empty(count if request.with_labels else 0, np.int64)
 
-        def drawn(part: slice) -> Drawn:
+        def inputs(part: slice) -> Inputs:
             begin = first + part.start
-            latents, chosen = draw(request.seed, request.start + begin, part.stop - part.start, self.card.latent_dim)
+            latents, drawn = draw(request.seed, request.start + begin, part.stop - part.start, self.card.latent_dim)
             if request.truncation != 1:
                 latents *= np.float32(request.truncation)
-            classes = request.classes(begin, chosen)
+            classes = request.classes(begin, drawn)
             if request.with_labels:
                 labels[part] = classes
             return latents, one_hot(classes) if self.card.conditional else None
 
-        images = self._images(count, drawn)
+        images = self._images(count, inputs)
         return Labelled(images, labels) if request.with_labels else images
 
-    def _images(self, count: int, drawn: Callable[[slice], Drawn]) -> UInt8:
-        """Images uint8 (count, 28, 28) of the latents and classes of every chunk."""
+    def _images(self, count: int, inputs: Callable[[slice], Inputs]) -> UInt8:
+        """Images uint8 (count, 28, 28), computed in chunks from the latents and classes that `inputs` returns."""
         try:
             images = np.empty((count, 28, 28), np.uint8)
         except MemoryError:
-            raise InputError(f"{count:,} digits do not fit in memory; draw them in batches with stream()") from None
+            raise InputError(f"{count:,} digits do not fit in memory; generate them in batches with stream()") from None
         for first in range(0, count, self._chunk_size):
             part = slice(first, min(first + self._chunk_size, count))
-            images[part] = to_uint8(self._session.run(*drawn(part)))
+            images[part] = to_uint8(self._session.run(*inputs(part)))
         return images
 
 
 def chunk_size(card: ModelCard) -> int:
-    """How many digits a model's network sees at once."""
+    """The number of digits per call of a model's network."""
     low, high = CHUNK_LIMITS
     return max(low, min(high, CHUNK_WORK // max(1, card.multiply_adds)))
 
 
 def _reopen(model: str, device: Device, threads: int) -> Generator:
-    # Here, which may be a smaller machine.
-    return Generator(model, device=device, threads=min(threads, most_threads()))
+    # The machine that unpickles it may have fewer CPUs.
+    return Generator(model, device=device, threads=min(threads, max_threads()))

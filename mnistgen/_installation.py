@@ -1,4 +1,4 @@
-"""Which onnxruntime is installed, and the commands that fix it."""
+"""Which onnxruntime package is installed, and how to fix the installation."""
 
 import os
 import sys
@@ -10,8 +10,8 @@ KEEP_ONE = (
 
 
 def installation_conflict() -> str | None:
-    """What is wrong when onnxruntime and onnxruntime-gpu are both installed, and the commands that fix it."""
-    # A look at the folders first: importlib.metadata takes longer to import than a model to open.
+    """The conflict and its fix if onnxruntime and onnxruntime-gpu are both installed, else None."""
+    # List the folders first: importing importlib.metadata takes longer than loading a model.
     if not any(name.startswith("onnxruntime_gpu-") for folder in sys.path for name in _names(folder)):
         return None
     both = version("onnxruntime") and version("onnxruntime-gpu")
@@ -19,12 +19,12 @@ def installation_conflict() -> str | None:
 
 
 def import_fix() -> str:
-    """What to do where onnxruntime cannot be imported."""
+    """The fix if onnxruntime cannot be imported."""
     return installation_conflict() or "Install it: pip install --force-reinstall onnxruntime"
 
 
 def cuda_fix() -> str:
-    """What to do where onnxruntime does not run on CUDA."""
+    """The fix if onnxruntime does not run on CUDA."""
     if conflict := installation_conflict():
         return conflict
     if version("onnxruntime-gpu"):
@@ -33,7 +33,7 @@ def cuda_fix() -> str:
 
 
 def version(distribution: str) -> str | None:
-    """The installed version of a distribution, by its name for pip."""
+    """The installed version of a distribution, or None."""
     import importlib.metadata
 
     try:
@@ -44,6 +44,6 @@ def version(distribution: str) -> str | None:
 
 def _names(folder: str) -> list[str]:
     try:
-        return os.listdir(folder or ".")  # noqa: PTH208 - pathlib would make objects of all
-    except (OSError, ValueError):  # a name with a NUL in it
+        return os.listdir(folder or ".")  # noqa: PTH208 - faster than pathlib
+    except (OSError, ValueError):  # ValueError: a name with a NUL character
         return []

@@ -1,4 +1,4 @@
-"""Signals that end a program, as one exception: Ctrl-C, SIGTERM and a terminal that is closed."""
+"""Termination signals as one exception: Ctrl-C, SIGTERM and SIGHUP (the terminal was closed)."""
 
 import _thread
 import signal
@@ -14,41 +14,41 @@ _received: list[int] = []
 
 
 class Interrupted(BaseException):
-    """A signal asked the program to end. It is no Exception, so that nothing but the entry point catches it."""
+    """A termination signal arrived. Not an Exception, so that only the entry point catches it."""
 
 
 def handle_signals() -> None:
-    """Let the first of SIGNALS raise Interrupted in the main thread; a second one ends the process at once.
+    """Raise Interrupted in the main thread for the first of SIGNALS; a second one ends the process immediately.
 
-    A signal that is ignored stays so: that is how `nohup` and background jobs work.
+    Ignored signals stay ignored, as `nohup` and background jobs need.
     """
-    sys.unraisablehook = _raise_again
+    sys.unraisablehook = _reraise
     for number in _numbers():
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _interrupt)
 
 
 def exit_code() -> int:
-    """128 and the number of the signal that came, or 0. What it cut short may raise anything, and blame anything."""
+    """128 plus the number of the received signal, or 0. After a signal, interrupted code may raise any exception."""
     return 128 + _received[0] if _received else 0
 
 
 @contextmanager
 def signals_kept_back() -> Iterator[None]:
-    """Processes that start in here never see Ctrl-C or a closed terminal, which are sent to all of a group.
+    """Start processes in this context with SIGINT and SIGHUP blocked; the caller is responsible for ending them.
 
-    Else they would print tracebacks in their first second; whoever starts them must also end them. Nor is this process
-    interrupted meanwhile, for a process that is started halfway complains too: signals are handled at the end.
+    Both signals are sent to the whole process group, and would make a starting process print a traceback. Signals to
+    this process are handled at the end of the block, because a half-started process prints a traceback too.
     """
-    if sys.platform == "win32":  # which knows no such thing
+    if sys.platform == "win32":  # which has no signal masks
         yield
         return
-    from multiprocessing import resource_tracker  # late: it takes longer to import than all else here
+    from multiprocessing import resource_tracker  # imported here because it is slow
 
-    with _deferred():  # for other threads of this process may get them, whatever this one blocks
+    with _deferred():  # the mask is per thread: another thread may still receive a signal
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
         try:
-            resource_tracker.ensure_running()  # which lets SIGINT through again when it starts
+            resource_tracker.ensure_running()  # starting it unblocks SIGINT
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             yield
         finally:
@@ -57,20 +57,20 @@ def signals_kept_back() -> Iterator[None]:
 
 @contextmanager
 def _deferred() -> Iterator[None]:
-    """Call Python's signal handlers only when the block has ended; they are called in the main thread alone."""
-    came: list[int] = []
+    """Defer Python's signal handlers, which run in the main thread only, to the end of the block."""
+    received: list[int] = []
     handlers = {number: signal.getsignal(number) for number in _numbers()}
     if threading.current_thread() is not threading.main_thread():
         handlers = {}
     handlers = {number: handler for number, handler in handlers.items() if callable(handler)}
     for number in handlers:
-        signal.signal(number, lambda number, frame: came.append(number))
+        signal.signal(number, lambda number, frame: received.append(number))
     try:
         yield
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        for arrived in came:
+        for arrived in received:
             signal.raise_signal(arrived)
 
 
@@ -82,14 +82,14 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise Interrupted
 
 
-def _raise_again(ignored: "sys.UnraisableHookArgs") -> None:
-    """What is raised in the callback of a weak reference or in __del__ is ignored; a signal must not be.
+def _reraise(ignored: "sys.UnraisableHookArgs") -> None:
+    """Raise Interrupted again: Python ignores exceptions in __del__ and in weak reference callbacks.
 
-    What it cut short is not told: an open file's ResourceWarning, say, where warnings are errors.
+    After a signal, other ignored exceptions are not reported: they may be consequences, such as a ResourceWarning.
     """
     if ignored.exc_type is Interrupted:
         signal.signal(signal.SIGINT, _interrupt)
-        threading.Timer(0.01, _thread.interrupt_main).start()  # once the callback is over
+        threading.Timer(0.01, _thread.interrupt_main).start()  # after the callback
     elif not _received:
         sys.__unraisablehook__(ignored)
 

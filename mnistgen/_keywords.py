@@ -1,4 +1,4 @@
-"""Misspelt keywords: a TypeError that names the function that was called and the nearest parameter."""
+"""Suggestions for misspelt keyword arguments."""
 
 import difflib
 import functools
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def suggesting_keywords(function: Callable[P, T]) -> Callable[P, T]:
-    """The function, whose TypeError for an unknown keyword says which one was probably meant."""
+    """Decorate a function: its TypeError for an unknown keyword suggests the nearest parameter."""
     known = list(inspect.signature(function).parameters)
     title = function.__qualname__.removesuffix(".__init__")
 

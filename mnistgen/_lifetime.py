@@ -1,4 +1,4 @@
-"""Sessions of onnxruntime when their process forks, and when it ends."""
+"""Lifetime of onnxruntime sessions: across forks and at interpreter exit."""
 
 import atexit
 import ctypes
@@ -8,36 +8,36 @@ import weakref
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-PATIENCE = 10.0  # seconds that an ending process waits for calls of daemon threads
+EXIT_TIMEOUT = 10.0  # seconds to wait at exit for calls of daemon threads
 
 
-def keep(session: Any) -> None:
+def leak_after_fork(session: Any) -> None:
     """Never free a session in a forked child.
 
-    A child has none of the threads that a session's pool would join on its way out, and would wait for them for ever.
-    So it keeps one reference too many.
+    Freeing it would join the threads of its pool. These do not exist in a child, so it would wait forever. Instead, the
+    child takes an extra reference and leaks the session.
     """
     _OPEN.add(session)
 
 
-def calling() -> AbstractContextManager[object]:
-    """What every call into onnxruntime runs in.
+def native_call() -> AbstractContextManager[object]:
+    """Context manager around every call into onnxruntime.
 
-    A daemon thread that comes back from a call while the interpreter is torn down aborts the process: Python ends the
-    thread by unwinding its stack, which C++ does not allow. So the end waits for the calls of daemon threads, and they
-    begin no new ones. All other threads end before.
+    A daemon thread that returns from a call during interpreter shutdown aborts the process: Python ends the thread by
+    unwinding its stack, which C++ does not allow. So shutdown waits for calls of daemon threads and blocks new ones.
+    Other threads have ended by then.
     """
     return _GATE if threading.current_thread().daemon else nullcontext()
 
 
 def close_at_exit() -> None:
-    """Wait for calls before anything that was registered so far runs; onnxruntime registers its own end."""
+    """Wait for calls at exit, before the handlers registered so far, among them onnxruntime's own."""
     atexit.unregister(_close)
     atexit.register(_close)
 
 
 class _Gate:
-    """Counts the calls of daemon threads; once it is closed, only the thread that closed it passes."""
+    """Counts running calls of daemon threads. Once closed, it blocks all threads except the one that closed it."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -46,7 +46,7 @@ class _Gate:
 
     def __enter__(self) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: self._closed_by in (None, threading.get_ident()))  # else for ever
+            self._changed.wait_for(lambda: self._closed_by in (None, threading.get_ident()))
             self._calls += 1
 
     def __exit__(self, *error: object) -> None:
@@ -55,10 +55,10 @@ class _Gate:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Let no more calls begin, and wait for those that run."""
+        """Block new calls and wait for running ones."""
         with self._changed:
             self._closed_by = threading.get_ident()
-            self._changed.wait_for(lambda: not self._calls, PATIENCE)
+            self._changed.wait_for(lambda: not self._calls, EXIT_TIMEOUT)
 
 
 _OPEN: "weakref.WeakSet[Any]" = weakref.WeakSet()
@@ -71,7 +71,7 @@ def _close() -> None:
 
 def _after_fork() -> None:
     global _GATE
-    _GATE = _Gate()  # the calls that it counted are the parent's
+    _GATE = _Gate()  # calls counted so far run in the parent only
     for session in list(_OPEN):
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(session))
     _OPEN.clear()

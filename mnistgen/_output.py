@@ -1,4 +1,4 @@
-"""Digits to look at and to keep, whatever made them: show and save."""
+"""show and save: display digits and write them to files."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 @suggesting_keywords
 def show(images: UInt8, *, columns: SupportsIndex | None = None, scale: SupportsIndex = 2) -> Image:
-    """A Pillow image of digits, which notebooks display; `.show()` opens it elsewhere.
+    """Return a Pillow image of digits. Notebooks display it; elsewhere, `.show()` opens it.
 
-    Digits uint8 (N, 28, 28) become a grid as by `mnistgen.grid`; a picture uint8 (H, W), such as a number, stays what
-    it is. `scale` repeats every pixel in both directions. Raises InputError as `mnistgen.grid` does.
+    Images uint8 (N, 28, 28) are tiled as by `mnistgen.grid`. A picture uint8 (H, W), such as a number, is shown as it
+    is. `scale` repeats every pixel in both directions. Raises InputError as `mnistgen.grid` does.
     """
-    from PIL import Image  # late: it takes longer to import than most grids take to draw
+    from PIL import Image  # imported here: importing it takes longer than drawing most grids
 
     if getattr(images, "ndim", 3) != 2:
         return Image.fromarray(grid(images, columns, scale))
@@ -47,24 +47,25 @@ def save(
     scale: SupportsIndex = 1,
     fps: float = 20.0,
 ) -> None:
-    """Write digits uint8 (N, 28, 28) to a file in the format that its ending names, whole or not at all.
+    """Write images uint8 (N, 28, 28) to a file atomically, in the format of the file extension.
 
-    .png is a grid as by `mnistgen.grid`, .npy holds the images, .npz images and labels, whole numbers (N,), 0 to 9, and
-    .gif, .apng and .webp are animations of `fps` frames a second. `columns` is for grids, `scale` for all pictures.
+    .png is a grid as by `mnistgen.grid`; .npy contains the images; .npz the images and, if given, labels, whole numbers
+    (N,) from 0 to 9. .gif, .apng and .webp are animations with `fps` frames per second, 1 to 100. `columns` applies to
+    .png, `scale` to pictures and animations.
 
-    Raises InputError for another ending, other images and labels, and labels where there is no place for them;
-    OutputError where the file cannot be written.
+    Raises InputError for another extension, for other images and labels, and for labels with a format other than .npz;
+    OutputError if the file cannot be written.
     """
     target = Path(checked_path(path))
     ending = target.suffix.lower()
     check_target(target, (*WRITERS, *ANIMATIONS))
     check_images("images", images, (28, 28))
     if labels is not None and ending != ".npz":
-        raise InputError(f"labels: expected none for {ending}; .npz holds them")
-    kept = None if labels is None else checked_labels(labels, len(images))
-    if kept is not None and kept.ndim > 1:
+        raise InputError(f"labels: expected none for {ending}; only .npz stores labels")
+    checked = None if labels is None else checked_labels(labels, len(images))
+    if checked is not None and checked.ndim > 1:
         raise InputError(f"labels: expected whole numbers ({len(images)},) from 0 to 9, got mixtures")
     if ending in ANIMATIONS:
         write_animation(target, images, fps, whole_number("scale", scale, 1, PIXELS))
     else:
-        write(target, Sample(images=images, labels=cast(Int64 | None, kept), columns=columns, scale=scale))
+        write(target, Sample(images=images, labels=cast(Int64 | None, checked), columns=columns, scale=scale))

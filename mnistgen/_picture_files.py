@@ -1,4 +1,4 @@
-"""Picture files: PNG; CARRIERS, the formats that carry text fields beside the pixels; files of strangers."""
+"""Picture files: writing PNG; CARRIERS, how each format stores text fields; opening untrusted files."""
 
 import io
 import warnings
@@ -13,13 +13,13 @@ from mnistgen._images import PIXELS
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-DESCRIPTION = 0x010E  # tag of EXIF
+DESCRIPTION = 0x010E  # EXIF tag ImageDescription
 
 Fields = Mapping[str, str]  # ASCII, one line each
 
 
 class Carrier(NamedTuple):
-    """Text fields to what Pillow's save() takes, and back from a picture of which no pixel is decoded yet."""
+    """How a format stores text fields: options for Pillow's save(), and reading them before any pixel is decoded."""
 
     options: Callable[[Fields], dict[str, Any]]
     read: Callable[[Any], Fields]
@@ -27,15 +27,15 @@ class Carrier(NamedTuple):
 
 @contextmanager
 def open_picture(content: bytes) -> Iterator["Image"]:
-    """A PNG, APNG, GIF or WebP file, its header read; the block decodes it frame by frame.
+    """Open a PNG, APNG, GIF or WebP file and read its header; the body of the `with` statement decodes the frames.
 
-    Raises InputError for whatever Pillow raises or warns of, in the block too.
+    Errors and warnings of Pillow are raised as InputError, also those from the body.
     """
     from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # what Pillow warns of, it has repaired by guessing
+            warnings.simplefilter("error")  # Pillow warns where it repairs a file by guessing
             with Image.open(io.BytesIO(content), formats=list(CARRIERS)) as picture:
                 yield picture
     except (InputError, MemoryError):
@@ -43,30 +43,30 @@ def open_picture(content: bytes) -> Iterator["Image"]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise InputError(f"expected at most {PIXELS:,} pixels, got more") from None
     except UnidentifiedImageError:
-        raise InputError("expected a PNG, GIF or WebP picture, got something else or a damaged one") from None
-    except Exception as error:  # noqa: BLE001  Pillow lets out whatever a damaged file leads it to
+        raise InputError("expected a PNG, GIF or WebP picture, got another or a damaged file") from None
+    except Exception as error:  # noqa: BLE001 - Pillow raises many types for damaged files
         raise InputError(f"the picture is damaged ({plain(str(error) or type(error).__name__)})") from None
 
 
 def write_png(file: BinaryIO, picture: UInt8, text: Fields | None = None) -> None:
-    """Write a picture (H, W) as a grey PNG, with text fields where there are any."""
-    from PIL import Image  # late: it takes longer to import than most grids take to draw
+    """Write a picture (H, W) as a greyscale PNG with optional text fields."""
+    from PIL import Image  # imported here: importing it takes longer than writing most grids
 
     Image.fromarray(picture).save(file, format="PNG", **text_options("PNG", text))
 
 
-def text_options(kind: str, fields: Fields | None) -> dict[str, Any]:
-    """What Pillow's save() takes to carry text fields in a kind of file, where there are any."""
-    return CARRIERS[kind].options(fields) if fields else {}
+def text_options(name: str, fields: Fields | None) -> dict[str, Any]:
+    """Options for Pillow's save() that store text fields in a format of this name."""
+    return CARRIERS[name].options(fields) if fields else {}
 
 
 def read_fields(picture: "Image") -> Fields:
-    """The text fields of an open picture; of a PNG, those that come before its pixels."""
+    """The text fields of an open picture; for a PNG, those stored before the pixels."""
     return CARRIERS[str(picture.format)].read(picture)
 
 
 def _png_options(fields: Fields) -> dict[str, Any]:
-    """A chunk for each field."""
+    """One text chunk per field."""
     from PIL.PngImagePlugin import PngInfo
 
     chunks = PngInfo()
@@ -76,7 +76,7 @@ def _png_options(fields: Fields) -> dict[str, Any]:
 
 
 def _webp_options(fields: Fields) -> dict[str, Any]:
-    """EXIF's description of the picture, a line for each field."""
+    """The EXIF image description, with one line per field."""
     from PIL import Image
 
     exif = Image.Exif()
@@ -89,14 +89,14 @@ def _lines(fields: Fields) -> str:
 
 
 def _fields(lines: object) -> Fields:
-    """Back from lines; whatever else stands there is passed over."""
+    """Parse lines written by `_lines`; other lines are ignored."""
     pairs = (line.partition(": ") for line in lines.splitlines()) if isinstance(lines, str) else ()
     return {name: value for name, found, value in pairs if found}
 
 
 CARRIERS: Mapping[str, Carrier] = {
     "PNG": Carrier(_png_options, lambda picture: {k: v for k, v in picture.info.items() if isinstance(v, str)}),
-    "GIF": Carrier(  # the comment, a line for each field
+    "GIF": Carrier(  # the comment, with one line per field
         lambda fields: {"comment": _lines(fields).encode()},
         lambda picture: _fields(picture.info.get("comment", b"").decode(errors="replace")),
     ),

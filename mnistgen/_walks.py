@@ -1,7 +1,7 @@
-"""Paths between latents and between classes: what lies from one digit to another.
+"""Interpolation between latents and between classes.
 
-Source: K. Shoemake, "Animating Rotation with Quaternion Curves", SIGGRAPH 1985, section 3.3 (the sphere's formula); T.
-White, "Sampling Generative Networks", 2016 (arXiv:1609.04468), section 2.1 (why latents follow it).
+Source: K. Shoemake, "Animating Rotation with Quaternion Curves", SIGGRAPH 1985, section 3.3 (the formula); T. White,
+"Sampling Generative Networks", 2016 (arXiv:1609.04468), section 2.1 (its use for latents).
 """
 
 from collections.abc import Callable
@@ -15,14 +15,14 @@ Float64 = NDArray[np.float64]
 
 Path = Callable[[Float32, Float32, Float64], Float32]  # as spherical and linear below
 
-PARALLEL = 1e-6  # radians from 0 or from half a turn, within which a chord is as good as an arc
+PARALLEL = 1e-6  # sine of an angle below which interpolation is linear
 
 
 def spherical(first: Float32, last: Float32, shares: Float64) -> Float32:
-    """From `first` to `last`, float32 (..., D) each, along an arc: float32 (..., D), the ends themselves at 0 and 1.
+    """Interpolate from `first` to `last`, float32 (..., D) each, along an arc: float32 (..., D), exact at both ends.
 
-    `shares` (...) are 0 to 1; all three broadcast. Nearly all latents of a normal distribution have about one length,
-    which an arc keeps and a chord does not. Where there is no arc (an end is zero, or they are parallel), it is a line.
+    `shares` (...) are 0 to 1; all three broadcast. Latents from a normal distribution have nearly the same norm, which
+    an arc preserves and a straight line does not. If an end is zero, or both are parallel, interpolation is linear.
     """
     lengths = np.linalg.norm(first, axis=-1) * np.linalg.norm(last, axis=-1)
     cosines = (first * last).sum(axis=-1) / np.where(lengths > 0, lengths, 1)
@@ -36,12 +36,12 @@ def spherical(first: Float32, last: Float32, shares: Float64) -> Float32:
 
 
 def linear(first: Float32, last: Float32, shares: Float64) -> Float32:
-    """From `first` to `last`, float32 (..., D) each, in a straight line; shares (...) 0 to 1; all three broadcast."""
+    """Interpolate linearly from `first` to `last`, float32 (..., D) each; shares (...) 0 to 1; all three broadcast."""
     weights = shares[..., None]
     return ((1 - weights) * first + weights * last).astype(np.float32)
 
 
 def surface(path: Path, corners: Float32, down: Float64, right: Float64) -> Float32:
-    """What lies between corners (4, D), in the order of reading, at shares (N,) of both ways: float32 (N, D)."""
+    """Interpolate between corners (4, D), row by row, at shares (N,) of the height and the width: float32 (N, D)."""
     left_side, right_side = (path(corners[side], corners[side + 2], down) for side in (0, 1))
     return path(left_side, right_side, right)

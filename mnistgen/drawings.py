@@ -2,9 +2,9 @@
 
     drawing = mnistgen.drawings.Number(text="2026", seed=1)
     drawing.save("number.png", mnistgen.Generator())
-    mnistgen.reproduce("number.png")  # draws it again from the file's text fields, and compares
+    mnistgen.reproduce("number.png")  # regenerates it from the file's text fields and compares
 
-The command line draws through these classes.
+The command line uses these classes. Arguments outside their ranges raise InputError.
 """
 
 from __future__ import annotations
@@ -43,21 +43,21 @@ from mnistgen._picture_files import write_png
 
 __all__ = ["Digit", "DigitGrid", "Drawing", "Interpolation", "Number", "Walk"]
 
-FIELD = "mnistgen"  # the text field that holds all of a drawing's provenance, as one line of JSON in ASCII
+FIELD = "mnistgen"  # the text field that holds the provenance as one line of ASCII JSON
 
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing(ABC):
     """A still picture or an animation of a seed's digits.
 
-    Every pixel of a digit is repeated `scale` times in both directions. Without a seed, a fresh one is drawn. Raises
-    InputError for arguments outside their ranges.
+    `seed` is 0 to 2**64 - 1, by default a fresh one. Every pixel of a digit is repeated `scale` times in both
+    directions. Raises InputError for arguments outside their ranges.
     """
 
     command: ClassVar[str]
-    endings: ClassVar[Collection[str]] = PICTURES  # of the files that can hold it
-    limits: ClassVar[Mapping[str, tuple[int, int]]] = {}  # of its own whole numbers
-    cell: ClassVar[int] = 28  # pixels of a digit's place, before enlargement
+    endings: ClassVar[Collection[str]] = PICTURES  # file extensions that it can be saved with
+    limits: ClassVar[Mapping[str, tuple[int, int]]] = {}  # ranges of its further integer fields
+    cell: ClassVar[int] = 28  # side of a digit's cell in pixels, before scaling
 
     seed: int = field(default_factory=fresh_seed)
     scale: int = 1
@@ -67,7 +67,7 @@ class Drawing(ABC):
         self._set({name: whole_number(name, getattr(self, name), *limit) for name, limit in limits.items()})
 
     def _set(self, values: Mapping[str, Any]) -> None:
-        """Replace arguments by their checked values, which JSON can hold."""
+        """Replace fields by their checked values, which are JSON types."""
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
@@ -78,23 +78,23 @@ class Drawing(ABC):
 
     @property
     def layout(self) -> tuple[int, int, int]:
-        """Number of frames, and rows and columns of digits in each of them."""
+        """Number of frames, and rows and columns of digits in each frame."""
         return 1, 1, 1
 
     @property
     def size(self) -> tuple[int, int, int]:
-        """Number of frames, height and width in the file, in pixels."""
+        """Number of frames, and height and width of the file in pixels."""
         frames, rows, columns = self.layout
         return frames, rows * self.cell * self.scale, columns * self.cell * self.scale
 
     @abstractmethod
     def images(self, generator: Generator) -> UInt8:
-        """Draw: uint8 (N, H, W). Raises as the generator does."""
+        """Generate the images, uint8 (N, H, W). Raises as the generator does."""
 
     def save(self, path: str | os.PathLike[str], generator: Generator) -> None:
-        """Draw and write a file, atomically, with text fields from which `mnistgen.reproduce` draws it again.
+        """Generate the images and write them to a file atomically, with text fields for `mnistgen.reproduce`.
 
-        Raises InputError for an ending that is not in `endings` and for more than 67,108,864 pixels, OutputError where
+        Raises InputError for an extension that is not in `endings` and for more than 67,108,864 pixels, OutputError if
         the file cannot be written, and what the generator raises.
         """
         target = Path(checked_path(path))
@@ -103,23 +103,23 @@ class Drawing(ABC):
         self.write(target, self.images(generator), Provenance.of(self, generator.card).fields())
 
     def frame(self, images: UInt8, index: int = 0) -> UInt8:
-        """A frame as it is in the file, (H, W)."""
+        """A frame as stored in the file, uint8 (H, W)."""
         if self.cell == CELL:
             return grid(images, self.layout[2], self.scale)
         return enlarged(images[index], self.scale)
 
     def count(self, milliseconds: float) -> int:
-        """How many frames a frame of a file that is shown so long represents."""
+        """The number of frames that a stored frame of this duration represents."""
         return 1
 
     def write(self, path: Path, images: UInt8, text: Mapping[str, str]) -> None:
-        """Write images to a file with text fields."""
+        """Write images and text fields to a file."""
         write_picture(path, self.frame(images), text)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DigitGrid(Drawing):
-    """`n` digits of a seed, from index `start` on, in a grid. `digit` and `truncation` are as in `Generator.sample`."""
+    """A grid of digits `start` to `start + n - 1` of a seed; `digit` and `truncation` are as in `Generator.sample`."""
 
     command = "sample"
     limits: ClassVar = {"n": (1, INDICES), "start": (0, INDICES - 1)}
@@ -143,7 +143,7 @@ class DigitGrid(Drawing):
         return 1, *grid_size(self.n, self.columns)
 
     def save(self, path: str | os.PathLike[str], generator: Generator) -> None:
-        """As `Drawing.save`; and .npz and .npy for the digits themselves, of which .npz has the labels too."""
+        """As `Drawing.save`, and also as .npz (images, labels, provenance) and .npy (images)."""
         target = Path(checked_path(path))
         check_target(target, WRITERS)
         if target.suffix.lower() in self.endings:
@@ -153,14 +153,14 @@ class DigitGrid(Drawing):
         write(target, Sample(images=images, labels=labels, arrays=Provenance.of(self, generator.card).arrays()))
 
     def png(self, generator: Generator) -> bytes:
-        """The bytes of the PNG file that `save` writes."""
+        """Return the bytes of the PNG file that `save` writes."""
         check_pixels(*self.size)
         content = io.BytesIO()
         write_png(content, self.frame(self.images(generator)), Provenance.of(self, generator.card).fields())
         return content.getvalue()
 
     def labelled(self, generator: Generator) -> tuple[UInt8, Int64 | None]:
-        """Images (N, 28, 28) and labels (N,), or None from an unconditional model."""
+        """Generate images uint8 (N, 28, 28) and labels int64 (N,), None for an unconditional model."""
         drawn = generator.sample(
             self.n,
             digit=self.digit,
@@ -172,13 +172,13 @@ class DigitGrid(Drawing):
         return (drawn.images, drawn.labels) if isinstance(drawn, tuple) else (drawn, None)
 
     def images(self, generator: Generator) -> UInt8:
-        """Images (N, 28, 28)."""
+        """Generate images uint8 (N, 28, 28)."""
         return self.labelled(generator)[0]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Digit(Drawing):
-    """One digit of a data set, without margins."""
+    """One image of a data set."""
 
     command = "dataset"
     limits: ClassVar = {"start": (0, INDICES - 1), "label": (0, 9)}
@@ -187,13 +187,13 @@ class Digit(Drawing):
     label: int
 
     def images(self, generator: Generator) -> UInt8:
-        """Images (1, 28, 28)."""
+        """Generate images uint8 (1, 28, 28)."""
         return generator.sample(1, labels=[self.label], seed=self.seed, start=self.start)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Number(Drawing):
-    """A number in one handwriting style, as `Generator.number` draws it."""
+    """A number in one handwriting style, as by `Generator.number`."""
 
     command = "write"
 
@@ -211,13 +211,13 @@ class Number(Drawing):
         return 1, 1, len(self.text)
 
     def images(self, generator: Generator) -> UInt8:
-        """One picture (1, 28, 28 N)."""
+        """Generate one picture uint8 (1, 28, 28 N) for N characters."""
         return generator.number(self.text, seed=self.seed, truncation=self.truncation)[None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Interpolation(Drawing):
-    """An animation from one digit to another, as `Generator.interpolate` draws it, with `fps` frames a second."""
+    """An animation from one digit to another, as by `Generator.interpolate`, with `fps` frames per second, 1 to 100."""
 
     command = "interpolate"
     endings = tuple(ANIMATIONS)
@@ -236,17 +236,17 @@ class Interpolation(Drawing):
 
     @property
     def layout(self) -> tuple[int, int, int]:
-        """One digit a frame."""
+        """One digit per frame."""
         return self.frames, 1, 1
 
     def images(self, generator: Generator) -> UInt8:
-        """Images (frames, 28, 28)."""
+        """Generate images uint8 (frames, 28, 28)."""
         return generator.interpolate(self.first, self.last, frames=self.frames, seed=self.seed)
 
     def count(self, milliseconds: float) -> int:
-        """The time that the frame is shown, in units of this animation's frames."""
-        # Pillow merges equal frames into one that is shown for as long; a GIF then loses less than a hundredth of a
-        # second, and no frame is shorter than that.
+        """The duration, in frames of this animation."""
+        # Pillow merges equal frames into one of the same total duration. GIF rounds it down to 1/100 s, the shortest
+        # duration of a frame.
         return max(1, math.ceil(round(milliseconds) / frame_time(self.fps)))
 
     def write(self, path: Path, images: UInt8, text: Mapping[str, str]) -> None:
@@ -256,7 +256,7 @@ class Interpolation(Drawing):
 
 @dataclass(frozen=True, kw_only=True)
 class Walk(Drawing):
-    """Interpolations between four digits in a grid, as `Generator.walk` draws them."""
+    """A grid of interpolations between four digits, as by `Generator.walk`."""
 
     command = "walk"
     limits: ClassVar = {"rows": (2, INDICES), "columns": (2, INDICES)}
@@ -278,7 +278,7 @@ class Walk(Drawing):
         return 1, self.rows, self.columns
 
     def images(self, generator: Generator) -> UInt8:
-        """Images (rows * columns, 28, 28)."""
+        """Generate images uint8 (rows * columns, 28, 28)."""
         return generator.walk(self.corners, rows=self.rows, columns=self.columns, seed=self.seed)
 
 
@@ -298,15 +298,15 @@ class Provenance:
 
     @classmethod
     def of(cls, drawing: Drawing, card: ModelCard) -> Self:
-        """What this version draws with a model."""
+        """The provenance of a drawing by this version with a model."""
         return cls(drawing=drawing, model=card.name, sha256=card.sha256, version=__version__)
 
     def fields(self) -> dict[str, str]:
-        """Text fields for a picture file, ASCII, one line each; FIELD holds everything, the others are for people."""
+        """ASCII text fields, one line each. FIELD holds everything; the others are for readers."""
         content = {FIELD: self.version, "command": self.drawing.command, "model": self.model, "sha256": self.sha256}
         return {
             "Software": f"mnistgen {self.version}",
-            "model": json.dumps(self.model)[1:-1],  # without quotes, but with what is not ASCII escaped
+            "model": json.dumps(self.model)[1:-1],  # without quotes, non-ASCII characters escaped
             "sha256": self.sha256,
             "seed": str(self.drawing.seed),
             "index": str(self.drawing.index),
@@ -314,6 +314,6 @@ class Provenance:
         }
 
     def arrays(self) -> dict[str, Any]:
-        """The same for .npz."""
+        """Model, SHA-256, seed and start as arrays for .npz."""
         seed, start = np.array(self.drawing.seed, np.uint64), np.array(self.drawing.index, np.int64)
         return {"model": np.array(self.model), "sha256": np.array(self.sha256), "seed": seed, "start": start}

@@ -1,6 +1,6 @@
-"""Digits on Ray: a distributed data set of any number of them.
+"""A distributed data set of generated digits on Ray.
 
-    digits = mnistgen.ray.digits(10_000_000, seed=1)  # ray.data.Dataset of image and label, nothing drawn yet
+    digits = mnistgen.ray.digits(10_000_000, seed=1)  # ray.data.Dataset with columns image and label, evaluated lazily
     digits.map_batches(...).write_parquet(...)
 
 Needs the `ray` extra: pip install "mnistgen[ray]".
@@ -25,7 +25,7 @@ from mnistgen._keywords import suggesting_keywords
 
 __all__ = ["digits"]
 
-PART = 10_000  # digits that a worker draws at once
+PART = 10_000  # digits that a worker generates at once
 
 
 @suggesting_keywords
@@ -38,23 +38,22 @@ def digits(
     balance: str = "uniform",
     model: str | os.PathLike[str] = DEFAULT_MODEL,
 ) -> Any:
-    """A `ray.data.Dataset` of n rows: image uint8 (28, 28), ink 255 on paper 0, and label int64, 0 to 9.
+    """Return a `ray.data.Dataset` of n rows: image uint8 (28, 28), ink 255, background 0, and label int64, 0 to 9.
 
-    They are the training images of `mnistgen.write_dataset` with the same arguments, in any order that Ray likes. Drawn
-    only when they are read, in parts of 10,000, on whatever cluster `ray.init` has connected to.
+    The rows are the training images of `mnistgen.write_dataset` with the same arguments, in any order. They are
+    generated lazily, in parts of 10,000, on the cluster that `ray.init` has connected to.
 
-    Raises InputError as `write_dataset` does, and DependencyError where Ray is not installed.
+    Raises InputError as `write_dataset` does, and DependencyError if Ray is not installed.
     """
     ray = import_ray()
     card = find(model).card
-    asked: dict[str, Any] = {"n": n, "test": 0, "start": start, "digits": digits, "balance": balance}
-    plan = plan_of(card, "ray", PART, seed=checked_seed(seed), **asked)
+    plan = plan_of(card, "ray", PART, n=n, test=0, start=start, digits=digits, balance=balance, seed=checked_seed(seed))
     parts = len(range(plan.start // PART, -(-(plan.start + plan.n) // PART)))
     return ray.data.range(parts).map_batches(partial(_draw, plan=plan, model=portable(model)), batch_size=1)
 
 
 def _draw(batch: dict[str, NDArray[np.int64]], plan: Plan, model: str) -> dict[str, NDArray[Any]]:
-    """The digits of one part, numbered from the first that the plan touches."""
+    """The digits of one part, numbered from the first part of the plan."""
     (number,) = batch["id"].tolist()
     images, labels = draw_task(generator_of(model, plan.model_sha256, os.getpid()), plan, plan.task(number))
     return {"image": images, "label": labels.astype(np.int64)}

@@ -1,9 +1,9 @@
-"""Digits for pytest: put `pytest_plugins = ["mnistgen.testing"]` into conftest.py.
+"""A pytest fixture for generated digits: put `pytest_plugins = ["mnistgen.testing"]` into conftest.py.
 
     def test_my_reader(digits):
-        images, labels = digits(100)  # uint8 (100, 28, 28), int64 (100,); other digits in every run
+        images, labels = digits(100)  # uint8 (100, 28, 28), int64 (100,); different in every run
 
-A run says its seed at the top; `pytest --digits-seed SEED` gives the same digits again.
+pytest prints the seed in its header; `pytest --digits-seed SEED` repeats a run with the same digits.
 """
 
 from collections.abc import Callable
@@ -18,12 +18,12 @@ __all__ = ["digits"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add --digits-seed."""
-    parser.addoption("--digits-seed", type=int, help="Seed of the fixture `digits`; by default, a fresh one.")
+    """Add the option --digits-seed."""
+    parser.addoption("--digits-seed", type=int, help="Seed of the fixture `digits`. By default, a fresh seed.")
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    """Draw the seed where there is none, before any worker of pytest-xdist starts, and say it."""
+    """Print the seed; if none is given, draw one, before pytest-xdist starts its workers."""
     if config.option.digits_seed is None:
         config.option.digits_seed = fresh_seed()
     return f"mnistgen: --digits-seed {config.option.digits_seed}"
@@ -31,5 +31,8 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 @pytest.fixture
 def digits(request: pytest.FixtureRequest) -> Callable[..., Labelled]:
-    """`mnistgen.generate` with return_labels and this run's seed: called with n, it returns (images, labels)."""
+    """A function of n, and of the keyword arguments of `mnistgen.generate`, that returns (images, labels).
+
+    Images are uint8 (n, 28, 28), ink 255, background 0; labels are int64 (n,), 0 to 9. The seed is that of the run.
+    """
     return lambda n, **more: generate(n, seed=request.config.option.digits_seed, return_labels=True, **more)

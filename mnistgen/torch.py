@@ -1,9 +1,9 @@
-"""Digits for PyTorch: data sets for torch.utils.data.DataLoader, drawn when they are read. Needs PyTorch.
+"""Data sets for torch.utils.data.DataLoader, generated on access. Needs PyTorch.
 
     loader = DataLoader(mnistgen.torch.Digits(60_000, seed=1), batch_size=128, shuffle=True, num_workers=2)
 
-An item is an image and its label, as in torchvision.datasets.MNIST; digit i is that of `mnistgen.generate` with the
-same seed, in whatever order and by whatever worker it is read.
+An item is (image, label), as in torchvision.datasets.MNIST. Digit i is that of `mnistgen.generate` with the same seed,
+in any order of access and in any worker.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
 from mnistgen._arrays import UInt8
 from mnistgen._catalog import DEFAULT_MODEL
-from mnistgen._checks import AT_ONCE, check_conditional, checked_seed, whole_number
+from mnistgen._checks import MAX_DIGITS, check_conditional, checked_seed, whole_number
 from mnistgen._generator import Generator
 from mnistgen._keywords import suggesting_keywords
 from mnistgen._latents import INDICES, draw
 
 __all__ = ["Digits", "EndlessDigits"]
 
-BLOCK = 256  # digits that EndlessDigits draws at once
+BLOCK = 256  # digits that EndlessDigits generates at once
 
 Item = tuple[Any, int]
 Transform = Callable[[Any], Any]
 
 
 class Digits(Dataset[Item]):
-    """Digits `start` to `start + n - 1` of a seed, by index: (image, label), label 0 to 9.
+    """A map-style data set of digits `start` to `start + n - 1` of a seed: items (image, label), label 0 to 9.
 
-    `transform` is given each image as a Pillow image, as torchvision's data sets do it; without one, images are tensors
-    float32 (1, 28, 28), ink 1, paper 0. `model` is class-conditional, by name or path. Without a seed, a fresh one is
-    drawn and logged. Each process draws with one thread; many indices at a time, as a DataLoader asks for them, at
-    once. Raises InputError and ModelError as `mnistgen.generate` does.
+    `transform` receives each image as a Pillow image, as in torchvision's data sets. Without it, images are tensors
+    float32 (1, 28, 28), ink 1, background 0. `model` is the name or path of a class-conditional model. By default, a
+    fresh seed is drawn and logged. Each process uses one thread, and generates the digits of a batch in one call.
+    Raises InputError and ModelError as `mnistgen.generate` does, and IndexError for an index out of range.
     """
 
     @suggesting_keywords
@@ -65,7 +65,7 @@ class Digits(Dataset[Item]):
         return self.__getitems__([index])[0]
 
     def __getitems__(self, indices: Sequence[SupportsIndex]) -> list[Item]:
-        """The items at these indices, drawn at once. Raises IndexError."""
+        """Return the items at several indices, generated in one call. Raises IndexError."""
         latents, labels = zip(*(self._draw(int(index)) for index in indices), strict=True)
         chosen = np.concatenate(labels)
         images = self._generator.decode(np.concatenate(latents), chosen)
@@ -79,10 +79,10 @@ class Digits(Dataset[Item]):
 
 
 class EndlessDigits(IterableDataset[Item]):
-    """All digits of a seed from `start` on, one after another: (image, label). It never ends.
+    """An endless iterable data set of a seed's digits from `start` on: items (image, label), label 0 to 9.
 
-    A DataLoader's workers share them, so that each digit comes once; in several processes, give each another seed.
-    `transform` and `model` are as for `Digits`, as is what is raised.
+    The workers of a DataLoader share the digits, so each digit comes once. In distributed training, give each process
+    a different seed. `transform`, `model` and the errors are as for `Digits`.
     """
 
     @suggesting_keywords
@@ -94,7 +94,7 @@ class EndlessDigits(IterableDataset[Item]):
         transform: Transform | None = None,
         model: str | os.PathLike[str] = DEFAULT_MODEL,
     ) -> None:
-        self._start = whole_number("start", start, 0, INDICES - AT_ONCE)
+        self._start = whole_number("start", start, 0, INDICES - MAX_DIGITS)
         self._seed = checked_seed(seed)
         self._transform = transform or to_tensor
         self._generator = _labelled_generator(model)
@@ -109,12 +109,12 @@ class EndlessDigits(IterableDataset[Item]):
 
 
 def to_tensor(image: Image.Image) -> torch.Tensor:
-    """A grey Pillow image as float32 (1, H, W), from 0 to 1."""
+    """Convert a greyscale Pillow image to a tensor float32 (1, H, W), 0 to 1."""
     return torch.from_numpy(np.array(image))[None].float() / 255
 
 
 def _labelled_generator(model: str | os.PathLike[str]) -> Generator:
-    generator = Generator(model, device="cpu", threads=1)  # in each worker; pickled, it is opened there again
+    generator = Generator(model, device="cpu", threads=1)  # pickled to workers, which load it again
     check_conditional(generator.card, "labels")
     return generator
 

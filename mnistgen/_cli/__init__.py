@@ -1,4 +1,4 @@
-"""The command line, written on the public API: arguments in, one line or one file out."""
+"""The command line, built on the public API."""
 
 from importlib import import_module
 
@@ -6,6 +6,6 @@ from mnistgen._cli.app import app, main
 
 __all__ = ["app", "main"]
 
-# Each adds its commands, which help lists in this order.
-for room in ("drawing", "dataset", "reproduce", "cards", "machine"):
-    import_module(f"mnistgen._cli.{room}")
+# Each module adds its commands; --help lists them in this order.
+for module in ("drawing", "dataset", "reproduce", "cards", "machine"):
+    import_module(f"mnistgen._cli.{module}")

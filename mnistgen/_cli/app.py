@@ -1,4 +1,4 @@
-"""The application that commands are added to, and its entry point."""
+"""The Typer application, and its entry point."""
 
 import os
 import re
@@ -26,7 +26,7 @@ EXAMPLES = (
 PHRASES = {
     r"\b(resume|force)=True": r"--\1",
     'device="cpu"': "--device cpu",
-    r"draw them in batches with stream\(\)": "mnistgen dataset writes any number",
+    r"generate them in batches with stream\(\)": "mnistgen dataset writes any number",
 }
 
 app = typer.Typer(
@@ -47,19 +47,19 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Options before any command."""
+    """Global options."""
 
 
 def main() -> None:
-    """Run the command line. Errors are one line on standard error.
+    """Run the command line. Errors are reported in one line on standard error.
 
-    Exit codes: 0; 1, it could not be done; 2, wrong usage or a bad value; 128 plus a signal's number, 130 for Ctrl-C
-    and 143 for SIGTERM.
+    Exit codes: 0 success; 1 failure; 2 invalid usage or an invalid value; 128 plus the number of a signal, 130 for
+    Ctrl-C and 143 for SIGTERM.
     """
-    warnings.showwarning = _show_warning  # only here, in the process of the command line
+    warnings.showwarning = _show_warning  # the process belongs to the command line
     _replace_closed_streams()
     try:
         command = typer.main.get_command(app)
@@ -73,9 +73,9 @@ def main() -> None:
     except MnistgenError as error:
         _fail(_in_options(str(error), command), 1)
     except MemoryError:
-        _fail("out of memory; ask for less at once", 1)
+        _fail("out of memory; generate fewer digits at once", 1)
     except OSError as error:
-        if not error.filename:  # standard output: closed, or its disk is full; do not flush it again at exit
+        if not error.filename:  # standard output is closed or its disk is full: do not flush it again at exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
             sys.exit(1)
@@ -85,33 +85,33 @@ def main() -> None:
 
 
 def _in_options(message: str, command: Any) -> str:
-    """A message of the library with options instead of parameters."""
-    for phrase, said in PHRASES.items():
-        message = re.sub(phrase, said, message)
+    """Replace parameters by command-line options in a message of the library."""
+    for phrase, replacement in PHRASES.items():
+        message = re.sub(phrase, replacement, message)
     name, colon, rest = message.partition(": ")
     parameters = [parameter for each in command.commands.values() for parameter in each.params]
     options = {it.name: max(it.opts, key=len) if it.opts[0].startswith("-") else it.metavar for it in parameters}
-    known = options.get(name) and name not in sys.argv  # which may be a file of that name
+    known = options.get(name) and name not in sys.argv  # a file may have that name
     return f"{options[name]}{colon}{rest}" if colon and known else message
 
 
 def _replace_closed_streams() -> None:
-    """Replace standard streams that the caller closed, so that no file that is opened later becomes one of them."""
+    """Replace closed standard streams, so that no file opened later takes their descriptors."""
     for number, name, mode in ((0, "stdin", os.O_RDONLY), (1, "stdout", os.O_RDONLY), (2, "stderr", os.O_WRONLY)):
         if getattr(sys, name) is None and os.open(os.devnull, mode) == number:  # read-only: printing fails
             setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error does, for names that are not text
+        sys.stdout.reconfigure(errors="backslashreplace")  # for invalid file names, as on standard error
 
 
 def say(line: str, file: TextIO | None = None) -> None:
-    """Print a line, with control characters of names escaped."""
+    """Print a line with control characters escaped."""
     print(plain(line, LONGEST), file=file)
 
 
 def _fail(message: str, code: int) -> None:
     if (interrupted := exit_code()) and interrupted != code:
-        message, code = "interrupted", interrupted  # whatever error the signal caused
+        message, code = "interrupted", interrupted  # the error is a consequence of the signal
     say(f"mnistgen: {message}", sys.stderr)
     sys.exit(code)
 

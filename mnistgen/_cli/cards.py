@@ -15,8 +15,8 @@ from mnistgen._errors import plain
 
 SUMMARY = ("name", "summary", "conditional", "latent_dim", "parameters", "licence")
 FIGURES = ("ratio", "label_accuracy", "accuracy_score", "nearest_ratio")
-FIGURE = {"mean", "interval"}  # the keys of a measured figure, which no other part of a card has
-BESIDE = ("real_digits", "float32")  # the baselines in a figure
+FIGURE = {"mean", "interval"}  # keys by which a measured figure is recognised
+BASELINES = ("real_digits", "float32")  # keys of a figure's baselines
 
 
 @app.command("models", epilog="Example: mnistgen models --json")
@@ -35,10 +35,10 @@ def list_models(as_json: Annotated[bool, typer.Option("--json", help="Print the 
 @app.command(epilog="Examples: mnistgen info dcgan; mnistgen info --all")
 def info(
     model: NamedModel = DEFAULT_MODEL,
-    everything: Annotated[bool, typer.Option("--all", help="Print all of the card.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Print the whole card.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the card as JSON.")] = False,
 ) -> None:
-    """Print a model's card: what export and evaluation recorded."""
+    """Print a model card: properties of the model and its measured quality."""
     card = mnistgen.card(model).to_dict()
     if as_json:
         print(json.dumps(card, indent=2))
@@ -54,7 +54,7 @@ def info(
 
 
 def _lines(fields: dict[str, Any], indent: str = "") -> Iterator[str]:
-    """A card as aligned lines; nested fields are indented below their name."""
+    """Format a card as aligned lines; nested fields are indented."""
     named = [(plain(name), value) for name, value in fields.items()]
     width = max((len(name) for name, _ in named), default=0)
     for name, value in named:
@@ -70,7 +70,7 @@ def _is_figure(part: dict[str, Any]) -> bool:
 
 
 def _text(value: Any, digits: int = 4) -> str:
-    """A value of a card in readable form."""
+    """Format a value of a card."""
     if value in (None, ""):
         return "none"
     if isinstance(value, bool):
@@ -83,11 +83,11 @@ def _text(value: Any, digits: int = 4) -> str:
 
 
 def _figure(measured: dict[str, Any]) -> str:
-    """A figure with its confidence interval, beside that of real digits and of the model before quantization."""
+    """Format a figure with its confidence interval and its baselines."""
     interval = measured["interval"]
     spread = "" if interval is None else f" {_plus_minus()} {_text(interval, 2)}"
-    beside = [f"{name.replace('_', ' ')}: {_text(measured[name])}" for name in BESIDE if name in measured]
-    comparison = f"  ({', '.join(beside)})" if beside else ""
+    baselines = [f"{name.replace('_', ' ')}: {_text(measured[name])}" for name in BASELINES if name in measured]
+    comparison = f"  ({', '.join(baselines)})" if baselines else ""
     return f"{_text(measured['mean'])}{spread}{comparison}"
 
 

@@ -14,7 +14,7 @@ from mnistgen._cli.app import app, say
 from mnistgen._cli.options import Model, Seed, number, numbers
 from mnistgen._interruption import Interrupted, exit_code
 
-INTERVAL = 10.0  # seconds between two lines of progress where no terminal shows a bar
+INTERVAL = 10.0  # seconds between two lines of progress, if standard error is not a terminal
 
 
 @app.command(epilog="Example: mnistgen dataset -o data -n 60000 --test 10000 --seed 1")
@@ -27,22 +27,24 @@ def dataset(
         int | None, number("test", "Size of the test split. By default a sixth of the training split, at most 10,000.")
     ] = None,
     format: Annotated[  # noqa: A002 - what users call it
-        str, typer.Option(help="idx (MNIST's own), npz (as in Keras), png, parquet, webdataset or hf.")
+        str, typer.Option(help="idx (MNIST's own format), npz (as in Keras), png, parquet, webdataset or hf.")
     ] = "idx",
-    digits: Annotated[Any, numbers("digits", "Which digits: 0-9, the default, 3,5 or 7.")] = None,
-    balance: Annotated[str, typer.Option(help="uniform, or mnist: as in MNIST's training set.")] = "uniform",
+    digits: Annotated[Any, numbers("digits", "Digits to include, such as 3,5 or 0-4. By default, all.")] = None,
+    balance: Annotated[str, typer.Option(help="uniform, or mnist for the class frequencies of MNIST.")] = "uniform",
     model: Model = DEFAULT_MODEL,
     seed: Seed = None,
     start: Annotated[int, number("start", "Index of the first training digit.")] = 0,
-    shard_size: Annotated[int | None, number("shard-size", "Digits a shard. By default 10,000.")] = None,
-    workers: Annotated[int, number("workers", "Processes. By default, one for each CPU.", show_default=False)] = -1,
-    engine: Annotated[str, typer.Option(help="local, or ray: a cluster that can write to --out.")] = "local",
-    address: Annotated[str | None, typer.Option(help="Of the Ray cluster. By default, one is started.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier call was interrupted.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace the data set that is there.")] = False,
+    shard_size: Annotated[int | None, number("shard-size", "Digits per shard. By default 10,000.")] = None,
+    workers: Annotated[int, number("workers", "Processes. By default, one per usable CPU.", show_default=False)] = -1,
+    engine: Annotated[str, typer.Option(help="local, or ray for a cluster that can write to --out.")] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="Address of the Ray cluster. By default, RAY_ADDRESS or a new cluster.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted call.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing data set.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print neither progress nor a summary.")] = False,
 ) -> None:
-    """Write a labelled data set in a format that others read; the same arguments give the same bytes."""
+    """Write a labelled data set in a common format; the same arguments give the same bytes."""
     with _progress(quiet) as report, _resumable():
         summary = mnistgen.write_dataset(
             out,
@@ -60,15 +62,26 @@ def dataset(
             address=address,
             resume=resume,
             force=force,
-            report=report,
+            report=_interruptible(report),
         )
     if not quiet:
         for line in _lines(summary):
             say(line)
 
 
+def _interruptible(report: Callable[[int, int], None]) -> Callable[[int, int], None]:
+    """Wrap `report` to raise Interrupted after a signal whose exception was lost, such as in a callback from C."""
+
+    def call(done: int, total: int) -> None:
+        if exit_code():
+            raise Interrupted
+        report(done, total)
+
+    return call
+
+
 def _lines(summary: mnistgen.Summary) -> Iterator[str]:
-    """What was written to which place, and how many of each digit."""
+    """Format the summary: what was written, the number of each digit, and the files."""
     plan = summary.plan
     images = " and ".join(f"{len(part):,} {split}" for split, part in plan.ranges().items())
     yield f"{summary.out}: {images} digits from {plan.model}, seed {plan.seed}, as {plan.format}"
@@ -79,7 +92,7 @@ def _lines(summary: mnistgen.Summary) -> Iterator[str]:
         columns = (f"{cell:>{width}}" for cell, width in zip(cells, widths[1:], strict=True))
         yield f"  {name:{widths[0]}}  {'  '.join(columns)}"
     if summary.files > len(summary.sha256):
-        yield f"  {summary.files:,} files; SHA-256 of each in {summary.out}/dataset.json"
+        yield f"  {summary.files:,} files; their SHA-256 are in {summary.out}/dataset.json"
         return
     for name, sha256 in summary.sha256.items():
         yield f"  {sha256}  {name}"
@@ -88,18 +101,18 @@ def _lines(summary: mnistgen.Summary) -> Iterator[str]:
 
 @contextmanager
 def _resumable() -> Iterator[None]:
-    """Say how to resume after a signal, whatever error the signal caused."""
+    """After a signal, report how to resume instead of the error that the signal caused."""
     try:
         yield
     except BaseException:
         if exit_code():
-            raise Interrupted("interrupted; the same call with --resume continues with what is done") from None
+            raise Interrupted("interrupted; run the same command with --resume to continue") from None
         raise
 
 
 @contextmanager
 def _progress(quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on a terminal, a line every ten seconds elsewhere, or nothing."""
+    """A progress bar on a terminal, a line every ten seconds elsewhere, or nothing if quiet."""
     if quiet:
         yield lambda done, total: None
     elif sys.stderr.isatty():
@@ -110,11 +123,11 @@ def _progress(quiet: bool) -> Iterator[Callable[[int, int], None]]:
 
 
 class _LinesOfProgress:
-    """A line every ten seconds, with rate and remaining time."""
+    """Print a line with rate and remaining time every ten seconds."""
 
     def __init__(self) -> None:
         self._start = self._last = time.monotonic()
-        self._before: int | None = None  # done by earlier calls
+        self._before: int | None = None  # images done by earlier calls
 
     def __call__(self, done: int, total: int) -> None:
         now = time.monotonic()
@@ -123,7 +136,7 @@ class _LinesOfProgress:
         if now - self._last >= INTERVAL and done > self._before:
             rate = (done - self._before) / (now - self._start)
             left = (total - done) / rate
-            print(f"{done:,} of {total:,} digits, {rate:,.0f} a second, {left:,.0f} s left", file=sys.stderr)
+            print(f"{done:,} of {total:,} digits, {rate:,.0f} per second, {left:,.0f} s left", file=sys.stderr)
             self._last = now
 
 

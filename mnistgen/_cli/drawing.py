@@ -1,4 +1,4 @@
-"""mnistgen sample, write, interpolate, walk: draw digits into a file or the terminal."""
+"""mnistgen sample, write, interpolate, walk: generate digits and write or show them."""
 
 import secrets
 import sys
@@ -23,31 +23,31 @@ def sample(
             "--out",
             "-o",
             help="NAME.png (a grid), NAME.npz, NAME.npy, or - for PNG on standard output. "
-            "By default, digits are drawn in the terminal.",
+            "By default, digits are shown in the terminal.",
         ),
     ] = None,
     n: Annotated[
         int | None,
-        number("n", "How many digits. By default 64, or as many as two lines of the terminal hold.", short="-n"),
+        number("n", "Number of digits. By default 64, or two lines in the terminal.", short="-n"),
     ] = None,
-    digit: Annotated[Any, numbers("digit", "What to draw, repeated cyclically: 7, 2,0,2,6 or 0-9.")] = None,
+    digit: Annotated[Any, numbers("digit", "Digits to generate, repeated cyclically: 7, 2,0,2,6 or 0-9.")] = None,
     truncation: Truncation = 1.0,
     model: Model = DEFAULT_MODEL,
     seed: Seed = None,
     start: Annotated[int, number("start", "Index of the first digit in the seed.")] = 0,
-    columns: Annotated[int | None, number("columns", "Columns of the grid. By default, it is a square.")] = None,
+    columns: Annotated[int | None, number("columns", "Columns of the grid. By default, those of a square.")] = None,
     scale: Scale = 2,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Generate digits and write them to a file, or draw them in the terminal."""
+    """Generate digits and write them to a file, or show them in the terminal."""
     terminal = sys.stdout.isatty()
     if out is None and not terminal:
         raise mnistgen.InputError(
-            "--out: expected a file where standard output is no terminal; - writes PNG to standard output"
+            "--out: expected a file, because standard output is not a terminal; - writes PNG to standard output"
         )
     if out == "-" and terminal:
-        raise mnistgen.InputError("--out: standard output is a terminal; omit it, pipe into a program, or name a file")
+        raise mnistgen.InputError("--out: expected a file or a pipe, got a terminal; omit --out, or name a file")
     if out is None:
         columns = columns or digits_across()
         n = n or LINES * columns
@@ -88,8 +88,8 @@ def interpolate(
     out: Annotated[Path, typer.Option("--out", "-o", help="NAME.gif, NAME.apng or NAME.webp.")],
     first: Annotated[int | None, number("from", "The first digit.", show_default=False)] = None,
     last: Annotated[int | None, number("to", "The last digit.", show_default=False)] = None,
-    frames: Annotated[int, number("frames", "How many pictures.")] = 60,
-    fps: Annotated[float, typer.Option(help="Pictures a second, from 1 to 100.")] = 20.0,
+    frames: Annotated[int, number("frames", "Number of frames.")] = 60,
+    fps: Annotated[float, typer.Option(help="Frames per second, 1 to 100.")] = 20.0,
     model: Model = DEFAULT_MODEL,
     seed: Seed = None,
     scale: Scale = 4,
@@ -106,9 +106,9 @@ def interpolate(
 @app.command(epilog="Example: mnistgen walk --corners 3,5,8,9 -o walk.png")
 def walk(
     out: Annotated[Path, typer.Option("--out", "-o", help="NAME.png.")],
-    corners: Annotated[Any, numbers("corners", "Four digits, from left to right, top first.")] = None,
-    rows: Annotated[int, number("rows", "Digits from top to bottom.")] = 10,
-    columns: Annotated[int, number("columns", "Digits from left to right.")] = 10,
+    corners: Annotated[Any, numbers("corners", "Four digits: top left, top right, bottom left, bottom right.")] = None,
+    rows: Annotated[int, number("rows", "Number of rows.")] = 10,
+    columns: Annotated[int, number("columns", "Number of columns.")] = 10,
     model: Model = DEFAULT_MODEL,
     seed: Seed = None,
     scale: Scale = 2,
@@ -117,11 +117,11 @@ def walk(
 ) -> None:
     """Write a grid of interpolations between four digits. Unconditional models take no digits."""
     drawing = mnistgen.drawings.Walk(corners=corners, rows=rows, columns=columns, seed=_seed(seed), scale=scale)
-    _draw(out, f"{rows} times {columns} digits", drawing, model, device, threads)
+    _draw(out, f"{rows} x {columns} digits", drawing, model, device, threads)
 
 
 def _seed(seed: int | None) -> int:
-    """The seed, by default a fresh one that is short enough to type."""
+    """The seed; by default a fresh one, short enough to type."""
     return secrets.randbits(32) if seed is None else seed
 
 
@@ -140,7 +140,7 @@ def _say(
     drawing: "mnistgen.drawings.Drawing",
     file: TextIO | None = None,
 ) -> None:
-    """Print what was written to which file, and the seed that draws it again."""
+    """Print what was written, and the seed that reproduces it."""
     start = f", start {drawing.index}" if drawing.index else ""
     place = "" if out is None else f"{out}: "
     say(f"{place}{what} from {plain(generator.card.name)}, seed {drawing.seed}{start}", file)

@@ -1,4 +1,4 @@
-"""mnistgen bench, doctor: the speed of this machine, and problems of the installation."""
+"""mnistgen bench, doctor: speed of this machine, diagnosis of the installation."""
 
 import json
 import sys
@@ -17,13 +17,13 @@ PROGRESS_WIDTH = 72  # characters
 @app.command(epilog="Example: mnistgen bench --json")
 def bench(
     model: NamedModel = DEFAULT_MODEL,
-    batch: Annotated[Any, numbers("batch", "Digits a call. By default 1,16,256,1024.")] = None,
-    threads: Annotated[Any, numbers("threads", "CPU threads. By default 1, 2, 4 ... up to all CPUs.")] = None,
+    batch: Annotated[Any, numbers("batch", "Digits per call. By default 1,16,256,1024.")] = None,
+    threads: Annotated[Any, numbers("threads", "CPU threads. By default 1, 2, 4 ... up to all usable CPUs.")] = None,
     device: Device = "auto",
-    seconds: Annotated[float, typer.Option(help="How long to measure, in seconds; slow models take longer.")] = 12.0,
+    seconds: Annotated[float, typer.Option(help="Approximate duration in seconds; slow models take longer.")] = 12.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
-    """Measure how fast a model is on this machine, and how fast the machine multiplies matrices."""
+    """Measure the speed of a model on this machine, compared with a plain matrix product."""
     try:
         report = mnistgen.benchmark(
             model, device=device, threads=threads, batches=batch, seconds=seconds, progress=_show_progress
@@ -34,7 +34,7 @@ def bench(
 
 
 def _show_progress(done: int, of: int, what: str) -> None:
-    """One line on standard error, overwritten by the next, on a terminal."""
+    """Show the progress on a terminal, in one line of standard error that the next call overwrites."""
     if sys.stderr.isatty():
         print(f"\r{f'{done} of {of} measured, now {what}':{PROGRESS_WIDTH}}", end="", file=sys.stderr, flush=True)
 
@@ -47,12 +47,12 @@ def _clear_progress() -> None:
 @app.command(epilog="Example: mnistgen doctor --json")
 def doctor(
     model: Annotated[
-        str | None, typer.Option(help="Open and sample this model in a process with limits on time and memory.")
+        str | None, typer.Option(help="Test this untrusted model in a separate process with limits on time and memory.")
     ] = None,
-    seconds: Annotated[float, typer.Option(help="How long the model may take, in seconds.")] = 60.0,
+    seconds: Annotated[float, typer.Option(help="Time limit of the model in seconds, 1 to 3600.")] = 60.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
-    """Check the installation: what will be used, what is wrong and how to fix it. Exit code 1 if anything is wrong."""
+    """Check the installation and print a fix for each problem. Exit code 1 if there is a problem."""
     findings = mnistgen.doctor(model, seconds=seconds)
     print(json.dumps([finding.to_dict() for finding in findings], indent=2) if as_json else findings)
     if findings.wrong:

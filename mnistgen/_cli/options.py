@@ -1,4 +1,4 @@
-"""Options that several commands share, and the parsers of their values."""
+"""Options shared by several commands, and their parsers."""
 
 from typing import Annotated, Any, Literal
 
@@ -6,11 +6,11 @@ import typer
 
 from mnistgen._errors import shown
 
-LONGEST_RANGE = 1_000  # numbers
+LONGEST_RANGE = 1_000
 
 
 def whole(text: str) -> int:
-    """A whole number; the library checks its range."""
+    """Parse a whole number; the library checks its range."""
     try:
         return int(text)
     except ValueError:
@@ -18,11 +18,11 @@ def whole(text: str) -> int:
 
 
 def several(text: str) -> list[int]:
-    """Whole numbers and ranges of them with commas between: 7, 2,0,2,6 or 0-4,7."""
+    """Parse comma-separated whole numbers and ranges, such as 7 or 2,0,2,6 or 0-4,7."""
     numbers: list[int] = []
     for part in text.split(","):
         low, dash, high = part.strip().partition("-")
-        if not (dash and low):  # one number, which may be negative: the library says what it may be
+        if not (dash and low):  # one number, perhaps negative; the library checks its range
             numbers.append(whole(part))
             continue
         first, last = whole(low), whole(high)
@@ -39,16 +39,16 @@ def number(name: str, meaning: str, *, short: str | None = None, show_default: b
 
 
 def numbers(name: str, meaning: str) -> Any:
-    """An option that takes whole numbers and ranges with commas between."""
+    """An option that takes comma-separated whole numbers and ranges."""
     return typer.Option(f"--{name}", parser=several, metavar="<int,...>", help=meaning, show_default=False)
 
 
-MODEL = "A bundled model's name, or the path of a model directory."
+MODEL = "Name of a bundled model, or path of a model directory."
 
 Model = Annotated[str, typer.Option(help=MODEL)]
 NamedModel = Annotated[str, typer.Argument(help=MODEL)]
-Seed = Annotated[int | None, number("seed", "The same seed gives the same digits. By default, a fresh seed.")]
-Scale = Annotated[int, number("scale", "Size of each pixel of a digit, in pixels of the picture.")]
-Truncation = Annotated[float, typer.Option(help="From 0 to 1: lower values give cleaner and less varied digits.")]
-Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where the model runs.")]
-Threads = Annotated[int | None, number("threads", "CPU threads. By default, one for each CPU that may be used.")]
+Seed = Annotated[int | None, number("seed", "The same seed gives the same digits. By default, a fresh seed is drawn.")]
+Scale = Annotated[int, number("scale", "Pixels of the picture per pixel of a digit, in each direction.")]
+Truncation = Annotated[float, typer.Option(help="0 to 1: lower values give cleaner and less varied digits.")]
+Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="auto selects CUDA if it works, else the CPU.")]
+Threads = Annotated[int | None, number("threads", "Number of CPU threads. By default, the number of usable CPUs.")]

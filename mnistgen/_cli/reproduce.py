@@ -1,4 +1,4 @@
-"""mnistgen reproduce: reproduce a file from the arguments that it records."""
+"""mnistgen reproduce: regenerate a file from the arguments that it records."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,19 +12,19 @@ from mnistgen._cli.options import MODEL, Device, Threads
 
 @app.command(epilog="Example: mnistgen reproduce grid.png")
 def reproduce(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A picture or a dataset.json, as mnistgen wrote it.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A picture or dataset.json written by mnistgen.")],
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Where to write the reproduction. By default, nowhere."),
+        typer.Option("--out", "-o", help="Output file or folder for the reproduction. By default, none."),
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(help=f"{MODEL} By default, the model that the file names."),
+        typer.Option(help=f"{MODEL} By default, the recorded model."),
     ] = None,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Reproduce a picture from its text fields, or a data set, and compare every pixel or byte."""
+    """Regenerate a picture from its text fields, or a data set from its dataset.json, and compare both."""
     again = mnistgen.reproduce(file, out, model=model, device=device, threads=threads)
     if not again.same:
         raise mnistgen.MnistgenError(again.message)

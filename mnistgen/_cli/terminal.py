@@ -1,21 +1,21 @@
-"""Digits in the terminal: two pixels a character, as upper half blocks in two greys."""
+"""Digits in the terminal: two pixels per character, as upper half blocks in two greys."""
 
 from typing import Any
 
-LINES = 2  # of digits on the first screen
-MARGIN = 2  # pixels of a digit's margin that are omitted on every side
+LINES = 2  # lines of digits by default
+MARGIN = 2  # pixels omitted on every side of a digit
 SIDE = 28 - 2 * MARGIN
 
 
 def digits_across() -> int:
-    """How many digits the terminal holds side by side, at least one."""
+    """The number of digits that fit side by side in the terminal, at least 1."""
     from rich.console import Console
 
     return max(1, Console().width // SIDE)
 
 
 def draw_in_terminal(images: Any, columns: int) -> None:
-    """Draw images, uint8 (N, 28, 28), `columns` in a line."""
+    """Show images uint8 (N, 28, 28), `columns` per line."""
     from rich.color import Color
     from rich.console import Console
     from rich.segment import Segment, Segments

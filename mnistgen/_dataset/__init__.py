@@ -1,12 +1,12 @@
-"""Labelled data sets of generated digits, in everybody's format, at any size.
+"""Labelled data sets of generated digits, in common formats, of any size.
 
-plan.py      what a data set is, and which parts it has: pure functions
-arrays.py    shards.py   formats.py     FORMATS: what it can be written as
-work.py      one part: drawn and written
-engines.py   ENGINES: who does the parts
-journal.py   progress.py                which parts are done
-manifest.py  dataset.json, written and checked
-store.py     local.py    remote.py      where it goes, and who owns the place
-build.py     write_dataset: created or resumed, then published
-again.py     made again from dataset.json, and compared
+plan.py          Plan: what determines a data set, and how it is split into tasks; pure functions
+formats.py       FORMATS, one row per format; format.py: the interface; arrays.py, shards.py: the implementations
+work.py          Job: generate and write one task
+engines.py       ENGINES: where tasks run; cluster.py: Ray
+journal.py       which tasks are done; progress.py: counts, reports, the list of files
+manifest.py      dataset.json: written and validated
+store.py         Store, the interface of a destination; local.py, remote.py: the implementations
+build.py         write_dataset: create or resume, then publish
+reproduction.py  regenerate a data set from dataset.json and compare
 """

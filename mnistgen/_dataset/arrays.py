@@ -1,4 +1,4 @@
-"""Formats of a few large files, which all workers write into, each at its own place: IDX and NPZ.
+"""Formats with few large files that all workers write to at different offsets: IDX and NPZ.
 
 Sources: Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database" (IDX); NumPy Enhancement Proposal 1 (NPY).
 """
@@ -16,37 +16,36 @@ from typing import BinaryIO, ClassVar
 import numpy as np
 
 from mnistgen._arrays import UInt8
+from mnistgen._dataset.format import Format
 from mnistgen._dataset.plan import Piece, Plan, Task
 from mnistgen._dataset.store import PROGRESS, Store
 from mnistgen._errors import InputError
 from mnistgen._files import sha256_of
 
-COPY = 1 << 20  # bytes at once
-IDX_LIMIT = 2**31 - 1  # images of an IDX file: its counts have 32 bits, and readers take them for signed
+COPY = 1 << 20  # bytes per copy operation
+IDX_LIMIT = 2**31 - 1  # images of an IDX file: readers treat its 32-bit sizes as signed
 
 
-class Arrays:
-    """Images and labels of each split as two files, a header and then raw bytes, in order."""
+class Arrays(Format):
+    """Images and labels of each split as two files: a header, then the values as raw bytes."""
 
     task_size = 2000
-    summary: str
-    names: re.Pattern[str]
-    arrays: ClassVar[Mapping[str, tuple[str, str]]]  # the files of each split's images and labels
+    arrays: ClassVar[Mapping[str, tuple[str, str]]]  # split -> files of images and labels
 
     def header(self, shape: tuple[int, ...]) -> bytes:
-        """What comes before uint8 values of this shape."""
+        """The header of a file of uint8 values of this shape."""
         raise NotImplementedError
 
     def check(self, plan: Plan, store: Store) -> None:
-        """Raise InputError where the format cannot hold the data set, or the store not the format."""
+        """Raise InputError for an object store."""
         if not store.local:
             raise InputError(
-                f"format {plan.format}: is written at many places at once, which object stores cannot; "
+                f"format {plan.format}: expected a local folder, because object stores cannot write at offsets; "
                 "choose parquet, webdataset or hf"
             )
 
     def begin(self, plan: Plan, store: Store) -> None:
-        """Make the files in their full size, so that a disk too small is known at once."""
+        """Create the files in full size, so that a disk that is too small is detected immediately."""
         for name, shape in self._files(plan):
             path = store.file(name)
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,15 +55,15 @@ class Arrays:
                 _reserve(file, len(head) + math.prod(shape))
 
     def write(self, plan: Plan, task: Task, images: UInt8, labels: UInt8) -> Iterator[Piece]:
-        """A task's images and labels, each at its place in one of the files."""
+        """The images and labels of a task, each at its offset in one of the files."""
         total = plan.ranges()[task.split]
         shapes = ((len(total), 28, 28), (len(total),))
         for name, shape, values in zip(self.arrays[task.split], shapes, (images, labels), strict=True):
-            size = math.prod(shape[1:])  # bytes of one image, or of one label
+            size = math.prod(shape[1:])  # bytes per image or label
             yield Piece(name, values.tobytes(), len(self.header(shape)) + (task.first - total.start) * size)
 
     def finish(self, plan: Plan, store: Store) -> Iterator[tuple[str, str]]:
-        """Names and SHA-256 of the files that no task completed."""
+        """All files."""
         for name, _ in self._files(plan):
             yield name, sha256_of(store.file(name))
 
@@ -75,7 +74,7 @@ class Arrays:
 
 
 class Idx(Arrays):
-    """MNIST's own files, where torchvision looks for them."""
+    """MNIST's own file format, at the paths that torchvision expects."""
 
     summary = "MNIST's own files, as torchvision.datasets.MNIST reads them"
     names = re.compile(r"MNIST/raw/(train|t10k)-(images-idx3|labels-idx1)-ubyte")
@@ -85,11 +84,11 @@ class Idx(Arrays):
     }
 
     def header(self, shape: tuple[int, ...]) -> bytes:
-        """Two zeros, 8 for unsigned bytes, how many dimensions, and each in 32 bits, the high byte first."""
+        """Two zeros, 8 for unsigned bytes, the number of dimensions, and each size as big-endian 32 bits."""
         return bytes([0, 0, 8, len(shape)]) + np.array(shape, ">u4").tobytes()
 
     def check(self, plan: Plan, store: Store) -> None:
-        """As `Arrays.check`; an IDX file also has a greatest length."""
+        """Raise InputError for an object store, and for more images than an IDX file can hold."""
         super().check(plan, store)
         for split, images in plan.ranges().items():
             if len(images) > IDX_LIMIT:
@@ -100,7 +99,7 @@ class Idx(Arrays):
 
 
 class Npz(Arrays):
-    """One file with the arrays x_train, y_train, x_test and y_test, which are put together at last."""
+    """One archive of the arrays x_train, y_train, x_test and y_test, packed at the end."""
 
     summary = "one mnist.npz, with the arrays of keras.datasets.mnist"
     archive = "mnist.npz"
@@ -110,13 +109,13 @@ class Npz(Arrays):
     }
 
     def header(self, shape: tuple[int, ...]) -> bytes:
-        """As NumPy writes it."""
+        """The header of an .npy file."""
         head = BytesIO()
         np.lib.format.write_array_header_1_0(head, {"descr": "|u1", "fortran_order": False, "shape": shape})
         return head.getvalue()
 
     def finish(self, plan: Plan, store: Store) -> Iterator[tuple[str, str]]:
-        """Put the arrays into one archive, uncompressed, so that its bytes depend on no library's version."""
+        """Pack the arrays, uncompressed, so that the bytes do not depend on the version of zlib."""
         archive = store.file(self.archive)
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
             for name, _ in self._files(plan):
@@ -127,12 +126,12 @@ class Npz(Arrays):
 
 
 def _reserve(file: BinaryIO, size: int) -> None:
-    """Take the disk space of a file's full size now, where the system can."""
+    """Allocate the disk space of a file's full size, if the system supports it."""
     file.flush()
     file.truncate(size)
     if hasattr(os, "posix_fallocate"):
         try:
             os.posix_fallocate(file.fileno(), 0, size)
         except OSError as error:
-            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # which file systems say that cannot
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # not supported by this file system
                 raise

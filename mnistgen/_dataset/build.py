@@ -1,4 +1,4 @@
-"""A data set from its plan to its place: created or resumed, then published."""
+"""write_dataset: create or resume a data set, then publish it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from typing import Any, SupportsIndex
+from typing import SupportsIndex
 
 from mnistgen._catalog import DEFAULT_MODEL, find, portable
 from mnistgen._checks import check_flag, checked_seed, one_of, whole_number
 from mnistgen._dataset.engines import ENGINES
 from mnistgen._dataset.formats import format_named
 from mnistgen._dataset.local import LocalStore
-from mnistgen._dataset.manifest import Manifest, read_manifest, read_plan, written
+from mnistgen._dataset.manifest import Manifest, manifest_bytes, read_manifest, read_plan
 from mnistgen._dataset.plan import Plan, plan_of
 from mnistgen._dataset.progress import LISTED, Progress, Report
 from mnistgen._dataset.remote import RemoteStore
@@ -27,20 +27,20 @@ from mnistgen._devices import usable_cpus
 from mnistgen._errors import InputError, OutputError, shown
 from mnistgen._keywords import suggesting_keywords
 
-LEAST = 57  # bytes of a digit, in any format: a PNG has no fewer
-NAMED = 3  # files that are missing or were changed, and are named
-SPOOL = 1 << 24  # bytes of the list of files that are in memory: there may be more than fit
+MIN_BYTES = 57  # per digit, in any format: the smallest PNG
+NAMED = 3  # damaged files that a message names
+SPOOL = 1 << 24  # bytes of the list of files that are kept in memory; the rest is on disk
 
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """What was written where; dataset.json beside the data says the same of every file."""
+    """What was written; dataset.json has the same information for every file."""
 
     out: str
     plan: Plan
-    counts: Mapping[str, list[int]]  # how many of each digit, (10,), by split
-    files: int  # beside dataset.json
-    sha256: Mapping[str, str]  # of the first files, LISTED at most, by name
+    counts: Mapping[str, list[int]]  # number of each digit, (10,), by split
+    files: int  # number of files, without dataset.json
+    sha256: Mapping[str, str]  # of the first 12 files, by name
 
 
 @suggesting_keywords
@@ -63,33 +63,34 @@ def write_dataset(
     force: bool = False,
     report: Report | None = None,
 ) -> Summary:
-    """Write a labelled data set of generated digits, in a format that others read; the same bytes on every call.
+    """Write a labelled data set of generated digits in a common format; the same arguments give the same bytes.
 
     Args:
-        out: A folder, new or empty, or a URL that fsspec knows.
+        out: A new or empty folder, or a URL that fsspec supports.
         n: Size of the training split.
-        test: Size of the test split. By default a sixth of n, from 1 to 10,000.
+        test: Size of the test split. By default a sixth of n, at least 1 and at most 10,000.
         format: idx (as torchvision.datasets.MNIST), npz (as keras.datasets.mnist), png (as ImageFolder), parquet,
             webdataset or hf (a repository of the Hugging Face Hub).
-        digits: Which digits come.
-        balance: "uniform", or "mnist": each digit as often as in MNIST's training set.
-        model: A class-conditional model, by name or path.
-        seed: 0 to 2**64 - 1. Without one, a fresh one is drawn and logged.
-        start: Index of the first training image: any slice can be made alone, and has the images of the whole.
-        shard_size: Images a file, for formats in shards, 10,000 by default. Slices that start and end at multiples of
-            it give the shards of the whole.
-        workers: Processes of one thread each. By default one, on Ray as many as the cluster has CPUs; -1 for as many
-            as there are usable CPUs.
-        engine: "local": on this machine; "ray": on a cluster, whose workers all reach `out`.
-        address: Of the Ray cluster. Without one, that of `ray.init` or RAY_ADDRESS, else one of this machine.
-        resume: Go on where an earlier call was killed, to the same bytes.
-        force: Replace a finished data set, once this one is finished, or an unfinished one, at once.
-        report: Called with the images done and their number, first of all with what an earlier call did.
+        digits: The digits to include.
+        balance: "uniform", or "mnist" for the class frequencies of MNIST's training set.
+        model: The name or path of a class-conditional model.
+        seed: 0 to 2**64 - 1. By default, a fresh seed is drawn and logged.
+        start: Index of the first training image. A data set that is written in slices has the same images.
+        shard_size: Images per file in formats with shards, by default 10,000. Slices that start and end at multiples
+            of it have the same shards.
+        workers: Number of processes, with one thread each; -1 for one per usable CPU. By default 1, on Ray one per CPU
+            of the cluster.
+        engine: "local" for this machine, "ray" for a cluster whose workers can all write to `out`.
+        address: Address of the Ray cluster. By default, that of `ray.init` or RAY_ADDRESS, else a cluster is started on
+            this machine.
+        resume: Continue an interrupted call; the bytes are the same as without the interruption.
+        force: Replace a finished data set once the new one is finished; remove an unfinished one at the start.
+        report: Called with the number of images done and the total, first with those of earlier calls.
 
     Raises:
-        InputError: For arguments outside their ranges, and for a place that is taken.
-        DependencyError: Where a package that the format or the URL needs is not installed.
-        OutputError: Where the disk is full or the folder is lost: what is done by then stays, for resume.
+        InputError: For arguments outside their ranges, and if `out` already contains files.
+        DependencyError: If a package that the format or the URL needs is not installed.
+        OutputError: If the disk is full or the folder is removed meanwhile. `resume` continues with what is done.
     """
     writer = format_named(format)
     one_of("engine", engine, ENGINES)
@@ -100,55 +101,59 @@ def write_dataset(
     check_flag("resume", resume)
     check_flag("force", force)
     if resume and force:
-        raise InputError("resume=True continues, and force=True starts over: pass only one of them")
+        raise InputError("resume=True continues and force=True starts over; pass only one of them")
     if engine == "ray":
         from mnistgen._dataset.cluster import import_ray
 
-        import_ray()  # which must not fail once a folder is made
+        import_ray()  # fail before any folder is created
     processes = _processes(workers, engine)
     size = writer.task_size if shard_size is None else whole_number("shard_size", shard_size, 1, 10**6)
     store = store_at(out)
-    with _failing_clearly(out), store.owned():
+    with _reporting_os_errors(out), store.owned():
         finished = _finished(store, out)
         unfinished = read_plan(store.read(PLAN))
         before = unfinished or (finished.plan if finished else None)
         if seed is None and resume and before:
             seed = before.seed
-        asked: dict[str, Any] = {"n": n, "test": test, "start": start, "digits": digits, "balance": balance}
-        plan = plan_of(find(model).card, format, size, seed=checked_seed(seed), **asked)
+        card, seed = find(model).card, checked_seed(seed)
+        plan = plan_of(card, format, size, n=n, test=test, start=start, digits=digits, balance=balance, seed=seed)
         writer.check(plan, store)
         if resume:
             _check_same(out, plan, before)
-        elif not force and (finished or unfinished):
-            raise InputError(f"{out}: {TAKEN if finished else UNFINISHED}")
+        elif finished and not force:
+            raise InputError(f"{out}: contains a data set; force=True replaces it")
+        elif unfinished and not force:
+            raise InputError(
+                f"{out}: contains an unfinished data set; resume=True continues it, force=True starts over"
+            )
         if resume and finished and not unfinished:
-            return _verified(store, out, finished)
+            return _verify(store, out, finished)
         if unfinished and resume:
             store.resume()
         else:
             if finished and (other := store.unlisted(finished.files)):
                 raise InputError(
-                    f"{out}: holds files that its {MANIFEST} does not list ({', '.join(other)}); "
+                    f"{out}: contains files that its {MANIFEST} does not list ({', '.join(other)}); "
                     "move them away, or name another folder"
                 )
-            store.begin(json.dumps(plan.to_json()).encode(), LEAST * (plan.n + plan.test))
+            store.begin(json.dumps(plan.to_json()).encode(), MIN_BYTES * (plan.n + plan.test))
         writer.begin(plan, store)
         folder = str(store.scratch) if store.scratch else None
         with (
             SpooledTemporaryFile(SPOOL, dir=folder) as lines,
-            Progress(plan, store, report or _ignore, lines) as progress,
+            Progress(plan, store, report or (lambda done, total: None), lines) as progress,
         ):
             job = Job(plan, store, portable(model))
             for record in ENGINES[engine](job, plan.tasks(progress.next), workers=processes, address=address):
                 progress.add(record)
             for name, sha256 in writer.finish(plan, store):
                 progress.list_file(name, sha256)
-            store.publish(written(plan, progress.counts, progress.listing()))
+            store.publish(manifest_bytes(plan, progress.counts, progress.listing()))
     return Summary(out=str(out), plan=plan, counts=progress.counts, files=progress.files, sha256=progress.first)
 
 
 def _processes(workers: SupportsIndex | None, engine: str) -> int | None:
-    """How many processes, or None for the engine's default."""
+    """The number of processes, or None for the engine's default."""
     if workers is None:
         return None
     number = whole_number("workers", workers, -1, 100_000)
@@ -159,42 +164,34 @@ def _processes(workers: SupportsIndex | None, engine: str) -> int | None:
     return number
 
 
-def _ignore(done: int, total: int) -> None:
-    """No progress."""
-
-
-TAKEN = "holds a data set; force=True replaces it"
-UNFINISHED = "an unfinished data set is there; resume=True continues it, force=True starts over"
-
-
 def store_at(out: str | os.PathLike[str]) -> Store:
     """The store of a path, or of a URL such as s3://bucket/folder.
 
-    Raises InputError where a URL names a file system that is not installed, or no folder.
+    Raises InputError for anything else, and for a URL without a folder; DependencyError if the URL needs a package.
     """
     try:
         text = os.fsdecode(out)
-    except Exception:  # noqa: BLE001 - TypeError, or whatever a stranger's __fspath__ raises
+    except Exception:  # noqa: BLE001 - a third-party __fspath__ may raise anything
         raise InputError(f"out: expected the path of a folder or a URL, got {shown(out)}") from None
     return RemoteStore(text) if "://" in text else LocalStore(Path(text))
 
 
 def _finished(store: Store, out: str | os.PathLike[str]) -> Manifest | None:
-    """The finished data set that is there, or none. Raises InputError where anything else is there."""
+    """The finished data set at the destination, or None. Raises InputError for other files."""
     content = store.manifest()
     try:
         return None if content is None else read_manifest(content)
     except InputError as error:
         raise InputError(
-            f"{out}: holds other files than a data set ({MANIFEST}: {error}); name a new or an empty folder"
+            f"{out}: contains files but no data set ({MANIFEST}: {error}); name a new or empty folder"
         ) from None
 
 
-def _verified(store: Store, out: str | os.PathLike[str], finished: Manifest) -> Summary:
-    """The summary of a finished data set whose every file is what its description says."""
+def _verify(store: Store, out: str | os.PathLike[str], finished: Manifest) -> Summary:
+    """The summary of a finished data set. Raises OutputError if files are missing or have changed."""
     if other := list(islice(store.damaged(finished.files), NAMED)):
         raise OutputError(
-            f"{out}: is finished, but files are missing or were changed ({', '.join(other)}); force=True makes it again"
+            f"{out}: is finished, but files are missing or have changed ({', '.join(other)}); force=True replaces it"
         )
     first = dict(islice(finished.files.items(), LISTED))
     plan, counts = finished.plan, finished.counts
@@ -202,16 +199,16 @@ def _verified(store: Store, out: str | os.PathLike[str], finished: Manifest) -> 
 
 
 def _check_same(out: str | os.PathLike[str], plan: Plan, before: Plan | None) -> None:
-    """Raise InputError where what is there was made with another plan."""
+    """Raise InputError if the existing data set has another plan."""
     if before and before != plan:
         now, then = plan.to_json(), before.to_json()
-        was = ", ".join(f"{name} {shown(value)}" for name, value in then.items() if now[name] != value)
-        raise InputError(f"{out}: what is there was made with {was}; ask for the same, or omit resume=True")
+        other = ", ".join(f"{name} {shown(value)}" for name, value in then.items() if now[name] != value)
+        raise InputError(f"{out}: was started with {other}; pass the same arguments, or omit resume=True")
 
 
 @contextmanager
-def _failing_clearly(out: str | os.PathLike[str]) -> Iterator[None]:
-    """Turn what the file system refuses into one line."""
+def _reporting_os_errors(out: str | os.PathLike[str]) -> Iterator[None]:
+    """Raise errors of the file system as OutputError."""
     try:
         yield
     except OSError as error:

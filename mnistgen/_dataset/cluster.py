@@ -1,4 +1,4 @@
-"""The Ray cluster that makes data sets."""
+"""The Ray cluster that writes data sets."""
 
 import os
 import signal
@@ -12,17 +12,17 @@ from mnistgen._errors import DependencyError, DeviceError
 
 @contextmanager
 def cluster(address: str | None, workers: int | None) -> Iterator[int]:
-    """The CPUs of the cluster at an address, or of the one in use, or of one of so many workers on this machine."""
+    """Connect to a Ray cluster, or start one with `workers` CPUs on this machine, and yield its number of CPUs."""
     ray = import_ray()
     ours = not ray.is_initialized()
     if ours:
-        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": False}
+        options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": False}
         if address is None and "RAY_ADDRESS" not in os.environ:
-            quiet |= {"num_cpus": workers, "include_dashboard": False}
+            options |= {"num_cpus": workers, "include_dashboard": False}
         handler = signal.getsignal(signal.SIGTERM)
         try:
-            ray.init(address=address, **quiet)
-            if callable(handler):  # Ray puts one of its own in its place, which ends with a dump
+            ray.init(address=address, **options)
+            if callable(handler):  # Ray replaces it with one that prints a stack trace
                 signal.signal(signal.SIGTERM, handler)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise DeviceError(f"no Ray cluster at {address or 'this machine'}: {str(error).splitlines()[0]}") from None
@@ -34,7 +34,7 @@ def cluster(address: str | None, workers: int | None) -> Iterator[int]:
 
 
 def import_ray() -> Any:
-    """The ray package, without usage statistics unless the user set them. Raises DependencyError without it."""
+    """Import ray, with usage statistics disabled unless the user enabled them. Raises DependencyError."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         return import_module("ray")

@@ -1,4 +1,4 @@
-"""ENGINES: who does the tasks of a data set."""
+"""ENGINES: where the tasks of a data set run."""
 
 import itertools
 import os
@@ -15,31 +15,31 @@ from mnistgen._dataset.plan import Task
 from mnistgen._errors import OutputError
 from mnistgen._interruption import signals_kept_back
 
-RETRIES = 5  # of a task whose worker died
-AHEAD = 2  # tasks that a worker has before it, so that none waits for the next
+RETRIES = 5  # of a task whose worker dies
+AHEAD = 2  # tasks queued per worker, so that no worker waits
 
-Work = Callable[[Task], Record]  # a Job, or what stands for one
+Work = Callable[[Task], Record]  # a Job
 
 
 class Engine(Protocol):
-    """Does tasks with so many workers, at an address where it has one; records come in any order."""
+    """Runs tasks on `workers` workers, of the cluster at `address` if it uses one; yields records in any order."""
 
     def __call__(
         self, job: Work, tasks: Iterable[Task], *, workers: int | None, address: str | None
     ) -> Iterator[Record]:
-        """Raises OutputError where workers die too often."""
+        """Raises OutputError if workers die repeatedly."""
         ...
 
 
 def local(job: Work, tasks: Iterable[Task], *, workers: int | None, address: str | None) -> Iterator[Record]:
-    """In this process, which is the only worker by default, and in as many fresh ones as make up the number."""
+    """Run tasks in this process, by default the only worker, and in `workers - 1` new processes."""
     if workers in (None, 1):
         yield from map(job, tasks)
         return
     waiting = iter(tasks)
     others = (workers or 1) - 1
-    with signals_kept_back():  # with its first lock a pool starts multiprocessing's resource tracker
-        pool = ProcessPoolExecutor(others, get_context("spawn"), initializer=_live_with_parent)
+    with signals_kept_back():  # creating a pool starts multiprocessing's resource tracker
+        pool = ProcessPoolExecutor(others, get_context("spawn"), initializer=_initialize_worker)
     with pool:
         try:
             with signals_kept_back():
@@ -55,29 +55,29 @@ def local(job: Work, tasks: Iterable[Task], *, workers: int | None, address: str
                 pending |= {pool.submit(job, task) for task in itertools.islice(waiting, len(done))}
         except BrokenProcessPool:
             raise OutputError(
-                "a worker died (was it killed, is memory full? a script that asks for several needs its call below "
-                "`if __name__ == '__main__':`); continue with resume=True"
+                "a worker died; it may have been killed or out of memory, or the script lacks "
+                "`if __name__ == '__main__':` around this call; continue with resume=True"
             ) from None
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _live_with_parent() -> None:
-    """Let a worker end with the process that started it, however that ends, and leave Ctrl-C to it."""
+def _initialize_worker() -> None:
+    """Ignore Ctrl-C, which the parent process handles, and exit when the parent process ends for any reason."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 
-def _end_with_parent() -> None:
+def _exit_with_parent() -> None:
     if parent := parent_process():
         parent.join()
         os._exit(1)
 
 
 def on_ray(job: Work, tasks: Iterable[Task], *, workers: int | None, address: str | None) -> Iterator[Record]:
-    """On a Ray cluster, by default on every CPU of it; without an address, on one that is started for it here.
+    """Run tasks on a Ray cluster, by default on all its CPUs; without an address, a cluster is started here.
 
-    A task whose worker dies is done again by another.
+    A task whose worker dies is repeated by another worker.
     """
     from mnistgen._dataset.cluster import cluster, import_ray
 

@@ -1,11 +1,11 @@
-"""LocalStore: a folder of this machine.
+"""LocalStore: a folder on this machine.
 
 OUT                     the finished data set
-.OUT.mnistgen/          the working folder beside it, while a data set is made
-    lock                whose owner alone may change anything here, and who that is
-    progress/           plan.json, and what is done
-    data-TOKEN/         the data set as it grows; every run has a token of its own
-    ready-SHA256/       the same, finished, until it has taken the place of OUT; named after its dataset.json
+.OUT.mnistgen/          the working folder beside it, while a data set is written
+    lock                locked by the process that may change anything here, and describes it
+    progress/           plan.json and the journal
+    data-TOKEN/         the unfinished data set; every run has its own token
+    ready-SHA256/       the finished data set, until it replaces OUT; named after the SHA-256 of its dataset.json
     old-TOKEN/          the data set that was replaced, until it is removed
 """
 
@@ -24,17 +24,17 @@ from pathlib import Path, PurePosixPath
 from mnistgen._dataset.formats import FORMATS
 from mnistgen._dataset.manifest import LARGEST, read_manifest, read_plan
 from mnistgen._dataset.plan import Piece
-from mnistgen._dataset.store import MANIFEST, NOTES, PLAN, PROGRESS
+from mnistgen._dataset.store import MANIFEST, PLAN, PROGRESS, PROGRESS_FILES
 from mnistgen._errors import InputError, OutputError, plain
 from mnistgen._files import WINDOWS, exchange, open_owned, read_file, sha256_of
 
-LONGEST = 200  # bytes of a name that leave room for what is put around it
-NOTHING = re.compile("(?!)")  # the names of a format that is not known
-NAMED = 3  # files of somebody else that are named
+LONGEST = 200  # bytes of a folder's name, to which a prefix and a suffix are added
+NO_FILES = re.compile("(?!)")  # matches no name
+NAMED = 3  # unknown files that a message names
 
 
 class LocalStore:
-    """A folder of this machine; links are followed to what they name."""
+    """A folder on this machine; symbolic links are followed."""
 
     local = True
     flush_seconds = 0.0
@@ -43,10 +43,10 @@ class LocalStore:
         try:
             self.path = Path(os.path.realpath(path))
         except ValueError as error:
-            raise InputError(f"{path}: expected the name of a folder ({error})") from None
+            raise InputError(f"{path}: expected a valid folder name ({error})") from None
         name = self.path.name
         if not name:
-            raise InputError(f"{path}: expected a folder that can be made, got the root of all")
+            raise InputError(f"{path}: expected a folder that can be created, got the root folder")
         if len(os.fsencode(name)) > LONGEST:
             name = hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
         self.scratch = self.path.with_name(f".{name}.mnistgen")  # the working folder
@@ -54,56 +54,56 @@ class LocalStore:
 
     @contextmanager
     def owned(self) -> Iterator[None]:
-        """As `Store` says."""
+        """See `Store`."""
         if not self.path.parent.is_dir():
-            raise OutputError(f"{self.path}: the folder {self.path.parent} does not exist; make it first")
+            raise OutputError(f"{self.path}: the folder {self.path.parent} does not exist; create it first")
         for folder in (self.path.parent, self.path):
             if folder.exists() and not os.access(folder, os.W_OK):
-                raise OutputError(f"{self.path}: no permission to write in {folder}")
+                raise OutputError(f"{self.path}: no permission to write to {folder}")
         if self.path.is_mount():
-            raise InputError(f"{self.path}: is where a file system begins, and cannot be replaced; name a folder in it")
+            raise InputError(f"{self.path}: is a mount point, which cannot be replaced; name a folder in it")
         with self._lock():
             self._recover()
             yield
 
     def manifest(self) -> bytes | None:
-        """As `Store` says."""
+        """See `Store`."""
         if self.path.exists() and not self.path.is_dir():
-            raise OutputError(f"{self.path}: is a file; name a folder")
+            raise OutputError(f"{self.path}: expected a folder, got a file")
         if not self.path.exists() or not any(self.path.iterdir()):
             return None
         try:
             return read_file(self.path / MANIFEST, LARGEST)
         except FileNotFoundError:
-            raise InputError(f"{self.path}: holds other files than a data set; name a new or an empty folder") from None
+            raise InputError(f"{self.path}: contains files but no data set; name a new or empty folder") from None
 
     def unlisted(self, known: Iterable[str]) -> list[str]:
-        """As `Store` says."""
+        """See `Store`."""
         return _unlisted(self.path, {*known, MANIFEST}.__contains__)
 
     def damaged(self, files: Mapping[str, str]) -> Iterator[str]:
-        """As `Store` says."""
+        """See `Store`."""
         for name, sha256 in files.items():
             path = self.path / name
             if not path.is_file() or sha256_of(path) != sha256:
                 yield name
 
     def begin(self, plan: bytes, least: int) -> None:
-        """As `Store` says."""
+        """See `Store`."""
         if (free := shutil.disk_usage(self.scratch).free) < least:
-            raise OutputError(f"{self.path}: needs {least:,} bytes or more, {free:,} are free")
+            raise OutputError(f"{self.path}: needs at least {least:,} bytes, but only {free:,} are free")
         self._remove_unfinished()
         self.file(PROGRESS).mkdir(exist_ok=True)
-        self.write(Piece(PLAN, plan))  # first: a folder with data is never without one
+        self.write(Piece(PLAN, plan))  # before the data folder, which needs it
         self._data.mkdir()
 
     def resume(self) -> None:
-        """As `Store` says: a worker of an earlier run that is still there no longer finds its folder."""
-        for folder in self._growing():
+        """See `Store`: the folder is renamed, so a worker of an earlier run no longer finds it."""
+        for folder in self._unfinished():
             folder.replace(self._data)
 
     def read(self, name: str, offset: int = 0, size: int | None = None) -> bytes | None:
-        """As `Store` says."""
+        """See `Store`."""
         path = self.file(name)
         if not path.is_file():
             return None
@@ -112,59 +112,58 @@ class LocalStore:
             return file.read(size)
 
     def write(self, piece: Piece) -> None:
-        """As `Store` says."""
+        """See `Store`."""
         try:
             self._write(piece)
         except FileNotFoundError:
-            for parent in reversed(PurePosixPath(piece.name).parents[:-1]):  # never the data set's own folder:
-                self.file(str(parent)).mkdir(exist_ok=True)  # where that is gone, so is what was done
+            # Never create the data set's own folder: if it is missing, so are the finished tasks.
+            for parent in reversed(PurePosixPath(piece.name).parents[:-1]):
+                self.file(str(parent)).mkdir(exist_ok=True)
             self._write(piece)
 
     def file(self, name: str) -> Path:
-        """As `Store` says."""
+        """See `Store`."""
         first, _, below = name.partition("/")
         return self.scratch / "progress" / below if first == PROGRESS else self._data / name
 
     def names(self, folder: str) -> list[str]:
-        """As `Store` says."""
-        return sorted(os.listdir(self.file(folder)))  # noqa: PTH208 - pathlib would make objects of all
+        """See `Store`."""
+        return sorted(os.listdir(self.file(folder)))  # noqa: PTH208 - faster than pathlib
 
     def remove(self, name: str) -> None:
-        """As `Store` says."""
+        """See `Store`."""
         self.file(name).unlink()
 
     def publish(self, manifest: Iterable[bytes]) -> None:
-        """As `Store` says."""
+        """See `Store`."""
         with (self._data / MANIFEST).open("wb") as file:
             file.writelines(manifest)
         if hasattr(os, "sync"):
-            os.sync()  # nothing is called finished before it is on the disk
-        ready = self.scratch / f"ready-{_description_of(self._data)}"
-        self._data.replace(ready)  # from here on `_recover` can end it
-        self._take_place(ready)
+            os.sync()  # all files are on the disk before the data set counts as finished
+        ready = self.scratch / f"ready-{_manifest_sha256(self._data)}"
+        self._data.replace(ready)  # from here on, `_recover` can complete an interrupted run
+        self._replace_target(ready)
         self._recover()
 
     def clear(self) -> None:
-        """Remove what was made at this place, finished or not."""
+        """Remove the data set, finished or not."""
         with self.owned():
             self._remove_unfinished()
             if self.path.exists():
-                self.path.replace(self._old())
+                self.path.replace(self._old_folder())
             self._recover()
-
-    # --- inside ------------------------------------------------------------------------------------------------------
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
-        """Own the working folder, which is made where there is none, and removed at last if nothing is left in it."""
+        """Create and lock the working folder; at the end, remove it if it is empty."""
         path = self.scratch / "lock"
         while True:
             self.scratch.mkdir(exist_ok=True)
-            with suppress(FileNotFoundError):  # the last owner has just removed the folder
+            with suppress(FileNotFoundError):  # the previous owner has just removed the folder
                 try:
                     lock = open_owned(path)
                 except BlockingIOError:
-                    raise OutputError(f"{self.path}: {_owner(path)} is writing it; wait until it has ended") from None
+                    raise OutputError(f"{self.path}: {_owner(path)} is writing to it; wait until it ends") from None
                 break
         try:
             lock.write(
@@ -175,73 +174,73 @@ class LocalStore:
             yield
         finally:
             with lock, suppress(OSError):
-                if WINDOWS:  # which removes no open file
+                if WINDOWS:  # which cannot remove an open file
                     lock.close()
                 path.unlink()
                 self.scratch.rmdir()
 
     def _recover(self) -> None:
-        """End what an earlier owner was killed in, and remove what it no longer needs."""
+        """Complete an interrupted publication, and remove replaced data sets and unused progress files."""
         for ready in self.scratch.glob("ready-*"):
             name = ready.name.removeprefix("ready-")
-            if _description_of(self.path) == name:
-                ready.replace(self._old())  # it was killed when the two had changed places
-            elif _description_of(ready) == name:
+            if _manifest_sha256(self.path) == name:
+                ready.replace(self._old_folder())  # interrupted after the exchange: `ready` is the old data set
+            elif _manifest_sha256(ready) == name:
                 if content := self.manifest():
                     _check_listed(self.path, content)
-                self._take_place(ready)
+                self._replace_target(ready)
         for old in self.scratch.glob("old-*"):
             self._discard(old)
-        if not self._growing():
+        if not self._unfinished():
             self._clear_progress()
 
-    def _take_place(self, ready: Path) -> None:
-        """Let a finished data set take the place of what is there: in one step where the system has it."""
+    def _replace_target(self, ready: Path) -> None:
+        """Replace the destination by a finished data set, atomically if the system supports it."""
         if not self.path.exists():
             ready.replace(self.path)
         elif exchange(ready, self.path):
-            ready.replace(self._old())
+            ready.replace(self._old_folder())
         else:
-            self.path.replace(self._old())
+            self.path.replace(self._old_folder())
             ready.replace(self.path)
 
     def _discard(self, folder: Path) -> None:
-        """Remove a data set that was replaced, or say why it stays."""
+        """Remove a data set that was replaced, or warn why it is kept."""
         try:
-            description = folder / MANIFEST
-            _check_listed(folder, read_file(description, LARGEST) if description.exists() else None)
+            manifest = folder / MANIFEST
+            _check_listed(folder, read_file(manifest, LARGEST) if manifest.exists() else None)
             _remove(folder)
         except (OSError, InputError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             warnings.warn(
-                f"{self.path}: the data set that was replaced stays in {folder}: {reason}; remove it yourself",
+                f"{self.path}: the replaced data set was not removed from {folder}: {reason}; remove it manually",
                 RuntimeWarning,
                 stacklevel=2,
             )
 
     def _remove_unfinished(self) -> None:
-        """Remove what is left of an unfinished data set. Raises InputError where that holds any other file."""
+        """Remove an unfinished data set. Raises InputError if it contains unknown files."""
         plan = read_plan(self.read(PLAN))
-        for folder in self._growing():
-            names = FORMATS[plan.format].names if plan else NOTHING
+        for folder in self._unfinished():
+            names = FORMATS[plan.format].names if plan else NO_FILES
             if other := _unlisted(folder, lambda name: name == MANIFEST or names.fullmatch(name)):  # noqa: B023
-                known = "" if plan else f", and {self.file(PLAN)} is missing or damaged"
-                raise InputError(f"{folder}: holds files of somebody else ({', '.join(other)}){known}; move them away")
+                reason = "" if plan else f", and {self.file(PLAN)} is missing or damaged"
+                raise InputError(f"{folder}: contains unknown files ({', '.join(other)}){reason}; move them away")
             _remove(folder)
         self._clear_progress()
 
-    def _old(self) -> Path:
+    def _old_folder(self) -> Path:
         return self.scratch / f"old-{secrets.token_hex(4)}"
 
-    def _growing(self) -> list[Path]:
+    def _unfinished(self) -> list[Path]:
         return list(self.scratch.glob("data-*"))
 
     def _clear_progress(self) -> None:
         folder = self.file(PROGRESS)
         with suppress(FileNotFoundError):
-            for name in filter(NOTES.fullmatch, os.listdir(folder)):  # noqa: PTH208
+            for name in filter(PROGRESS_FILES.fullmatch, os.listdir(folder)):  # noqa: PTH208
                 (folder / name).unlink()
-            with suppress(OSError):  # somebody else has a file in it
+            with suppress(OSError):  # it contains unknown files
                 folder.rmdir()
 
     def _write(self, piece: Piece) -> None:
@@ -251,8 +250,8 @@ class LocalStore:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a folder whose files are all known, dataset.json last of them: the process may be killed in between."""
-    # Not by shutil.rmtree, which makes an OSError of a signal's exception.
+    """Remove a folder, dataset.json last: the process may be killed meanwhile, and needs it to continue."""
+    # Not with shutil.rmtree, which turns the exception of a signal into an OSError.
     for root, folders, files in os.walk(folder, topdown=False):
         for name in files:
             if (path := Path(root, name)) != folder / MANIFEST:
@@ -270,21 +269,21 @@ def _owner(lock: Path) -> str:
         return "another process"
 
 
-def _description_of(folder: Path) -> str | None:
-    """The SHA-256 of a folder's dataset.json; none where it has none."""
+def _manifest_sha256(folder: Path) -> str | None:
+    """The SHA-256 of a folder's dataset.json, or None if there is none."""
     path = folder / MANIFEST
     return sha256_of(path) if path.is_file() else None
 
 
-def _check_listed(folder: Path, description: bytes | None) -> None:
-    """Raise InputError for a folder that holds any file but those of a data set, by its dataset.json."""
-    listed = read_manifest(description).files if description else {}
+def _check_listed(folder: Path, manifest: bytes | None) -> None:
+    """Raise InputError if a folder contains files that its dataset.json does not list."""
+    listed = read_manifest(manifest).files if manifest else {}
     if other := _unlisted(folder, {*listed, MANIFEST}.__contains__):
-        raise InputError(f"{folder}: holds files that its {MANIFEST} does not list ({', '.join(other)})")
+        raise InputError(f"{folder}: contains files that its {MANIFEST} does not list ({', '.join(other)})")
 
 
 def _unlisted(folder: Path, known: Callable[[str], object]) -> list[str]:
-    """Some files below a folder whose names are not known."""
+    """Some of the files below a folder whose names are not `known`."""
     found: list[str] = []
     for root, folders, files in os.walk(folder):
         below = os.path.relpath(root, folder)

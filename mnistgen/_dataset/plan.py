@@ -1,8 +1,8 @@
-"""What a data set is, and who makes which part of it: pure functions of the arguments.
+"""Plan: what determines the bytes of a data set, and how it is split into tasks. Pure functions.
 
-Image i of a split is digit i of the seed, for the test split counted from TEST_START on, so that neither depends on how
-many there are of the other. Tasks are cut at multiples of `task_size`, counted from the split's beginning whatever the
-slice: the same parts, whoever makes them and in which order.
+Image i of a split is digit i of the seed; the test split starts at TEST_START, so no split depends on the size of the
+other. Tasks begin at multiples of `task_size`, counted from the beginning of the split even for a slice, so they are
+the same in any process and in any order.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,74 +15,73 @@ from mnistgen._checks import check_conditional, checked_digits, one_of, whole_nu
 from mnistgen._errors import InputError
 from mnistgen._latents import SEEDS
 
-# Images that a network sees at once are cut at multiples of this, so that every bit of their arithmetic is the same
-# whatever the slice that they are drawn for.
+# Images per call of the network. Calls begin at multiples of this, so an image has the same bits in any slice.
 BLOCK = 1000
-TEST_START = 4 * 10**18  # of the seed's 2**63 digits: those from here on are test digits
-LIMIT = 2 * 10**18  # images of a split, from its beginning
+TEST_START = 4 * 10**18  # index of the first test digit, of the 2**63 digits of a seed
+LIMIT = 2 * 10**18  # maximum number of images of a split
 
-# How often each class comes in MNIST's 60,000 training digits (Y. LeCun, C. Cortes, C. J. C. Burges).
+# Class frequencies of MNIST's 60,000 training digits (Y. LeCun, C. Cortes, C. J. C. Burges).
 MNIST_COUNTS = (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949)
 BALANCES: Mapping[str, Sequence[int]] = {"uniform": (1,) * 10, "mnist": MNIST_COUNTS}
 
-SPLITS: Mapping[str, int] = {"train": 0, "test": TEST_START}  # where each begins in the seed
+SPLITS: Mapping[str, int] = {"train": 0, "test": TEST_START}  # index of the first digit in the seed
 
 
 @dataclass(frozen=True)
 class Task:
-    """A part of a split that one worker makes at once."""
+    """A part of a split that one worker generates and writes."""
 
-    number: int  # counted over the whole data set, from 0
+    number: int  # in the whole data set, from 0
     split: str
-    part: int  # counted from the split's beginning: what shards are named after
-    first: int  # image of the split
+    part: int  # in the split, from 0; shards are named after it
+    first: int  # index of its first image in the split
     count: int
 
 
 class Piece(NamedTuple):
-    """Bytes that a task makes: a whole file, or, from an offset on, a part of one that several tasks write."""
+    """Bytes that a task writes: a whole file, or, at an offset, a part of a file that several tasks write."""
 
-    name: str  # of the file, below the data set's folder
+    name: str  # path of the file, relative to the data set's folder
     content: bytes
     offset: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Everything that the bytes of a data set depend on."""
+    """Everything that determines the bytes of a data set."""
 
     format: str
     n: int  # training images
     test: int  # test images
-    start: int  # the first training image
+    start: int  # index of the first training image
     digits: tuple[int, ...]
     balance: str
     seed: int
     model: str
     model_sha256: str
     latent_dim: int
-    task_size: int  # images a task, and a shard where there are shards
+    task_size: int  # images per task, and per shard
     version: str = __version__
 
     @property
     def weights(self) -> tuple[int, ...]:
-        """How often each class comes, relative to the others."""
+        """Relative frequency of each class."""
         return tuple(count if digit in self.digits else 0 for digit, count in enumerate(BALANCES[self.balance]))
 
     def ranges(self) -> dict[str, range]:
-        """The images of each split, splits without any omitted."""
+        """The image indices of each split that is not empty."""
         both = {"train": range(self.start, self.start + self.n), "test": range(self.test)}
         return {split: images for split, images in both.items() if images}
 
     def parts(self) -> dict[str, range]:
-        """The parts of each split that the plan touches."""
+        """The parts of each split that contain images of the plan."""
         return {
             split: range(images.start // self.task_size, -(-images.stop // self.task_size))
             for split, images in self.ranges().items()
         }
 
     def task(self, number: int) -> Task:
-        """The task of this number, of as many as there are parts."""
+        """The task of this number. Raises IndexError."""
         earlier = 0
         for split, parts in self.parts().items():
             if number < earlier + len(parts):
@@ -93,17 +92,12 @@ class Plan:
         raise IndexError(number)
 
     def tasks(self, first: int = 0) -> Iterator[Task]:
-        """The tasks in the order of their numbers, from `first` on."""
+        """The tasks from number `first` on, in order."""
         return map(self.task, range(first, sum(map(len, self.parts().values()))))
 
     def to_json(self) -> dict[str, Any]:
-        """The plan as JSON types."""
+        """Return the plan as JSON types."""
         return asdict(self) | {"digits": list(self.digits)}
-
-
-def default_test(train: int) -> int:
-    """MNIST's share of test images, a sixth, at most its 10,000."""
-    return min(10_000, max(1, train // 6)) if train else 10_000
 
 
 def plan_of(
@@ -118,13 +112,15 @@ def plan_of(
     balance: str,
     seed: int,
 ) -> Plan:
-    """The checked plan. Raises InputError for arguments out of their ranges, and for unconditional models."""
+    """Check arguments and return the plan. Raises InputError for invalid arguments and for unconditional models."""
     check_conditional(card, "labelled data sets")
     first = whole_number("start", start, 0, LIMIT)
     train_count = whole_number("n", n, 0, LIMIT - first)
-    test_count = default_test(train_count) if test is None else whole_number("test", test, 0, LIMIT)
+    if test is None:  # as in MNIST, a sixth of the training split, at most 10,000
+        test = min(10_000, max(1, train_count // 6)) if train_count else 10_000
+    test_count = whole_number("test", test, 0, LIMIT)
     if not train_count + test_count:
-        raise InputError("n: expected at least one image, for training or for the test, got none of both")
+        raise InputError("n: expected at least one training or test image, got none")
     return Plan(
         format=format,
         n=train_count,

@@ -1,4 +1,4 @@
-"""Progress: what is done of a data set, kept for a later call, counted, reported, and listed for dataset.json."""
+"""Progress of a data set: finished tasks are recorded, counted, reported, and listed for dataset.json."""
 
 from collections.abc import Callable, Iterator
 from typing import IO
@@ -8,14 +8,13 @@ from mnistgen._dataset.manifest import file_line
 from mnistgen._dataset.plan import Plan
 from mnistgen._dataset.store import Store
 
-LISTED = 12  # files whose SHA-256 a summary holds; dataset.json holds all
+LISTED = 12  # files whose SHA-256 is in the summary; dataset.json has all
 
-# Images done so far, of how many.
-Report = Callable[[int, int], None]
+Report = Callable[[int, int], None]  # images done, total
 
 
 class Progress:
-    """What is done: kept for a later call, counted and listed."""
+    """Records, counts and lists what is done; the journal is flushed if an error ends the block."""
 
     def __init__(self, plan: Plan, store: Store, report: Report, lines: IO[bytes]) -> None:
         self.counts = {split: [0] * 10 for split in plan.ranges()}
@@ -35,16 +34,16 @@ class Progress:
         return self
 
     def __exit__(self, error: type[BaseException] | None, *details: object) -> None:
-        if error:  # else the data set is published, and nothing is left to be resumed
+        if error:  # otherwise the data set is published
             self._journal.flush()
 
     @property
     def next(self) -> int:
-        """The first task that is to be done."""
+        """The number of the first task that is not done."""
         return self._journal.next
 
     def add(self, record: Record) -> None:
-        """Keep a record, and report it."""
+        """Add the record of a finished task, and report it."""
         self._count(record)
         for ready in self._journal.add(record):
             self._list(ready)
@@ -58,7 +57,7 @@ class Progress:
         self.files += 1
 
     def listing(self) -> Iterator[bytes]:
-        """The lines of dataset.json for all files."""
+        """Yield the lines of dataset.json for all files."""
         self._lines.seek(0)
         yield from self._lines
 

@@ -1,4 +1,4 @@
-"""Formats whose tasks are files of their own: PNG folders, Parquet, WebDataset."""
+"""Formats in which every task writes files of its own: PNG folders, Parquet, WebDataset."""
 
 import hashlib
 import io
@@ -12,58 +12,37 @@ from types import ModuleType
 import numpy as np
 
 from mnistgen._arrays import UInt8
+from mnistgen._dataset.format import Format
 from mnistgen._dataset.plan import SPLITS, Piece, Plan, Task
 from mnistgen._dataset.store import Store
 from mnistgen._errors import DependencyError
 from mnistgen._picture_files import write_png
 from mnistgen.drawings import Digit, Provenance
 
-# How the Hugging Face libraries know that bytes are pictures and numbers are classes.
+# Metadata that tells the Hugging Face libraries that bytes are images and integers are class labels.
 FEATURES = {
     "image": {"_type": "Image"},
     "label": {"names": [str(digit) for digit in range(10)], "_type": "ClassLabel"},
 }
 
 
-class Shards:
-    """What formats of many files have in common: nothing is to be begun, and nothing left to be done."""
-
-    task_size = 10_000
-    summary: str
-    names: re.Pattern[str]
-
-    def check(self, plan: Plan, store: Store) -> None:
-        """Raise DependencyError where a library is missing."""
-
-    def begin(self, plan: Plan, store: Store) -> None:
-        """Nothing: every file is made whole by a task."""
-
-    def write(self, plan: Plan, task: Task, images: UInt8, labels: UInt8) -> Iterator[Piece]:
-        """The files that a task is."""
-        raise NotImplementedError
-
-    def finish(self, plan: Plan, store: Store) -> Iterator[tuple[str, str]]:
-        """Names and SHA-256 of the files that no task completed: none."""
-        yield from ()
-
-
-class Png(Shards):
-    """One folder a class."""
+class Png(Format):
+    """One folder per class."""
 
     task_size = 2000
-    summary = "one PNG a digit in one folder a class, as torchvision.datasets.ImageFolder reads them"
+    summary = "one PNG per digit in one folder per class, as torchvision.datasets.ImageFolder reads them"
     names = re.compile(r"(train|test)/[0-9]/[0-9]{12,19}\.png")
 
     def write(self, plan: Plan, task: Task, images: UInt8, labels: UInt8) -> Iterator[Piece]:
-        """SPLIT/CLASS/INDEX.png, whose text fields say what draws it again."""
+        """SPLIT/CLASS/INDEX.png, with text fields from which `mnistgen.reproduce` regenerates it."""
         for index, image, label in zip(range(task.first, task.first + task.count), images, labels, strict=True):
             drawing = Digit(seed=plan.seed, scale=1, start=SPLITS[task.split] + index, label=int(label))
             made = Provenance(drawing=drawing, model=plan.model, sha256=plan.model_sha256, version=plan.version)
             yield Piece(f"{task.split}/{label}/{index:012}.png", png(image, made.fields()))
 
 
-class WebDataset(Shards):
-    """Numbered tar files, each digit a picture and a class."""
+class WebDataset(Format):
+    """Numbered tar files with a .png and a .cls file per digit."""
 
     summary = "numbered tar files, as the webdataset package reads them"
     names = re.compile(r"(train|test)-[0-9]{6,19}\.tar")
@@ -74,21 +53,21 @@ class WebDataset(Shards):
         with tarfile.open(fileobj=shard, mode="w", format=tarfile.USTAR_FORMAT) as file:
             for index, image, label in zip(range(task.first, task.first + task.count), images, labels, strict=True):
                 for ending, content in (("png", png(image)), ("cls", b"%d" % label)):
-                    entry = tarfile.TarInfo(f"{index:012}.{ending}")  # of nobody, at the beginning of time
+                    entry = tarfile.TarInfo(f"{index:012}.{ending}")  # without owner, dated 1970
                     entry.size = len(content)
                     file.addfile(entry, io.BytesIO(content))
         yield Piece(f"{task.split}-{task.part:06}.tar", shard.getvalue())
 
 
-class Parquet(Shards):
-    """Numbered Parquet files with the columns of the MNIST set on the Hugging Face Hub."""
+class Parquet(Format):
+    """Numbered Parquet files with the columns of MNIST on the Hugging Face Hub."""
 
     summary = "Parquet files with the columns image and label, as datasets.load_dataset reads them"
     names = re.compile(r"(train|test)-[0-9]{6,19}\.parquet")
-    place = ""
+    folder = ""
 
     def check(self, plan: Plan, store: Store) -> None:
-        """Raise DependencyError where pyarrow is missing."""
+        """Raise DependencyError if pyarrow is not installed."""
         _pyarrow()
 
     def write(self, plan: Plan, task: Task, images: UInt8, labels: UInt8) -> Iterator[Piece]:
@@ -103,18 +82,18 @@ class Parquet(Shards):
         table = arrow.table({"image": structs, "label": labels.astype(np.int64)}, schema=schema)
         shard = io.BytesIO()
         parquet.write_table(table, shard)
-        yield Piece(f"{self.place}{task.split}-{task.part:06}.parquet", shard.getvalue())
+        yield Piece(f"{self.folder}{task.split}-{task.part:06}.parquet", shard.getvalue())
 
 
 class HuggingFace(Parquet):
-    """A repository of the Hugging Face Hub, ready to be uploaded."""
+    """A repository for the Hugging Face Hub, ready to upload."""
 
     summary = "a folder for the Hugging Face Hub: Parquet files and a README that describes them"
     names = re.compile(r"README\.md|data/(train|test)-[0-9]{6,19}\.parquet")
-    place = "data/"
+    folder = "data/"
 
     def finish(self, plan: Plan, store: Store) -> Iterator[tuple[str, str]]:
-        """Write the README that tells the Hub which files are which split's."""
+        """Write the README, which tells the Hub the files of each split."""
         content = README.format(plan=plan, splits="".join(map(README_SPLIT.format, plan.ranges()))).encode()
         store.write(Piece("README.md", content))
         yield "README.md", hashlib.sha256(content).hexdigest()
@@ -145,7 +124,7 @@ the model `{plan.model}` of mnistgen {plan.version} drew them from seed {plan.se
 
 
 def png(image: UInt8, text: Mapping[str, str] | None = None) -> bytes:
-    """A digit (28, 28) as a grey PNG, with text fields where there are any."""
+    """The bytes of a digit (28, 28) as a greyscale PNG with optional text fields."""
     file = io.BytesIO()
     write_png(file, image, text)
     return file.getvalue()

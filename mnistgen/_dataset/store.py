@@ -1,6 +1,6 @@
-"""Store: what the place of a data set offers. A folder of this machine (local.py), or an object store (remote.py).
+"""Store: the destination of a data set, a local folder (local.py) or an object store (remote.py).
 
-Files are named by their paths below the data set's folder. Those below PROGRESS say how far an unfinished one is.
+Names of files are paths relative to the data set's folder. Files below PROGRESS record the state of an unfinished one.
 """
 
 import re
@@ -11,76 +11,76 @@ from typing import Protocol
 
 from mnistgen._dataset.plan import Piece
 
-MANIFEST = "dataset.json"  # a place that holds it holds a finished data set
+MANIFEST = "dataset.json"  # only a finished data set has it
 PROGRESS = ".progress"
 PLAN = f"{PROGRESS}/plan.json"
-NOTES = re.compile(r"plan\.json|[0-9]{12,19}\.jsonl|[xy]_(train|test)\.npy")  # all that is below PROGRESS
+PROGRESS_FILES = re.compile(r"plan\.json|[0-9]{12,19}\.jsonl|[xy]_(train|test)\.npy")  # all files below PROGRESS
 
 
 class Store(Protocol):
-    """The place of one data set. Picklable, so that workers anywhere can write."""
+    """The destination of one data set. It can be pickled to workers on other machines."""
 
-    local: bool  # files can be opened, and written at any place
-    flush_seconds: float  # between two notes of what is done: each is a file
+    local: bool  # files can be opened, and written at offsets
+    flush_seconds: float  # minimum time between two journal files
 
     @property
     def scratch(self) -> Path | None:
-        """Where temporary files may lie."""
+        """A folder for temporary files, if the store has one."""
         ...
 
     def owned(self) -> AbstractContextManager[None]:
-        """Be the place's only owner; what an earlier one was killed in the last steps of is ended first.
+        """Lock the destination; a publication that was interrupted is completed first.
 
-        Raises OutputError where nothing can be written, or another process is the owner, saying who.
+        Raises OutputError if the destination cannot be written, or if another process holds the lock.
         """
         ...
 
     def manifest(self) -> bytes | None:
-        """The description of the finished data set at this place, if there is one.
+        """The content of dataset.json if the destination contains a finished data set, else None.
 
-        Raises InputError where something else is there.
+        Raises InputError if the destination contains other files.
         """
         ...
 
     def unlisted(self, known: Iterable[str]) -> list[str]:
-        """Some of the files at this place that are none of these, nor the description."""
+        """Some of the files at the destination that are neither `known` nor dataset.json."""
         ...
 
     def damaged(self, files: Mapping[str, str]) -> Iterator[str]:
-        """Which files of the finished data set are missing or do not have these SHA-256."""
+        """Yield the files of the finished data set that are missing or have another SHA-256."""
         ...
 
     def begin(self, plan: bytes, least: int) -> None:
-        """Make room for a data set of this plan and so many bytes at least; an unfinished one is removed.
+        """Start a data set with this plan, of at least `least` bytes; an unfinished one is removed.
 
-        Raises InputError where that holds files of somebody else, OutputError where the disk is too small.
+        Raises InputError if the unfinished one contains unknown files, and OutputError if the disk is too small.
         """
         ...
 
     def resume(self) -> None:
-        """Go on with the unfinished data set; whoever still writes to it writes in vain."""
+        """Continue the unfinished data set; workers of earlier runs can no longer write to it."""
         ...
 
     def read(self, name: str, offset: int = 0, size: int | None = None) -> bytes | None:
-        """A file of the data set that is being made, or a part of it; None where there is none."""
+        """Read a file of the unfinished data set, or a part of it; None if it does not exist."""
         ...
 
     def write(self, piece: Piece) -> None:
-        """Write such a file, or a part of it; folders come by themselves."""
+        """Write a file, or a part of it; missing folders are created."""
         ...
 
     def file(self, name: str) -> Path:
-        """The path of such a file, where `local`."""
+        """The path of a file; only if `local`."""
         ...
 
     def names(self, folder: str) -> list[str]:
-        """The names of the files in a folder of the data set that is being made, sorted."""
+        """The sorted names of the files in a folder of the unfinished data set."""
         ...
 
     def remove(self, name: str) -> None:
-        """Remove such a file."""
+        """Remove a file."""
         ...
 
     def publish(self, manifest: Iterable[bytes]) -> None:
-        """Give what was written the place's name, in place of any data set before it; JSON in pieces describes it."""
+        """Add dataset.json and replace any earlier data set."""
         ...

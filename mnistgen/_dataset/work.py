@@ -1,4 +1,4 @@
-"""One task: draw its digits, write them, and say what was done."""
+"""Job: generate the digits of a task, write them, and return a record."""
 
 import functools
 import os
@@ -19,14 +19,14 @@ from mnistgen._latents import draw
 
 @dataclass(frozen=True)
 class Job:
-    """What all tasks of a data set share; picklable, so that they can be done anywhere."""
+    """What all tasks of a data set share; it can be pickled to workers on other machines."""
 
     plan: Plan
     store: Store
-    model: str  # a name or a path that all workers know
+    model: str  # a name or path that is valid for all workers
 
     def __call__(self, task: Task) -> Record:
-        """Do a task. Again is as good as once: the same bytes go to the same places."""
+        """Run a task. Repeating it writes the same bytes to the same files."""
         images, labels = draw_task(generator_of(self.model, self.plan.model_sha256, os.getpid()), self.plan, task)
         written = []
         for piece in FORMATS[self.plan.format].write(self.plan, task, images, labels):
@@ -36,7 +36,7 @@ class Job:
 
 
 def draw_task(generator: Generator, plan: Plan, task: Task) -> tuple[UInt8, UInt8]:
-    """Images uint8 (N, 28, 28) and labels uint8 (N,) of a task, drawn in whole blocks, whatever it cuts off of them."""
+    """Images uint8 (N, 28, 28) and labels uint8 (N,) of a task, generated in whole blocks and cut to its range."""
     images = np.empty((task.count, 28, 28), np.uint8)
     labels = np.empty(task.count, np.uint8)
     stop = task.first + task.count
@@ -51,9 +51,9 @@ def draw_task(generator: Generator, plan: Plan, task: Task) -> tuple[UInt8, UInt
 
 @functools.lru_cache(maxsize=1)
 def generator_of(model: str, sha256: str, process: int) -> Generator:
-    """The model of a plan, one for each process. Raises ModelError where this machine has another of the same name.
+    """The generator of a plan, cached per process. Raises ModelError if the model on this machine is another.
 
-    It has one thread: several could add up in another order, and with it change a pixel. Workers are many instead.
+    It has one thread: with several, sums may be computed in another order, which may change a pixel.
     """
     generator = Generator(model, device="cpu", threads=1)
     if generator.card.sha256 != sha256:

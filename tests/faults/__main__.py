@@ -1,4 +1,4 @@
-"""python -m tests.faults --minutes 60 [--only NAME] [--seed N] [--index K]: trials until the time is over; a table."""
+"""Run trials and print a table: python -m tests.faults --minutes 60 [--only NAME] [--seed N] [--index K]."""
 
 import itertools
 import secrets
@@ -15,16 +15,16 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from tests.faults.harnesses import HARNESSES
 from tests.faults.runner import Job, Tally, batches, run, table
 
-LENGTH = 400  # characters of what was tried; --seed and --index try it again
+LENGTH = 400  # maximum characters of a trial's description; --seed and --index repeat it
 
 
 def main(
-    minutes: Annotated[float, typer.Option(help="How long.")] = 60.0,
-    only: Annotated[str, typer.Option(help="Harnesses, with commas between.")] = ",".join(HARNESSES),
-    seed: Annotated[int | None, typer.Option(help="Of all that is random.", show_default="a fresh one")] = None,
-    index: Annotated[int | None, typer.Option(help="One trial of each harness alone.", show_default="all")] = None,
+    minutes: Annotated[float, typer.Option(help="Duration.")] = 60.0,
+    only: Annotated[str, typer.Option(help="Comma-separated harnesses.")] = ",".join(HARNESSES),
+    seed: Annotated[int | None, typer.Option(help="Random seed.", show_default="a random one")] = None,
+    index: Annotated[int | None, typer.Option(help="Run only this trial of each harness.", show_default="all")] = None,
 ) -> None:
-    """Try, print the first defects of each kind as they come, and the table; exit code 1 for any defect."""
+    """Run trials, and print the first defects of each kind and a table. The exit code is 1 if there are defects."""
     names = only.split(",")
     if unknown := set(names) - HARNESSES.keys():
         sys.exit(f"tests.faults: expected {', '.join(HARNESSES)}, got {', '.join(sorted(unknown))}")

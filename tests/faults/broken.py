@@ -1,4 +1,4 @@
-"""Trials that end as badly as a trial can, by which the tests see that each such end is a defect."""
+"""Trials that fail in all ways that must be detected as defects."""
 
 import os
 import random
@@ -11,40 +11,40 @@ from mnistgen._errors import InputError
 from tests.faults.trials import Outcome, call_problem
 
 
-def crashes(source: random.Random, place: Path) -> Outcome:
+def crashes(source: random.Random, workdir: Path) -> Outcome:
     os.abort()
 
 
-def raises(source: random.Random, place: Path) -> Outcome:
+def raises(source: random.Random, workdir: Path) -> Outcome:
     raise KeyError("counts")
 
 
-def takes_memory(source: random.Random, place: Path) -> Outcome:
+def takes_memory(source: random.Random, workdir: Path) -> Outcome:
     return Outcome(str(len(bytes([1]) * (1100 << 20))))
 
 
-def writes_outside(source: random.Random, place: Path) -> Outcome:
+def writes_outside(source: random.Random, workdir: Path) -> Outcome:
     with suppress(OSError):
         Path(__file__).with_name("written").write_text("")
     return Outcome("")
 
 
-def removes_outside(source: random.Random, place: Path) -> Outcome:
+def removes_outside(source: random.Random, workdir: Path) -> Outcome:
     with suppress(OSError):
-        (place.parents[2] / "other").unlink()
+        (workdir.parents[2] / "other").unlink()
     return Outcome("")
 
 
-def never_ends(source: random.Random, place: Path) -> Outcome:
+def never_ends(source: random.Random, workdir: Path) -> Outcome:
     while True:
         time.sleep(1)
 
 
-def raises_foreign(source: random.Random, place: Path) -> Outcome:
+def raises_other_type(source: random.Random, workdir: Path) -> Outcome:
     return Outcome("", call_problem(lambda: [][0]))
 
 
-def raises_two_lines(source: random.Random, place: Path) -> Outcome:
+def raises_two_lines(source: random.Random, workdir: Path) -> Outcome:
     def call() -> None:
         error = InputError("n")
         error.args = ("one\ntwo",)
@@ -53,5 +53,5 @@ def raises_two_lines(source: random.Random, place: Path) -> Outcome:
     return Outcome("", call_problem(call))
 
 
-def warns(source: random.Random, place: Path) -> Outcome:
+def warns(source: random.Random, workdir: Path) -> Outcome:
     return Outcome("", call_problem(lambda: warnings.warn("invalid value in cast", RuntimeWarning, stacklevel=1)))

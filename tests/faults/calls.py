@@ -1,4 +1,4 @@
-"""CALLS: the public functions with arguments of any type and value."""
+"""CALLS: public functions with arguments of any type and value."""
 
 import itertools
 import random
@@ -16,12 +16,12 @@ import mnistgen
 from tests.faults.sets import model
 from tests.faults.trials import Outcome, call_problem
 
-DEFAULT = object()  # stands for an argument that is not given
-MANY = 10**13  # more of anything than there is memory
+DEFAULT = object()  # placeholder for an omitted argument
+MANY = 10**13  # more than fits into memory
 
 
 class _Broken:
-    """An object without any manners."""
+    """An object whose special methods all raise."""
 
     def __repr__(self) -> str:
         raise RuntimeError("no\nrepr")
@@ -45,7 +45,7 @@ class _Broken:
 
 
 class _Lying(_Broken):
-    """It says that it is a number, a sequence and a path."""
+    """An object that pretends to be a number, a sequence and a path."""
 
     def __index__(self) -> int:
         return "one"  # type: ignore[return-value]
@@ -77,7 +77,7 @@ ODD: tuple[Any, ...] = (
 
 
 class Called(NamedTuple):
-    """A function, and values that fit each of its arguments."""
+    """A function, and valid values for its arguments."""
 
     function: Callable[..., Any]
     arguments: dict[str, tuple[Any, ...]]
@@ -109,7 +109,7 @@ SET: Arguments = {
 
 @cache
 def generator() -> mnistgen.Generator:
-    """A small model, opened."""
+    """A generator with a small model."""
     return mnistgen.Generator(model(), threads=1)
 
 
@@ -163,15 +163,15 @@ CALLS: Mapping[str, Called] = {
 }
 
 
-def trial(source: random.Random, place: Path) -> Outcome:
-    """One call, with one odd argument or a few."""
+def trial(source: random.Random, workdir: Path) -> Outcome:
+    """A call with one or a few invalid arguments."""
     name = source.choice(list(CALLS))
     called = CALLS[name]
     given = {key: source.choice(values) for key, values in called.arguments.items()}
     for key in source.sample(list(given), min(len(given), source.choice((1, 1, 1, 2, 3)))):
         given[key] = source.choice(ODD)
         if name == "write_dataset" and given[key] is MANY:
-            given[key] = 4  # it would write all of them
+            given[key] = 4  # otherwise it would write all of them
     given = {key: model() if value is model else value for key, value in given.items() if value is not DEFAULT}
     return Outcome(f"{name}({_shown(given)})", call_problem(lambda: called.function(**given)))
 
@@ -180,7 +180,7 @@ def _shown(given: Mapping[str, Any]) -> str:
     def text(value: Any) -> str:
         try:
             return repr(value)[:200]
-        except Exception:  # noqa: BLE001 - as broken as it should be
+        except Exception:  # noqa: BLE001 - of broken objects
             return type(value).__name__
 
     return ", ".join(f"{key}={text(value)}" for key, value in given.items())

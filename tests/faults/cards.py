@@ -1,4 +1,4 @@
-"""Model directories whose card.json was changed, through the API and `mnistgen info`."""
+"""Model directories with a mutated card.json, through the API and the command line."""
 
 import json
 import random
@@ -20,9 +20,9 @@ PRESET = {"batch_size": 64, "generator": {"widths": [16, 32], "final": "sigmoid"
 COMMANDS = (("info",), ("info", "--json"), ("sample", "--n", "2", "--seed", "1", "--out", "grid.png", "--model"))
 
 
-def trial(source: random.Random, place: Path) -> Outcome:
-    """Print, draw, and use."""
-    model = write_model(place / "model", conditional=source.random() < 0.5, quality=QUALITY, preset=PRESET)
+def trial(source: random.Random, workdir: Path) -> Outcome:
+    """Run a command and use the API with a mutated card."""
+    model = write_model(workdir / "model", conditional=source.random() < 0.5, quality=QUALITY, preset=PRESET)
     path = model / "card.json"
     content = changed_json(source, json.loads(path.read_bytes()))
     path.write_bytes(content)

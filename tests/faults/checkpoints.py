@@ -1,4 +1,4 @@
-"""Training checkpoints, changed, read as training and export read them."""
+"""Mutated training checkpoints, through training and export."""
 
 import functools
 import json
@@ -16,10 +16,10 @@ EXPORT = Path(__file__).resolve().parents[2] / "export" / "export.py"
 
 @functools.cache
 def original() -> bytes:
-    """Slim weights of a small preset."""
+    """A generator file of a small preset."""
     from tests.training.small import SMALL
     from training.networks import build_generator
-    from training.run.checkpoint import Header, of_generator, write
+    from training.run.checkpoint import Header, generator_checkpoint, write
 
     preset = SMALL["mlp"]
     generator = build_generator(preset.network, preset.latent_dim)
@@ -27,23 +27,23 @@ def original() -> bytes:
         preset=preset, steps=(3,), seconds=1.0, data_sha256="ab", device="cpu", precision="float32", threads=1
     )
     path = Path(tempfile.mkdtemp(), "small.safetensors")
-    write(path, of_generator(generator, header))
+    write(path, generator_checkpoint(generator, header))
     return path.read_bytes()
 
 
-def trial(source: random.Random, place: Path) -> Outcome:
-    """Read it, build its generator, and now and then export it."""
+def trial(source: random.Random, workdir: Path) -> Outcome:
+    """Read a mutated file, build its generator, and sometimes export it."""
     from training.errors import TrainingError
     from training.run.checkpoint import generator_of, read
 
     content = source.choice((_bytes, _header, _metadata, _metadata))(source, original())
-    path = place / "changed.safetensors"
+    path = workdir / "changed.safetensors"
     path.write_bytes(content)
     tried = f"a header of {content[:8]!r}, then {content[8:1500]!r}"
     opened: list[Any] = []
     problem = call_problem(lambda: opened.append(generator_of(read(path))), TrainingError)
-    if not problem and source.random() < (0.01 if opened else 0.1):  # which takes seconds where it succeeds
-        problem = command_problem(script(_export, EXPORT, path, "--out", place / "model"), prefix="export.py: ")
+    if not problem and source.random() < (0.01 if opened else 0.1):  # slow if it succeeds
+        problem = command_problem(script(_export, EXPORT, path, "--out", workdir / "model"), prefix="export.py: ")
     return Outcome(tried, problem)
 
 
@@ -52,14 +52,14 @@ def _bytes(source: random.Random, content: bytes) -> bytes:
 
 
 def _header(source: random.Random, content: bytes) -> bytes:
-    """The JSON in front of the tensors."""
+    """Mutate the JSON header of the safetensors file."""
     size = int.from_bytes(content[:8], "little")
     text = changed_json(source, json.loads(content[8 : 8 + size]))
     return len(text).to_bytes(8, "little") + text + content[8 + size :]
 
 
 def _metadata(source: random.Random, content: bytes) -> bytes:
-    """What the header says of the run: preset, steps, precision; half of the time with the checksum of the change."""
+    """Mutate the metadata (preset, steps, precision, ...), half of the time with a valid checksum."""
     from safetensors.torch import load
 
     from training.run import sealed

@@ -1,4 +1,4 @@
-"""Disks that are full and descriptors that are few: one line, nothing half-written, and data sets that resume."""
+"""Full disks and too few file descriptors: one-line errors, no partial files, resumable data sets."""
 
 import ctypes
 import functools
@@ -13,7 +13,7 @@ from tests.faults.sets import NEW, SIZES, arguments, expected, model, resumed_pr
 from tests.faults.trials import Outcome, command_problem, contents
 
 NEW_MOUNTS, PRIVATE, REMOUNT = 0x20000, 0x44000, 0x20  # flags of unshare(2) and mount(2)
-ROOM = 1 << 28  # bytes: enough for everything
+ENOUGH = 1 << 28  # bytes, sufficient for all trials
 PICTURES: Mapping[str, tuple[object, ...]] = {
     **dict.fromkeys(("a.png", "a.npy", "a.npz"), ("sample", "--n", 400, "--digit", "1,2")),
     **dict.fromkeys(("a.gif", "a.apng", "a.webp"), ("interpolate", "--from", 3, "--to", 8, "--frames", 40)),
@@ -22,44 +22,44 @@ PICTURES: Mapping[str, tuple[object, ...]] = {
 }
 
 
-def trial(source: random.Random, place: Path) -> Outcome:
-    """Too little of something, then enough of it."""
+def trial(source: random.Random, workdir: Path) -> Outcome:
+    """Run a command with too little of a resource, then with enough."""
     name, force = source.choice((*SIZES, *PICTURES)), source.random() < 0.5
-    disk = place / "disk"
+    disk = workdir / "disk"
     disk.mkdir()
-    mounted = _mount(disk, ROOM)
+    mounted = _mount(disk, ENOUGH)
     os.chdir(disk)
-    asked = start(name, force) if name in SIZES else _picture(name, force)
+    command = start(name, force) if name in SIZES else _picture(name, force)
     before = contents(disk)
     size = sum(map(len, expected(arguments(name, NEW)).values())) if name in SIZES else 100_000
-    lack = source.choice(("disk", "disk", "file size", "descriptors") if mounted else ("file size", "descriptors"))
-    most = _descriptors() + source.randint(6, 40) if lack == "descriptors" else source.randint(500, 3 * size)
-    if lack == "disk":
-        _mount(disk, _used(disk) + most, REMOUNT)
-    kind = {"file size": resource.RLIMIT_FSIZE, "descriptors": resource.RLIMIT_NOFILE}.get(lack)
-    ended = run(*asked, limits={kind: most} if kind is not None else {})
-    if lack == "disk":
-        _mount(disk, ROOM, REMOUNT)
+    lacking = source.choice(("disk", "disk", "file size", "descriptors") if mounted else ("file size", "descriptors"))
+    limit = _descriptors() + source.randint(6, 40) if lacking == "descriptors" else source.randint(500, 3 * size)
+    if lacking == "disk":
+        _mount(disk, _used(disk) + limit, REMOUNT)
+    kind = {"file size": resource.RLIMIT_FSIZE, "descriptors": resource.RLIMIT_NOFILE}.get(lacking)
+    ended = run(*command, limits={kind: limit} if kind is not None else {})
+    if lacking == "disk":
+        _mount(disk, ENOUGH, REMOUNT)
     problem = command_problem(ended, (0, 1))
     if not problem and name in SIZES:
         problem = whole_problem(disk, name, force) or resumed_problem(disk, name, force)
     elif not problem and ended.code and contents(disk) != before:
         problem = f"fails and leaves {sorted(contents(disk))}"
-    os.chdir(place)
+    os.chdir(workdir)
     if mounted:
         _libc().umount2(os.fsencode(disk), 2)
-    return Outcome(f"{name}{', in place of another' * force}, {lack} {most:,}", problem)
+    return Outcome(f"{name}{', in place of another' * force}, {lacking} {limit:,}", problem)
 
 
 def _picture(name: str, there: bool) -> tuple[object, ...]:
-    """Put an older file in its place, or none, and say how it is drawn."""
+    """Optionally create an older file, and return the arguments that draw the picture."""
     if there:
         Path(name).write_bytes(b"older")
     return (*PICTURES[name], "--seed", 1, "--model", model(), "--out", name)
 
 
 def _descriptors() -> int:
-    """More than the highest number of an open file."""
+    """The highest open file descriptor plus 1."""
     return max(int(path.name) for path in Path("/proc/self/fd").iterdir()) + 1
 
 
@@ -70,7 +70,7 @@ def _used(disk: Path) -> int:
 
 @functools.cache
 def _libc() -> ctypes.CDLL:
-    """The C library, in mounts of this process's own where it may have them: they end with it."""
+    """The C library; moves the process to a private mount namespace, if permitted."""
     library = ctypes.CDLL(None)
     if not library.unshare(NEW_MOUNTS):
         library.mount(b"none", b"/", None, PRIVATE, None)
@@ -78,7 +78,7 @@ def _libc() -> ctypes.CDLL:
 
 
 def _mount(disk: Path, size: int, flags: int = 0) -> bool:
-    """A disk in memory of so many bytes; whether the system permits it."""
+    """Mount a tmpfs of `size` bytes; returns whether this is permitted."""
     if os.geteuid() or not hasattr(_libc(), "mount"):
         return False
     return not _libc().mount(b"none", os.fsencode(disk), b"tmpfs", flags, f"size={size}".encode())

@@ -1,4 +1,4 @@
-"""Model directories whose model.onnx was changed or crafted, with a card that vouches for its bytes."""
+"""Model directories with a mutated or crafted model.onnx and a matching SHA-256 in the card."""
 
 import hashlib
 import itertools
@@ -21,19 +21,19 @@ from tests.conftest import small_model, write_model
 from tests.faults.mutations import changed_bytes
 from tests.faults.trials import Outcome, call_problem
 
-SECONDS = 2.0  # that `doctor --model` gives a graph: time to open and to run any that ends
+SECONDS = 2.0  # timeout of `doctor --model`, sufficient for all graphs that terminate
 
 
 class Crafted(NamedTuple):
-    """A change of a valid class-conditional graph in a directory."""
+    """An edit of a valid class-conditional graph in a directory."""
 
     edit: Callable[[onnx.ModelProto, Path], None]
-    refused: bool = True  # else opening and sampling may succeed too
+    refused: bool = True  # False: opening and sampling may also succeed
 
 
-def trial(source: random.Random, place: Path) -> Outcome:
-    """Open and sample."""
-    folder, tried, refused = _prepared(source, place)
+def trial(source: random.Random, workdir: Path) -> Outcome:
+    """Open a model and sample from it."""
+    folder, tried, refused = _prepared(source, workdir)
     if tried == "endless loop":
         return _examined(folder, tried)
     used: list[Generator] = []
@@ -44,12 +44,12 @@ def trial(source: random.Random, place: Path) -> Outcome:
         used.append(generator)
 
     problem = call_problem(use)
-    return Outcome(tried, problem or ("is taken, not refused" if refused and used else ""))
+    return Outcome(tried, problem or ("is accepted" if refused and used else ""))
 
 
-def by_doctor(source: random.Random, place: Path) -> Outcome:
-    """A graph that ended its process: whoever opens it was told what that means; `doctor --model` must see it."""
-    folder, tried, _ = _prepared(source, place)
+def by_doctor(source: random.Random, workdir: Path) -> Outcome:
+    """For graphs that crash or hang the process, which is documented: `doctor --model` must detect them."""
+    folder, tried, _ = _prepared(source, workdir)
     return Outcome(tried, "hangs or crashes") if tried in ODD_FILES else _examined(folder, tried)
 
 
@@ -58,13 +58,13 @@ def _examined(folder: Path, tried: str) -> Outcome:
     return Outcome(tried, "" if wrong else "hangs or crashes, and doctor --model finds nothing wrong")
 
 
-def _prepared(source: random.Random, place: Path) -> tuple[Path, str, bool]:
-    """A model directory, what was done to it, and whether it must be refused."""
-    folder = place / "model"
+def _prepared(source: random.Random, workdir: Path) -> tuple[Path, str, bool]:
+    """Create a model directory; returns it, a description, and whether it must be rejected."""
+    folder = workdir / "model"
     if source.random() < 0.6:
         write_model(folder, conditional=source.random() < 0.5)
         content = changed_bytes(source, (folder / "model.onnx").read_bytes())
-        _vouch(folder, content)
+        _write_model_and_checksum(folder, content)
         return folder, f"changed bytes, SHA-256 {hashlib.sha256(content).hexdigest()}", False
     write_model(folder)
     if source.random() < 0.1:
@@ -75,11 +75,11 @@ def _prepared(source: random.Random, place: Path) -> tuple[Path, str, bool]:
     name = source.choice(list(CRAFTED))
     model = small_model(conditional=True)
     CRAFTED[name].edit(model, folder)
-    _vouch(folder, model.SerializeToString())
+    _write_model_and_checksum(folder, model.SerializeToString())
     return folder, name, CRAFTED[name].refused
 
 
-def _vouch(folder: Path, content: bytes) -> None:
+def _write_model_and_checksum(folder: Path, content: bytes) -> None:
     (folder / "model.onnx").write_bytes(content)
     card = json.loads((folder / "card.json").read_bytes())
     card["sha256"] = hashlib.sha256(content).hexdigest()
@@ -87,7 +87,7 @@ def _vouch(folder: Path, content: bytes) -> None:
 
 
 def _external(model: onnx.ModelProto, folder: Path, location: str, *, constant: bool = False) -> None:
-    """Weights in another file, which is there wherever it can be."""
+    """Move weights to external data; files exist at all local locations."""
     tensor = model.graph.initializer[0]
     (folder / "weights.bin").write_bytes(tensor.raw_data)
     (folder.parent / "outside.bin").write_bytes(tensor.raw_data)
@@ -105,7 +105,7 @@ def _external(model: onnx.ModelProto, folder: Path, location: str, *, constant: 
 
 
 def _signature(model: onnx.ModelProto, folder: Path, which: str, **changes: Any) -> None:
-    """Another name, type or shape of the first input, or of the output."""
+    """Change the name, type or shape of the first input or of the output."""
     info = (model.graph.input if which == "input" else model.graph.output)[0]
     kind = info.type.tensor_type
     shape = ["N", *(size.dim_value for size in kind.shape.dim[1:])]
@@ -115,7 +115,7 @@ def _signature(model: onnx.ModelProto, folder: Path, which: str, **changes: Any)
 
 
 def _append(model: onnx.ModelProto, folder: Path, nodes: Sequence[Any], constants: Mapping[str, Any]) -> None:
-    """Nodes between `before`, the pixels, and `images`, the output."""
+    """Insert nodes between `before`, the pixels, and `images`, the output."""
     model.graph.node[-1].output[0] = "before"
     model.graph.node.extend(nodes)
     for name, value in constants.items():
@@ -123,7 +123,7 @@ def _append(model: onnx.ModelProto, folder: Path, nodes: Sequence[Any], constant
 
 
 def _operator(operator: str, *inputs: str, refused: bool = True, domain: str = "", **constants: Any) -> Crafted:
-    """One more operator at the end."""
+    """Append an operator."""
     node = helper.make_node(operator, inputs or ("before",), ["images"], name="\x1b[31mred\n", domain=domain)
     return Crafted(partial(_append, nodes=[node], constants=constants), refused)
 
@@ -145,7 +145,7 @@ def _loop() -> Crafted:
 
 
 def _field(**fields: Any) -> Crafted:
-    """Other fields of the file."""
+    """Change fields of the model."""
 
     def edit(model: onnx.ModelProto, folder: Path) -> None:
         for name, value in fields.items():

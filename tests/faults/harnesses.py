@@ -1,4 +1,4 @@
-"""HARNESSES: what is attacked. A new one is a module of its name with a function `trial`, and one row."""
+"""HARNESSES: the fault-injection harnesses. To add one, add a module with a function `trial` and a row here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Harness:
-    """One module's trials."""
+    """The trials of a module."""
 
-    what: str  # is tried
-    in_suite: int  # trials in every run of the tests
-    after_death: str = ""  # the trial whose outcome counts where this one kills or stops its process
+    what: str  # description of the trials
+    in_suite: int  # number of trials in the test suite
+    after_death: str = ""  # the trial to run instead if this one kills or hangs its process
 
 
 HARNESSES: Mapping[str, Harness] = {

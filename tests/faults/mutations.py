@@ -1,4 +1,4 @@
-"""PIECE_EDITS, NODE_EDITS, TEXT_EDITS: how files are changed. A new way is one row."""
+"""PIECE_EDITS, NODE_EDITS and TEXT_EDITS: random mutations of bytes, JSON trees and JSON texts."""
 
 import json
 import random
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-# A piece of a file -> what takes its place.
+# A piece of a file -> its replacement.
 PIECE_EDITS: tuple[Callable[[random.Random, bytes], bytes], ...] = (
     lambda source, piece: bytes([piece[0] ^ 1 << source.randrange(8)]) + piece[1:],
     lambda source, piece: bytes([piece[0] ^ 1 << source.randrange(8)]) + piece[1:],
@@ -18,21 +18,21 @@ PIECE_EDITS: tuple[Callable[[random.Random, bytes], bytes], ...] = (
     lambda source, piece: piece * 3,
     lambda source, piece: piece + source.randbytes(source.choice((1, 4, 100))),
 )
-SIZES = (1, 1, 1, 2, 4, 8, 64, 1000, 1 << 30)  # of a piece, as far as the file goes
+SIZES = (1, 1, 1, 2, 4, 8, 64, 1000, 1 << 30)  # of a piece, up to the end of the file
 
 
 def changed_bytes(source: random.Random, content: bytes) -> bytes:
-    """The bytes after one edit or a few."""
+    """Apply one or a few edits to bytes."""
     for _ in range(source.choice((1, 1, 1, 2, 4, 16))):
         if content:
-            place, size = source.randrange(len(content)), source.choice(SIZES)
-            after = content[place + size :]
-            content = content[:place] + source.choice(PIECE_EDITS)(source, content[place : place + size]) + after
+            offset, size = source.randrange(len(content)), source.choice(SIZES)
+            after = content[offset + size :]
+            content = content[:offset] + source.choice(PIECE_EDITS)(source, content[offset : offset + size]) + after
     return content
 
 
 def damage(source: random.Random, path: Path) -> str:
-    """Change a file where it lies, or remove it; what was done."""
+    """Mutate a file in place or remove it; returns a description."""
     content = path.read_bytes()
     if source.random() < 0.2:
         path.unlink()
@@ -41,8 +41,8 @@ def damage(source: random.Random, path: Path) -> str:
     return f"{path.name} changed" if path.read_bytes() != content else ""
 
 
-DEEP, LONG = "@deep@", "@long@"  # stand for what json.dumps cannot write
-# What stands where something else belongs.
+DEEP, LONG = "@deep@", "@long@"  # placeholders for what json.dumps cannot write
+# Invalid values for any field.
 ODD: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 1, 3, 2**31, 2**63, 2**64, 10**18, 10**40, 0.5, -0.0, 1e308),
     *(float("nan"), float("inf"), "", " ", "x", "0", "\x00", "\x1b[31mred\x1b[0m", "a\nb\r\x85c"),
@@ -50,7 +50,7 @@ ODD: tuple[Any, ...] = (
     *("data.bin", "C:\\x", ".", "..", "a/../../b", [], [[]], [None], list(range(50)), {}, {"": None}),
     *({"mean": 1}, {"mean": "x", "interval": [1], "float32": None}),
 )
-Edit = Callable[[random.Random, Any, Any], object]  # of a place: a dict or a list, and a key or an index
+Edit = Callable[[random.Random, Any, Any], object]  # edits parent[key], where parent is a dict or a list
 
 
 def _add(source: random.Random, parent: Any, key: Any) -> None:
@@ -101,7 +101,7 @@ def _nodes(tree: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def changed_json(source: random.Random, tree: Any) -> bytes:
-    """An object after a few edits as text, now and then with an edit of the text, or of its bytes."""
+    """Apply a few edits to an object and serialise it, sometimes with an edit of the text or its bytes."""
     tree = json.loads(json.dumps(tree))
     for _ in range(source.choice((0, 1, 1, 1, 2, 3))):
         outer = [(tree, key) for key in tree]

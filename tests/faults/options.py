@@ -14,7 +14,7 @@ ODD = (
     *("a.png", "a.gif", "a.webp", "a.apng", "a.npz", "a.PNG", "a.jpg", "nul", "s3://", "reference://", "hf://"),
     *("memory://", "cpu", "cuda", "auto", "digits", "mlp", "idx", "parquet", "mnist", "local"),
 )
-# Options with values that fit, after an argument where there is one.
+# The positional argument, if any, and options with valid values.
 COMMANDS: Mapping[str, str] = {
     "sample": "out=a.png n=4 digit=3 truncation=1 seed=1 start=0 columns=2 scale=1 threads=1 device=cpu model={model}",
     "write": "2026 out=a.png truncation=1 seed=1 scale=1 threads=1 device=cpu model={model}",
@@ -25,21 +25,21 @@ COMMANDS: Mapping[str, str] = {
     "info": "digits",
     "reproduce": "a.png out=b.png threads=1 model={model}",
 }
-LEFT_OUT = {  # values by command or option
-    "dataset": ("10", "100", "1000", "10000", "1000000000000"),  # so many would be written
-    "": ("9" * 5000,),  # a name that fits no line
-    "out": ("9" * 5000, "-"),  # as above; a picture on standard output, with a line beside it
+OMITTED = {  # values to omit, by command or option; "" is the positional argument
+    "dataset": ("10", "100", "1000", "10000", "1000000000000"),  # would write as many digits
+    "": ("9" * 5000,),  # a name that is too long for a one-line message
+    "out": ("9" * 5000, "-"),  # as above; writes a picture to standard output
 }
 
 
-def trial(source: random.Random, place: Path) -> Outcome:
-    """One command, with one odd value or a few."""
+def trial(source: random.Random, workdir: Path) -> Outcome:
+    """A command with one or a few invalid values."""
     name = source.choice(list(COMMANDS))
     words = COMMANDS[name].format(model=model()).split()
     for index in source.sample(range(len(words)), min(len(words), source.choice((1, 1, 2)))):
         option, equals, _ = words[index].rpartition("=")
-        left_out = (*LEFT_OUT.get(name, ()), *LEFT_OUT.get(option, ()))
-        words[index] = option + equals + source.choice([odd for odd in ODD if odd not in left_out])
+        omitted = (*OMITTED.get(name, ()), *OMITTED.get(option, ()))
+        words[index] = option + equals + source.choice([odd for odd in ODD if odd not in omitted])
     arguments = [name, *(f"--{word}" if "=" in word else word for word in words)]
     encoding = source.choice(("utf-8", "ascii"))
     return Outcome(f"{arguments}, {encoding}", command_problem(command(*arguments, encoding=encoding)))

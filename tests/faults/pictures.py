@@ -1,4 +1,4 @@
-"""Pictures that mnistgen wrote, changed, through `mnistgen reproduce`."""
+"""Mutated pictures, through `mnistgen reproduce`."""
 
 import functools
 import io
@@ -14,7 +14,7 @@ from PIL import Image, PngImagePlugin
 from tests.conftest import write_model
 from tests.faults.mutations import changed_bytes, changed_json
 from tests.faults.trials import Outcome, command, command_problem
-from tests.faults.worker import forget_peak
+from tests.faults.worker import reset_peak
 
 DRAWN: Mapping[str, tuple[object, ...]] = {  # file: the command that draws it
     "grid.png": ("sample", "--n", 4, "--digit", "1,2"),
@@ -26,12 +26,12 @@ DRAWN: Mapping[str, tuple[object, ...]] = {  # file: the command that draws it
 }
 FIELD, DESCRIPTION = "mnistgen", 0x010E
 ENDLESS = 200_000  # frames
-SIDE = 13_000  # pixels, fewer than Pillow takes for a bomb
+SIDE = 13_000  # pixels, below Pillow's limit for decompression bombs
 
 
 @functools.cache
 def originals() -> Path:
-    """A folder with a model and all that DRAWN draws."""
+    """A folder with a model and the pictures of DRAWN."""
     folder = Path(tempfile.mkdtemp())
     model = write_model(folder / "model")
     for name, arguments in DRAWN.items():
@@ -40,18 +40,18 @@ def originals() -> Path:
     return folder
 
 
-def trial(source: random.Random, place: Path) -> Outcome:
-    """One change, and draw it again."""
+def trial(source: random.Random, workdir: Path) -> Outcome:
+    """Mutate a picture and reproduce it."""
     name = source.choice(list(DRAWN))
     (kind,) = source.choices(list(EDITS), [often for often, _ in EDITS.values()])
-    path = place / source.choice((name, name, name, f"other{source.choice(('.png', '.gif', '.webp'))}"))
+    path = workdir / source.choice((name, name, name, f"other{source.choice(('.png', '.gif', '.webp'))}"))
     path.write_bytes(EDITS[kind][1](source, originals() / name))
-    forget_peak()
+    reset_peak()
     again = () if source.random() < 0.8 else ("--out", f"again{path.suffix}")
     model = () if source.random() < 0.1 else ("--model", originals() / "model")
     ended = command("reproduce", path, *model, *again, encoding=source.choice(("utf-8", "ascii")))
     problem = command_problem(ended)
-    if ended.code and (place / f"again{path.suffix}").exists() and again and "grey levels" not in ended.err:
+    if ended.code and (workdir / f"again{path.suffix}").exists() and again and "grey levels" not in ended.err:
         problem = problem or f"fails and writes, {ended}"
     return Outcome(f"{name}, {kind}", problem)
 
@@ -61,7 +61,7 @@ def _bytes(source: random.Random, path: Path) -> bytes:
 
 
 def _fields(source: random.Random, path: Path) -> bytes:
-    """Its text field, changed as JSON; the pixels stay."""
+    """Mutate the JSON in the text field, and keep the pixels."""
     with Image.open(path) as picture:
         fields = _read(picture)
         text = changed_json(source, json.loads(fields[FIELD])).decode(errors="replace").replace("\n", " ")
@@ -76,7 +76,7 @@ def _read(picture: Image.Image) -> dict[str, str]:
 
 
 def _saved(picture: Image.Image, fields: Mapping[str, str]) -> bytes:
-    """All frames of a picture in its format, with these fields."""
+    """Encode all frames of a picture in its format, with these text fields."""
     chunks, exif, file = PngImagePlugin.PngInfo(), Image.Exif(), io.BytesIO()
     for name, value in fields.items():
         chunks.add_text(name, value.encode("latin-1", "replace").decode("latin-1"))
@@ -96,15 +96,15 @@ def _saved(picture: Image.Image, fields: Mapping[str, str]) -> bytes:
 
 
 def _chunks(source: random.Random, path: Path) -> bytes:
-    """The chunks of a PNG in another order, twice, removed or changed, their checksums right."""
+    """Repeat, remove or change chunks of a PNG, with valid checksums."""
     content = path.read_bytes()
     if not content.startswith(b"\x89PNG"):
         return _bytes(source, path)
-    chunks, place = [], 8
-    while place < len(content):
-        size = int.from_bytes(content[place : place + 4])
-        chunks.append((content[place + 4 : place + 8], content[place + 8 : place + 8 + size]))
-        place += size + 12
+    chunks, offset = [], 8
+    while offset < len(content):
+        size = int.from_bytes(content[offset : offset + 4])
+        chunks.append((content[offset + 4 : offset + 8], content[offset + 8 : offset + 8 + size]))
+        offset += size + 12
     chosen = source.randrange(len(chunks))
     kind, body = chunks[chosen]
     chunks[chosen : chosen + source.choice((0, 1))] = source.choice(
@@ -118,7 +118,7 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def _large(source: random.Random, path: Path) -> bytes:
-    """A few bytes that are 169 million pixels, with the fields of another picture, or with fitting ones."""
+    """A small file with 169 million pixels and the text fields of another picture, or matching ones."""
     with Image.open(path) as picture:
         fields = _read(picture)
     n = (SIDE // 32) ** 2
@@ -134,7 +134,7 @@ def _large_png(text: str) -> bytes:
 
 
 def _large_webp(text: str) -> bytes:
-    """Five codes of one symbol each, so that a pixel takes no bits."""
+    """A WebP with five single-symbol Huffman codes, so that pixels take no bits."""
     exif = Image.Exif()
     exif[DESCRIPTION] = f"{FIELD}: {text}"
     size = (SIDE - 1).to_bytes(3, "little") * 2
@@ -146,7 +146,7 @@ def _large_webp(text: str) -> bytes:
 
 
 def _gif(text: str, side: int = SIDE, frames: int = 1) -> bytes:
-    """Frames of one pixel."""
+    """A GIF with frames of one pixel."""
     comment = f"{FIELD}: {text}".encode()
     parts = [comment[start : start + 255] for start in range(0, len(comment), 255)]
     carrier = b"!\xfe" + b"".join(bytes([len(part)]) + part for part in parts) + b"\0"
@@ -155,14 +155,12 @@ def _gif(text: str, side: int = SIDE, frames: int = 1) -> bytes:
 
 
 def _long(source: random.Random, path: Path) -> bytes:
-    """A GIF of many frames, with the fields of one of four."""
+    """A GIF with many frames and the text fields of one with four."""
     with Image.open(originals() / "way.gif") as picture:
         return _gif(_read(picture)[FIELD], 28, ENDLESS)
 
 
-EDITS: Mapping[
-    str, tuple[int, Callable[[random.Random, Path], bytes]]
-] = {  # how often, relative to the others, and what
+EDITS: Mapping[str, tuple[int, Callable[[random.Random, Path], bytes]]] = {  # relative frequency, function
     "bytes": (40, _bytes),
     "fields": (40, _fields),
     "chunks": (20, _chunks),

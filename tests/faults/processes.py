@@ -1,6 +1,6 @@
-"""The command line in a forked process, with something that befalls it at a place that is counted, not timed.
+"""The command line in a forked process, with a fault at a given event, so that trials are deterministic.
 
-Every call of the main thread is an event, twice: "files" counts those that touch files, "calls" all of them.
+Events are the calls and returns of the main thread: "files" counts those of file operations, "calls" all.
 """
 
 import io
@@ -21,13 +21,13 @@ FILE_CALLS = {
     *("open", "write", "writelines", "close", "flush", "fsync", "sync", "truncate", "ftruncate", "posix_fallocate"),
     *("rename", "replace", "unlink", "remove", "mkdir", "rmdir", "chmod", "link", "symlink", "flock"),
 }
-NO_FILES = (str, bytes, bytearray, dict, list, io.StringIO, io.BytesIO)  # whose methods have such names too
-LIMIT = 30.0  # seconds that a process may take
+NO_FILES = (str, bytes, bytearray, dict, list, io.StringIO, io.BytesIO)  # their methods have the same names
+LIMIT = 30.0  # seconds, timeout of a process
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What befalls a process at its n-th event; n = 0: nothing, and its events are counted."""
+    """An action at the n-th event of a process; with n = 0, events are only counted."""
 
     at: int = 0
     events: Literal["files", "calls"] = "files"
@@ -36,26 +36,26 @@ class Fault:
 
 @dataclass
 class Forked:
-    """`mnistgen ARGUMENTS` in a process and process group of its own."""
+    """`mnistgen ARGUMENTS` in a forked process and a new process group."""
 
     arguments: tuple[object, ...]
     fault: Fault = Fault()
-    limits: Mapping[int, int] = field(default_factory=dict)  # RLIMIT_...: how much
-    events: int = 0  # that were counted
+    limits: Mapping[int, int] = field(default_factory=dict)  # RLIMIT_... -> value
+    events: int = 0  # number of events, after `ended`
 
     def __post_init__(self) -> None:
         self._streams = [tempfile.TemporaryFile() for _ in range(3)]  # noqa: SIM115 - closed by `ended`
         self.pid = os.fork()
         if not self.pid:
-            self._be()
+            self._run_child()
 
     def stopped(self) -> bool:
-        """Wait until it stops or ends; whether it stopped."""
+        """Wait until it stops or ends; returns whether it stopped."""
         info = os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
         return info is not None and info.si_code == os.CLD_STOPPED
 
     def ended(self) -> Ended:
-        """Wait until it ends, and say how. Raises TimeoutError, and ends it and its workers, after LIMIT."""
+        """Wait until it ends, and return its result. After LIMIT, kills it and its workers, and raises TimeoutError."""
         before = signal.signal(signal.SIGALRM, _too_long)
         signal.setitimer(signal.ITIMER_REAL, LIMIT)
         try:
@@ -71,8 +71,8 @@ class Forked:
         self.events = int(events or 0)
         return Ended(os.waitstatus_to_exitcode(status), out, err)
 
-    def _be(self) -> None:
-        """The child: its own group, streams and limits, and no way back."""
+    def _run_child(self) -> None:
+        """Run the command in the child, with its own process group, streams and limits, and exit."""
         code = FAILED
         try:
             os.setpgid(0, 0)
@@ -80,7 +80,7 @@ class Forked:
                 os.dup2(stream.fileno(), number)
             sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
             signal.signal(signal.SIGINT, signal.default_int_handler)
-            for number in (signal.SIGTERM, signal.SIGHUP):  # which `nohup` ignores
+            for number in (signal.SIGTERM, signal.SIGHUP):  # ignored under `nohup`
                 signal.signal(number, signal.SIG_DFL)
             for which, value in self.limits.items():
                 resource.setrlimit(which, (value, value))
@@ -94,7 +94,7 @@ class Forked:
                 sys.stdout.flush()
                 sys.stderr.flush()
             os.write(self._streams[2].fileno(), str(counter.count).encode())
-        except BaseException as error:  # noqa: BLE001 - it must not go on as its parent
+        except BaseException as error:  # noqa: BLE001 - it must not continue as its parent
             sys.setprofile(None)
             print(described(error), file=sys.stderr, flush=True)
         finally:
@@ -102,7 +102,7 @@ class Forked:
 
 
 class _Counter:
-    """A profile function: counts events of the command line's main function, and acts at one of them."""
+    """A profile function that counts the events of the command line's main function and triggers the fault."""
 
     def __init__(self, fault: Fault) -> None:
         self.count = 0
@@ -110,7 +110,7 @@ class _Counter:
         self._main: FrameType | None = None
 
     def __call__(self, frame: FrameType, event: str, argument: Any) -> None:
-        if self._main is None:  # Python's own start, which nobody's signal handlers reach
+        if self._main is None:  # before main(), when no signal handlers are installed
             if frame.f_code.co_name == "main" and frame.f_code.co_filename.endswith("app.py"):
                 self._main = frame
         elif frame is self._main and event == "return":
@@ -131,7 +131,7 @@ def run(*arguments: object, fault: Fault = Fault(), limits: Mapping[int, int] | 
 
 
 def group(pid: int) -> list[int]:
-    """The processes of a group that still run."""
+    """The running processes of a group."""
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:

@@ -1,4 +1,4 @@
-"""Trials in worker processes, which may crash, hang and fill their memory; and the table of how they ended."""
+"""Runs trials in worker processes, which may crash, hang or exhaust memory, and summarises the outcomes."""
 
 import json
 import os
@@ -20,12 +20,12 @@ from tests.faults.trials import Outcome
 
 ROOT = Path(__file__).resolve().parents[2]
 PROCESSES = 2
-DEADLINE = 60.0  # seconds for a trial
-SHOWN = 3  # defects of a kind
+DEADLINE = 60.0  # seconds per trial
+SHOWN = 3  # maximum number of printed defects per kind
 
 
 class Job(NamedTuple):
-    """One trial by its name; its number and the seed decide all that is random in it."""
+    """A trial; its name, seed and number determine all its random choices."""
 
     name: str
     seed: int
@@ -33,16 +33,16 @@ class Job(NamedTuple):
 
 
 class Worker:
-    """A process that is started when it is needed, and again after it died."""
+    """A worker process, started on demand and restarted after a crash."""
 
     def __init__(self, deadline: float = DEADLINE) -> None:
         self._deadline = deadline
         self._process: subprocess.Popen[str] | None = None
-        self._folder: TemporaryDirectory[str]  # the only one where it may write
-        self._said: IO[str]  # by the process, on standard error
+        self._folder: TemporaryDirectory[str]  # the only writable one
+        self._stderr: IO[str]  # standard error of the process
 
     def do(self, job: Job) -> Outcome:
-        """The outcome of a trial; the end of the process, or its silence, is a problem too."""
+        """Run a trial. If the process dies or does not answer, that is the outcome."""
         process = self._process = self._process or self._start()
         assert process.stdin
         assert process.stdout
@@ -56,19 +56,19 @@ class Worker:
         if answer:
             return Outcome(*json.loads(answer))
         code = process.wait()
-        self._said.seek(0)
-        said = self._said.read()[-300:]
+        self._stderr.seek(0)
+        message = self._stderr.read()[-300:]
         self.close()
         if (harness := HARNESSES.get(job.name)) and harness.after_death:
             return self.do(job._replace(name=harness.after_death))
-        return Outcome("", f"takes more than {self._deadline:g} s" if late else f"dies ({code}): {said!r}")
+        return Outcome("", f"takes more than {self._deadline:g} s" if late else f"dies ({code}): {message!r}")
 
     def close(self) -> None:
-        """End the process and all that it started."""
+        """Kill the process and all its children."""
         if self._process is not None:
             _end_session(self._process.pid)
             self._process.wait()
-            for stream in (self._process.stdin, self._process.stdout, self._said):
+            for stream in (self._process.stdin, self._process.stdout, self._stderr):
                 assert stream
                 stream.close()
             self._folder.cleanup()
@@ -76,12 +76,12 @@ class Worker:
 
     def _start(self) -> subprocess.Popen[str]:
         self._folder = TemporaryDirectory(prefix="mnistgen-faults-", ignore_cleanup_errors=True)
-        self._said = TemporaryFile("w+", errors="replace")  # noqa: SIM115 - closed by `close`
+        self._stderr = TemporaryFile("w+", errors="replace")  # noqa: SIM115 - closed by `close`
         return subprocess.Popen(
             [sys.executable, "-m", "tests.faults.worker", self._folder.name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._said,
+            stderr=self._stderr,
             text=True,
             cwd=ROOT,
             env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"},
@@ -100,14 +100,14 @@ def _end_session(session: int) -> None:
 
 @dataclass
 class Tally:
-    """How the trials of a harness ended."""
+    """Counts of the outcomes of a harness."""
 
     tried: int = 0
     defects: int = 0
     _kinds: Counter[str] = field(default_factory=Counter)
 
     def add(self, outcome: Outcome) -> bool:
-        """Count it in; whether it is a defect to be shown, of a kind that was seldom seen."""
+        """Count an outcome; returns whether to print it, i.e. if it is one of the first defects of its kind."""
         self.tried += 1
         self.defects += bool(outcome.problem)
         kind = re.sub(r"[0-9]+|'.*?'|/\S*", "", outcome.problem)[:80]
@@ -116,16 +116,16 @@ class Tally:
 
 
 def run(batches: Iterable[list[Job]]) -> Iterator[tuple[Job, Outcome]]:
-    """Do lists of trials in PROCESSES processes, each list in one of them; outcomes as they come."""
-    waiting, taking = iter(batches), threading.Lock()
+    """Run batches of trials in PROCESSES processes, each batch in one process; yields outcomes as they complete."""
+    pending, lock = iter(batches), threading.Lock()
     outcomes: SimpleQueue[tuple[Job, Outcome] | None] = SimpleQueue()
 
     def work() -> None:
         worker = Worker()
         try:
             while True:
-                with taking:
-                    batch = next(waiting, None)
+                with lock:
+                    batch = next(pending, None)
                 if batch is None:
                     return
                 for job in batch:
@@ -141,14 +141,14 @@ def run(batches: Iterable[list[Job]]) -> Iterator[tuple[Job, Outcome]]:
 
 
 def batches(names: Iterable[str], seed: int, first: int = 0) -> Iterator[list[Job]]:
-    """As many trials of every harness as the suite does, the first ones or, round after round, the next ones."""
+    """A batch per harness, as large as in the test suite: number `first` of consecutive batches."""
     for name in names:
         count = HARNESSES[name].in_suite
         yield [Job(name, seed, first * count + index) for index in range(count)]
 
 
 def table(tallies: Mapping[str, Tally]) -> str:
-    """Markdown: what was tried and how it ended."""
+    """The tallies as a Markdown table."""
     lines = ["| harness | what is tried | tried | clean | defects |", "| --- | --- | --: | --: | --: |"]
     for name, tally in tallies.items():
         counts = (tally.tried, tally.tried - tally.defects, tally.defects)

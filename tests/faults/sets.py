@@ -1,4 +1,4 @@
-"""The data sets of several harnesses: how they are asked for, what they must hold, and whether it is there whole."""
+"""Data sets for several harnesses: their arguments, expected contents and checks."""
 
 import functools
 import os
@@ -16,7 +16,7 @@ from tests.conftest import write_model
 from tests.faults.processes import Fault, Forked, run
 from tests.faults.trials import command_problem, contents
 
-SIZES: Mapping[str, tuple[int, int, int]] = {  # format: digits of each split, and of a shard
+SIZES: Mapping[str, tuple[int, int, int]] = {  # format: digits in train and test split, and per shard
     "idx": (1300, 200, 500),
     "npz": (1300, 200, 500),
     "png": (12, 5, 6),
@@ -28,48 +28,48 @@ OLD, NEW = 1, 2  # seeds
 Arguments = tuple[object, ...]
 _NEEDED = "PIL.PngImagePlugin", "mnistgen._cli", "mnistgen._dataset.build", "mnistgen._session", "pyarrow.parquet"
 for _needed in _NEEDED:
-    import_module(_needed)  # once, here, and not in every forked process
-pyarrow.table({"x": [1]})  # which imports pandas
+    import_module(_needed)  # once, not in every forked process
+pyarrow.table({"x": [1]})  # imports pandas
 
 
 @functools.cache
 def model() -> Path:
-    """A small model, made once."""
+    """A small model."""
     return write_model(Path(tempfile.mkdtemp()))
 
 
 def arguments(name: str, seed: int, *more: object, n: int | None = None, workers: int = 1) -> Arguments:
-    """What makes a data set named data in the current folder."""
+    """The arguments that create a data set named data in the current folder."""
     train, test, shard = SIZES[name] if n is None else (n, 0, 100)
     sizes = ("--n", train, "--test", test, "--shard-size", shard, "--seed", seed, "--workers", workers, "--quiet")
     return ("dataset", "--model", model(), "--format", name, "--out", "data", *sizes, *more)
 
 
 @functools.cache
-def made(asked: Arguments) -> Path:
-    """The data set that nothing disturbed."""
+def undisturbed(request: Arguments) -> Path:
+    """The folder of an undisturbed data set with these arguments."""
     with _elsewhere() as folder:
-        ended = run(*asked)
+        ended = run(*request)
         assert ended.code == 0, ended
     return folder / "data"
 
 
 @functools.cache
-def expected(asked: Arguments) -> dict[str, bytes]:
-    """Its files."""
-    return contents(made(asked))
+def expected(request: Arguments) -> dict[str, bytes]:
+    """The expected files."""
+    return contents(undisturbed(request))
 
 
 def start(name: str, force: bool) -> Arguments:
-    """Put an older data set in the place, or none, and say how the new one is asked for."""
+    """Create an older data set, with `force`, and return the arguments of the new one."""
     if force:
-        shutil.copytree(made(arguments(name, OLD)), "data")
+        shutil.copytree(undisturbed(arguments(name, OLD)), "data")
     return arguments(name, NEW, *(("--force",) if force else ()))
 
 
 @functools.cache
 def events(name: str, kind: Literal["files", "calls"], force: bool) -> int:
-    """How many events that has."""
+    """The number of events of that command."""
     with _elsewhere():
         child = Forked(start(name, force), Fault(events=kind))
         ended = child.ended()
@@ -79,7 +79,7 @@ def events(name: str, kind: Literal["files", "calls"], force: bool) -> int:
 
 @contextmanager
 def _elsewhere() -> Iterator[Path]:
-    """Another current folder, a new one."""
+    """Change to a new folder."""
     before, folder = Path.cwd(), Path(tempfile.mkdtemp())
     os.chdir(folder)
     try:
@@ -88,17 +88,17 @@ def _elsewhere() -> Iterator[Path]:
         os.chdir(before)
 
 
-def whole_problem(place: Path, name: str, force: bool) -> str:
-    """What is wrong with `data`: it is the new set, or what was there before `start`'s call, whole."""
-    found = contents(place / "data")
-    whole = [expected(arguments(name, NEW)), expected(arguments(name, OLD)) if force else {}]
-    return "" if found in whole else f"afterwards data holds neither set whole: {sorted(found)[:8]}"
+def whole_problem(workdir: Path, name: str, force: bool) -> str:
+    """Check that `data` is either the complete new set or what existed before."""
+    found = contents(workdir / "data")
+    valid = [expected(arguments(name, NEW)), expected(arguments(name, OLD)) if force else {}]
+    return "" if found in valid else f"data is neither the old nor the new set: {sorted(found)[:8]}"
 
 
-def resumed_problem(place: Path, name: str, force: bool, damaged: bool = False) -> str:
-    """What is wrong after the next call: it resumes, or says in one line why not; then a new one is asked for.
+def resumed_problem(workdir: Path, name: str, force: bool, damaged: bool = False) -> str:
+    """Check that the next call resumes or, with `force` or damage, fails in one line and --force succeeds.
 
-    Where files were damaged, that too may say that they are not its own.
+    If files were damaged, --force may also fail because it does not recognise them.
     """
     ended = run(*arguments(name, NEW, "--resume"))
     if (force or damaged) and ended.code and not command_problem(ended):
@@ -107,12 +107,12 @@ def resumed_problem(place: Path, name: str, force: bool, damaged: bool = False) 
         return f"the next call: {problem}"
     if ended.code:
         return ""
-    if contents(place / "data") != expected(arguments(name, NEW)):
+    if contents(workdir / "data") != expected(arguments(name, NEW)):
         return "the next call gives other bytes"
-    return "" if damaged and "stays in" in ended.err else alone_problem(place)
+    return "" if damaged and "was not removed from" in ended.err else alone_problem(workdir)
 
 
-def alone_problem(place: Path) -> str:
-    """What lies around beside `data`."""
-    around = sorted(path.name for path in place.iterdir())
-    return "" if around == ["data"] else f"afterwards there are {around}"
+def alone_problem(workdir: Path) -> str:
+    """Check that there is nothing besides `data`."""
+    around = sorted(path.name for path in workdir.iterdir())
+    return "" if around == ["data"] else f"there are other files: {around}"

@@ -1,4 +1,4 @@
-"""Every harness for a while; and what counts as a defect."""
+"""A few trials of each harness; and the detection of defects."""
 
 import sys
 from collections import defaultdict
@@ -11,22 +11,22 @@ from tests.faults.harnesses import HARNESSES
 from tests.faults.runner import Job, Worker, batches
 from tests.faults.trials import Ended, command_problem
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks, counts memory and looks for processes in /proc")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs fork and /proc")
 
 SEED = 1
-BAD_ENDS = {  # trials in broken.py, and what is found
+FAILURES = {  # trials in broken.py -> part of the reported problem
     "crashes": "dies (-6)",
     "raises": "KeyError('counts')",
     "takes_memory": "of memory",
     "writes_outside": "reaches outside: open",
     "removes_outside": "reaches outside: os.remove",
-    "raises_foreign": "IndexError",
+    "raises_other_type": "IndexError",
     "raises_two_lines": "expected an error of one line",
     "warns": "RuntimeWarning invalid value",
 }
-BAD_COMMANDS = {  # how no command may end, and what is found
+INVALID_RESULTS = {  # results of commands -> part of the reported problem
     Ended(-11, "", ""): "expected exit code 0 or 1 or 2, got exit code -11",
-    Ended(1, "", ""): "without a word",
+    Ended(1, "", ""): "without a message",
     Ended(1, "", "Traceback\n"): "at most one line",
     Ended(0, "", "mnistgen: a\nmnistgen: b\n"): "at most one line",
     Ended(1, "", f"mnistgen: {'x' * 2000}\n"): "at most one line",
@@ -43,7 +43,7 @@ def worker() -> Iterator[Worker]:
 
 @pytest.fixture(scope="module")
 def defects() -> dict[str, list[str]]:
-    """What the trials of all harnesses found."""
+    """The defects found by the trials of all harnesses."""
     found: dict[str, list[str]] = defaultdict(list)
     for job, outcome in runner.run(batches(HARNESSES, SEED)):
         if outcome.problem:
@@ -52,22 +52,22 @@ def defects() -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("name", HARNESSES)
-def test_nothing_is_found(name: str, defects: dict[str, list[str]]) -> None:
+def test_no_defects(name: str, defects: dict[str, list[str]]) -> None:
     assert not defects[name], "\n".join(defects[name])
 
 
-@pytest.mark.parametrize(("name", "reason"), BAD_ENDS.items())
-def test_bad_ends_are_found(name: str, reason: str, worker: Worker) -> None:
+@pytest.mark.parametrize(("name", "reason"), FAILURES.items())
+def test_failures_are_detected(name: str, reason: str, worker: Worker) -> None:
     assert reason in worker.do(Job(f"broken:{name}", SEED, 0)).problem
 
 
-def test_a_trial_that_never_ends_is_found() -> None:
+def test_timeout_is_detected() -> None:
     worker = Worker(deadline=1.0)
     assert worker.do(Job("broken:never_ends", SEED, 0)).problem == "takes more than 1 s"
     worker.close()
 
 
-@pytest.mark.parametrize(("ended", "reason"), BAD_COMMANDS.items())
-def test_bad_commands_are_found(ended: Ended, reason: str) -> None:
+@pytest.mark.parametrize(("ended", "reason"), INVALID_RESULTS.items())
+def test_invalid_results_are_detected(ended: Ended, reason: str) -> None:
     assert reason in command_problem(ended)
     assert not command_problem(Ended(1, "", "mnistgen: a\n"))

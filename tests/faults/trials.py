@@ -1,4 +1,4 @@
-"""What a trial is, and what counts as clean: one line and an exit code, or a MnistgenError, whatever came in."""
+"""Trials and their criterion: any input gives a valid result, a one-line message or a MnistgenError."""
 
 import io
 import os
@@ -18,24 +18,24 @@ from unittest import mock
 
 from mnistgen._errors import MnistgenError
 
-LONGEST = 1000  # characters of a line on standard error
+LONGEST = 1000  # maximum characters of a line on standard error
 CODES = (0, 1, 2)
-ESCAPED = re.compile(r"\\x[0-9a-f]{2}|\\u[0-9a-f]{4}|\\U[0-9a-f]{8}")  # characters that ASCII has not
-FAILED = 70  # stands for a traceback
+ESCAPED = re.compile(r"\\x[0-9a-f]{2}|\\u[0-9a-f]{4}|\\U[0-9a-f]{8}")  # escapes of non-ASCII characters
+FAILED = 70  # exit code for an unhandled exception
 
 
 class Outcome(NamedTuple):
-    """What was tried, and why it did not end clean; nothing where it did."""
+    """The description of a trial, and the problem that it found, if any."""
 
     tried: str
     problem: str = ""
 
 
-Trial = Callable[[random.Random, Path], Outcome]  # in an empty folder, the current one; all choices from the source
+Trial = Callable[[random.Random, Path], Outcome]  # runs in an empty current folder; all random choices use the source
 
 
 class Ended(NamedTuple):
-    """How a command ended; its code is negative where a signal killed it."""
+    """The result of a command; the code is negative if a signal killed it."""
 
     code: int
     out: str
@@ -48,7 +48,7 @@ def command(*arguments: object, encoding: str = "utf-8") -> Ended:
 
 
 def mnistgen() -> None:
-    """What `python -m mnistgen` does with sys.argv."""
+    """Run `python -m mnistgen` with sys.argv."""
     runpy.run_module("mnistgen", run_name="__main__")
 
 
@@ -62,11 +62,11 @@ def script(main: Callable[[], None], *argv: object, encoding: str = "utf-8") -> 
         mock.patch.object(sys, "stdout", io.TextIOWrapper(out, encoding)),
         mock.patch.object(sys, "stderr", io.TextIOWrapper(err, encoding, errors="backslashreplace")),
         mock.patch.object(warnings, "showwarning", warnings.showwarning),
-        _handlers_kept(),
+        _restored_handlers(),
     ):
         try:
             code = exit_code(main)
-        except Exception as error:  # noqa: BLE001 - what should never escape, as Python would say it, but in one line
+        except Exception as error:  # noqa: BLE001 - unhandled: the traceback, in one line
             return Ended(FAILED, "", described(error))
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
@@ -76,7 +76,7 @@ def script(main: Callable[[], None], *argv: object, encoding: str = "utf-8") -> 
 
 
 def exit_code(main: Callable[[], None]) -> int:
-    """Run a program's main function, and say what the process would end with."""
+    """Run a program's main function and return the exit code of the process."""
     try:
         main()
     except SystemExit as stop:
@@ -87,7 +87,7 @@ def exit_code(main: Callable[[], None]) -> int:
 
 
 @contextmanager
-def _handlers_kept() -> Iterator[None]:
+def _restored_handlers() -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in signal.valid_signals()}
     try:
         yield
@@ -98,24 +98,24 @@ def _handlers_kept() -> Iterator[None]:
 
 
 def command_problem(ended: Ended, codes: Collection[int] = CODES, prefix: str = "mnistgen: ") -> str:
-    """What is wrong with the way a command ended."""
+    """The problem with the result of a command, or an empty string."""
     lines = ended.err.splitlines()
-    said = f"exit code {ended.code}: {ended.err[-500:]!r}"
+    result = f"exit code {ended.code}: {ended.err[-500:]!r}"
     if ended.code == FAILED:
         return ended.err
     if ended.code not in codes:
-        return f"expected exit code {' or '.join(map(str, codes))}, got {said}"
+        return f"expected exit code {' or '.join(map(str, codes))}, got {result}"
     if ended.code > 0 and not lines:
-        return f"fails without a word, {said}"
+        return f"fails without a message, {result}"
     if len(lines) > 1 or not all(line.startswith(prefix) and len(ESCAPED.sub("?", line)) <= LONGEST for line in lines):
-        return f"expected at most one line that starts with {prefix!r}, got {said}"
+        return f"expected at most one line that starts with {prefix!r}, got {result}"
     if odd := {character for character in ended.out + ended.err if not (character.isprintable() or character == "\n")}:
-        return f"prints unescaped {sorted(odd)!r}, {said}"
+        return f"prints unescaped {sorted(odd)!r}, {result}"
     return ""
 
 
 def call_problem(call: Callable[[], Any], errors: type[Exception] = MnistgenError) -> str:
-    """What is wrong with the way a call ends: anything but a result, or such an error of one line; and warnings."""
+    """The problem with a call, or an empty string: other exceptions than `errors` with one line, or warnings."""
     with warnings.catch_warnings(record=True) as warned:
         try:
             call()
@@ -123,21 +123,21 @@ def call_problem(call: Callable[[], Any], errors: type[Exception] = MnistgenErro
             text = str(error)
             if len(text) > LONGEST or not text.isprintable() or not text:
                 return f"expected an error of one line, got {text[:LONGEST]!r}"
-        except Exception as error:  # noqa: BLE001 - whatever comes is what is looked for
+        except Exception as error:  # noqa: BLE001 - unexpected exceptions are defects
             return described(error)
     return next((f"warns: {warning.category.__name__} {warning.message}" for warning in warned), "")
 
 
 def described(error: BaseException) -> str:
-    """An exception in one line, with the last places that it passed."""
+    """An exception with its last stack frames in one line."""
     places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-4:]]
     try:
         text = repr(error)[:300]
-    except Exception:  # noqa: BLE001 - numbers too long to print, and broken objects
+    except Exception:  # noqa: BLE001 - of numbers that are too long to print, and broken objects
         text = type(error).__name__
     return f"raises {text} at {' > '.join(places)}"
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file's bytes by its name below a folder; empty where there is none."""
+    """The contents of all files in a folder, by relative path; empty if it does not exist."""
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -1,4 +1,4 @@
-"""What several tests of the runtime share: generators of a small model, hostile values, when digits count as equal."""
+"""Shared fixtures: generators of a small model, invalid values, and comparison of images."""
 
 from pathlib import Path
 from typing import Any
@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 import mnistgen
 
-HUGE = 10**5000  # which has no repr
+HUGE = 10**5000  # too large for repr
 
 
 class Unreadable:
-    """As arrays of other libraries that cannot be read: tensors that carry a gradient."""
+    """Cannot be converted to an array, like tensors that require grad."""
 
     def __array__(self) -> Any:
         raise RuntimeError("Can't call numpy() on Tensor that requires grad.")
@@ -35,7 +35,7 @@ def near(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> bool:
 
 @pytest.fixture(scope="module")
 def generators(conditional_model: Path) -> dict[int, mnistgen.Generator]:
-    """One generator a thread count."""
+    """One generator per thread count."""
     return {threads: mnistgen.Generator(conditional_model, threads=threads) for threads in (1, 2, 3)}
 
 

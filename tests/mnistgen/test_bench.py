@@ -94,7 +94,7 @@ class TestMeasure:
         }
         assert all(rate > 0 for rates in report.products.values() for rate in rates.values())
         assert [(done, of) for done, of, _ in told] == [(done, 8) for done in range(8)]
-        assert told[0][2] == "the machine in float32, 2 threads"
+        assert told[0][2] == "matrix product in float32, 2 threads"
         assert told[-1][2] == "batches of 70, 1 thread"
 
     def test_by_default_the_threads_that_may_be_used(
@@ -132,7 +132,7 @@ class TestReport:
             "      1      1   0.20     5,000               25.0        50 %     12 %",
             "      2  1,024  25.60    40,000              200.0       200 %     50 %",
             "",
-            f"The machine: the product of two {SIDE}x{SIDE} matrices by onnxruntime, G multiply-adds/s, best of a few.",
+            f"Matrix product: two {SIDE}x{SIDE} matrices, multiplied by onnxruntime, G multiply-adds/s, fastest call.",
             "threads  float32   int8",
             "      1     50.0  200.0",
             "      2    100.0  400.0",
@@ -170,7 +170,7 @@ class TestCommand:
         monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
         outcome = run_cli("bench", conditional_model, *self.FAST)
         shown = [line.strip() for line in outcome.err.split("\r")]
-        assert shown[1] == "0 of 4 measured, now the machine in float32, 1 thread"
+        assert shown[1] == "0 of 4 measured, now matrix product in float32, 1 thread"
         assert shown[-3:] == ["3 of 4 measured, now batches of 20, 1 thread", "", ""]
         assert "\n" not in outcome.err
         assert "measured, now" not in outcome.out

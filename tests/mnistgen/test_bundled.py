@@ -1,4 +1,4 @@
-"""Recorded references: the digits that the bundled models drew when they were released.
+"""The bundled models generate the digits that were recorded at their release.
 
 python -m tests.mnistgen.test_bundled records them anew, after a model was trained again.
 """
@@ -27,12 +27,12 @@ def assert_near(images: NDArray[np.uint8], name: str) -> None:
 
 @bundled
 @pytest.mark.parametrize("threads", [1, 2])
-def test_sample(name: str, threads: int) -> None:
+def test_sample_matches_references(name: str, threads: int) -> None:
     assert_near(mnistgen.Generator(name, threads=threads).sample(COUNT, seed=SEED, start=START), name)
 
 
 @bundled
-def test_every_other_way_in(name: str, run_cli: Callable[..., Outcome], tmp_path: Path) -> None:
+def test_other_entry_points_match_references(name: str, run_cli: Callable[..., Outcome], tmp_path: Path) -> None:
     generator = mnistgen.Generator(Path(mnistgen.__file__).parent / "models" / name)
     latents, labels = draw(SEED, START, COUNT, generator.card.latent_dim)
     assert_near(generator.decode(latents, labels if generator.card.conditional else None), name)
@@ -45,8 +45,8 @@ def test_every_other_way_in(name: str, run_cli: Callable[..., Outcome], tmp_path
 
 
 @bundled
-def test_digits_look_like_mnist_and_differ(name: str) -> None:
-    """Ink and spread of 500 digits, against those of MNIST's training images: mean 0.131, mean deviation 0.20."""
+def test_statistics_resemble_mnist(name: str) -> None:
+    """The mean and the mean standard deviation of 500 digits; in MNIST's training images 0.131 and 0.20."""
     images = mnistgen.generate(500, seed=2, model=name) / 255
     assert 0.08 < images.mean() < 0.18
     assert images.std(axis=0).mean() > 0.14
@@ -54,13 +54,13 @@ def test_digits_look_like_mnist_and_differ(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, card in mnistgen.models().items() if not card.conditional])
-def test_unconditional_models_name_one_that_takes_digits(name: str) -> None:
-    with pytest.raises(mnistgen.InputError, match=f"digit 7: model {name} is unconditional .* models: digits"):
+def test_unconditional_models_suggest_conditional_one(name: str) -> None:
+    with pytest.raises(mnistgen.InputError, match=f"digit 7: model {name} is unconditional; .* models: digits"):
         mnistgen.generate(digit=7, model=name)
 
 
 def record() -> None:
-    """Write the references."""
+    """Record the references."""
     for name in mnistgen.models():
         np.save(REFERENCES / f"{name}.npy", mnistgen.generate(COUNT, seed=SEED, start=START, model=name))
 

@@ -1,4 +1,4 @@
-"""`mnistgen models` and `info`: cards, for people and as JSON."""
+"""`mnistgen models` and `info`: cards as tables and as JSON."""
 
 import json
 import os
@@ -16,40 +16,40 @@ from tests.conftest import RunCli, write_model
 
 
 class TestModelsAndInfo:
-    def test_models_lists_every_bundled_one(self, run_cli: RunCli) -> None:
+    def test_models_lists_all_bundled_models(self, run_cli: RunCli) -> None:
         outcome = run_cli("models")
         assert outcome.code == 0
         assert [line.split()[0] for line in outcome.out.splitlines()] == list(mnistgen.models())
 
-    def test_json_is_the_cards(self, run_cli: RunCli, conditional_model: Path) -> None:
+    def test_json_contains_cards(self, run_cli: RunCli, conditional_model: Path) -> None:
         cards = json.loads(run_cli("models", "--json").out)
         assert cards == {name: card.to_dict() for name, card in mnistgen.models().items()}
         card = json.loads(run_cli("info", conditional_model, "--json").out)
         assert card == json.loads((conditional_model / "card.json").read_text())
 
-    def test_info_shows_every_field(self, run_cli: RunCli, conditional_model: Path) -> None:
+    def test_info_shows_all_fields(self, run_cli: RunCli, conditional_model: Path) -> None:
         lines = run_cli("info", conditional_model, "--all").out.splitlines()
         card = json.loads((conditional_model / "card.json").read_text())
         assert [line.split()[0] for line in lines if not line.startswith(" ")] == list(card)
         assert "quality        not measured" in lines
 
     @pytest.mark.parametrize("model", mnistgen.models())
-    def test_info_of_every_bundled_one(self, run_cli: RunCli, model: str) -> None:
+    def test_info_of_bundled_models(self, run_cli: RunCli, model: str) -> None:
         outcome = run_cli("info", model, "--all")
         assert (outcome.code, outcome.err) == (0, "")
         lines = outcome.out.splitlines()
         assert f"summary        {mnistgen.models()[model].summary}" in lines
-        assert not [line for line in lines if "not measured" in line]  # all are, and a preset's absent parts are "none"
+        assert not [line for line in lines if "not measured" in line]  # absent parts of presets are "none"
 
-    def test_info_is_ten_lines(self, run_cli: RunCli) -> None:
+    def test_info_has_ten_lines(self, run_cli: RunCli) -> None:
         lines = run_cli("info").out.splitlines()
         names = [line.split()[0] for line in lines]
         assert names == [*("name", "summary", "conditional", "latent_dim", "parameters", "licence"), *FIGURES]
 
-    def test_info_of_what_was_not_measured(self, run_cli: RunCli, conditional_model: Path) -> None:
+    def test_info_without_quality(self, run_cli: RunCli, conditional_model: Path) -> None:
         assert run_cli("info", conditional_model).out.splitlines()[-1] == "quality      not measured"
 
-    def test_info_shows_figures_beside_real_digits_and_float32(self, run_cli: RunCli, tmp_path: Path) -> None:
+    def test_info_shows_figures_of_real_digits_and_float32(self, run_cli: RunCli, tmp_path: Path) -> None:
         ratio = {"mean": 1.234, "interval": 0.05, "real_digits": 1.0, "float32": 1.2}
         model = write_model(tmp_path / "measured", quality={"ratio": ratio})
         lines = run_cli("info", model, "--all").out.splitlines()
@@ -73,7 +73,7 @@ class TestModelsAndInfo:
         ],
         ids=range(12),
     )
-    def test_info_of_odd_figures(
+    def test_info_with_invalid_figures(
         self, run_cli: RunCli, tmp_path: Path, quality: dict[str, Any], lines: list[str]
     ) -> None:
         model = write_model(tmp_path, quality=quality)
@@ -83,13 +83,13 @@ class TestModelsAndInfo:
         assert shown[shown.index("quality") + 1 :] == lines
         assert run_cli("info", model, "--json").code == 0
 
-    def test_text_of_cards_is_one_line(self, run_cli: RunCli, tmp_path: Path) -> None:
+    def test_card_text_is_shown_in_one_line(self, run_cli: RunCli, tmp_path: Path) -> None:
         model = write_model(tmp_path, summary="\x1b]0;title\x07\nsecond", licence="z" * 1000)
         lines = run_cli("info", model, "--all").out.splitlines()
         assert "summary        \\x1b]0;title\\x07\\nsecond" in lines
         assert f"licence        {'z' * 299}…" in lines
 
-    def test_models_shows_summaries_in_one_line(
+    def test_models_shows_one_line_summaries(
         self, run_cli: RunCli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         write_model(tmp_path / "digits", summary="\x1b[31m\n" + "y" * 1000, parameters=2**64)
@@ -98,7 +98,7 @@ class TestModelsAndInfo:
         assert "M parameters  \\x1b[31m\\nyyy" in line
         assert len(line) < 400
 
-    def test_where_plus_minus_cannot_be_printed(self, tmp_path: Path) -> None:
+    def test_encoding_without_plus_minus(self, tmp_path: Path) -> None:
         model = write_model(tmp_path, quality={"ratio": {"mean": 1.234, "interval": 0.05}}, summary="ö")
         command = [sys.executable, "-m", "mnistgen", "info", str(model), "--all"]
         environment = os.environ | {"PYTHONIOENCODING": "ascii"}
@@ -119,12 +119,12 @@ class TestInNotebooks:
         card = ElementTree.fromstring(mnistgen.models()["digits"]._repr_html_())  # noqa: S314
         assert {"parameters", "ratio", "label accuracy"} <= {row[0].text for row in card}
 
-    def test_text_of_strangers_is_escaped(self, tmp_path: Path) -> None:
+    def test_untrusted_text_is_escaped(self, tmp_path: Path) -> None:
         card = mnistgen.Generator(write_model(tmp_path, name="<b>", summary="<script>")).card
         assert "<b>" not in card._repr_html_()
         assert "<script>" not in card._repr_html_()
 
     @pytest.mark.parametrize("figures", [None, 3, [1], {"a": 3}, {"a": {"b": 1}}, {"a": {"mean": [1]}}])
-    def test_figures_of_strangers(self, tmp_path: Path, figures: Any) -> None:
+    def test_untrusted_figures(self, tmp_path: Path, figures: Any) -> None:
         card = mnistgen.Generator(write_model(tmp_path, quality={"figures": figures})).card
         ElementTree.fromstring(card._repr_html_())  # noqa: S314

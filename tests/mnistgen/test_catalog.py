@@ -1,4 +1,4 @@
-"""Model directories: found by name or path, and refused when anything is wrong with them."""
+"""Model directories: lookup by name or path, and validation."""
 
 import json
 import os
@@ -22,14 +22,14 @@ def model_error(model: str | Path) -> str:
     return str(error.value)
 
 
-def test_cards_survive_writing_and_reading(tmp_path: Path) -> None:
+def test_card_round_trip(tmp_path: Path) -> None:
     card = find(write_model(tmp_path, quality={"figure": 1.0}, seed=5)).card
     assert (card.seed, card.quality, card.conditional) == (5, {"figure": 1.0}, True)
     card.write(tmp_path)
     assert find(tmp_path).card == card
 
 
-def test_unknown_names_get_close_ones() -> None:
+def test_unknown_name_suggests_similar_one() -> None:
     message = model_error("dcgann")
     assert message.startswith("no model 'dcgann': did you mean dcgan")
     assert "mlp-bn" in message
@@ -57,7 +57,7 @@ def test_odd_names(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("model", [None, 3, b"digits", ["digits"], np.array(["digits", "mlp"])])
-def test_what_is_no_name(model: Any) -> None:
+def test_invalid_types(model: Any) -> None:
     for call in (
         mnistgen.Generator,
         find,
@@ -69,31 +69,31 @@ def test_what_is_no_name(model: Any) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="which removes no folder that is in use")
-def test_a_working_folder_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_removed_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
     assert model_error(".") == ".: cannot be found (No such file or directory)"
 
 
-def test_a_bundled_name_wins_over_a_folder_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bundled_name_takes_precedence_over_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_model(tmp_path / "mlp")
     assert find("mlp").card.latent_dim == 100
     assert find("./mlp").card.name == "small"
 
 
-def test_without_a_card(tmp_path: Path) -> None:
+def test_missing_card(tmp_path: Path) -> None:
     (write_model(tmp_path) / "card.json").unlink()
     assert model_error(tmp_path).startswith(f"{tmp_path / 'card.json'}: not found")
 
 
-def test_without_a_model(tmp_path: Path) -> None:
+def test_missing_model(tmp_path: Path) -> None:
     (write_model(tmp_path) / "model.onnx").unlink()
     assert model_error(tmp_path).startswith(f"{tmp_path / 'model.onnx'}: not found")
 
 
-def test_with_another_checksum(tmp_path: Path) -> None:
+def test_wrong_checksum(tmp_path: Path) -> None:
     with (write_model(tmp_path) / "model.onnx").open("ab") as file:
         file.write(b"\0")
     assert f"{tmp_path / 'model.onnx'}: expected SHA-256 " in model_error(tmp_path)
@@ -121,7 +121,7 @@ def test_with_another_checksum(tmp_path: Path) -> None:
         ({"name": ...}, "lacks name"),
     ],
 )
-def test_cards_are_checked(tmp_path: Path, change: dict[str, Any], message: str) -> None:
+def test_invalid_card_values(tmp_path: Path, change: dict[str, Any], message: str) -> None:
     path = write_model(tmp_path) / "card.json"
     fields = json.loads(path.read_text()) | change
     path.write_text(json.dumps({key: value for key, value in fields.items() if value is not ...}))
@@ -144,25 +144,25 @@ def test_cards_are_checked(tmp_path: Path, change: dict[str, Any], message: str)
     ],
     ids=range(10),
 )
-def test_cards_that_are_none(tmp_path: Path, content: bytes, message: str) -> None:
+def test_invalid_card_files(tmp_path: Path, content: bytes, message: str) -> None:
     path = write_model(tmp_path) / "card.json"
     path.write_bytes(content)
     assert model_error(tmp_path).startswith(f"{path}: {message}")
     assert len(model_error(tmp_path)) < 500
 
 
-def test_cards_nested_too_deeply(tmp_path: Path) -> None:
+def test_deeply_nested_card(tmp_path: Path) -> None:
     preset: Any = {}
     for _ in range(300):
         preset = {"inner": [preset]}
     write_model(tmp_path)
     card = json.loads((tmp_path / "card.json").read_text()) | {"preset": preset}
     (tmp_path / "card.json").write_text(json.dumps(card))
-    assert model_error(tmp_path).endswith("expected at most 20 objects and lists in one another, got more")
+    assert model_error(tmp_path).endswith("expected at most 20 levels of nesting, got more")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs on this system")
-def test_a_card_that_is_a_fifo(tmp_path: Path) -> None:
+def test_card_is_a_fifo(tmp_path: Path) -> None:
     path = write_model(tmp_path) / "card.json"
     path.unlink()
     os.mkfifo(path)
@@ -170,17 +170,15 @@ def test_a_card_that_is_a_fifo(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", names())
-def test_the_bundled_models_are_sound(name: str) -> None:
+def test_bundled_models_are_valid(name: str) -> None:
     assert find(name).card.name == name
 
 
-def test_a_damaged_table_of_quantiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damaged_quantile_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     normal_quantiles.cache_clear()
     for content in (b"", b"\x93NUMPY", None):
         path = tmp_path / "normal_quantiles.npy"
         path.unlink() if content is None else path.write_bytes(content)
         monkeypatch.setattr("mnistgen._latents.UPPER_QUANTILES", path)
-        with pytest.raises(
-            mnistgen.ModelError, match=r"normal_quantiles\.npy: cannot be read .*; install mnistgen again"
-        ):
+        with pytest.raises(mnistgen.ModelError, match=r"normal_quantiles\.npy: cannot be read .*; reinstall mnistgen"):
             normal_quantiles()

@@ -117,7 +117,7 @@ class TestWalks:
         path = tmp_path / "walk.png"
         sides = ("--corners", "3,5,8,9", "--rows", 3, "--columns", 4, "--scale", 1, "--seed", 1)
         outcome = run_cli("walk", "--model", conditional_model, *sides, "--out", path)
-        assert (outcome.code, outcome.out) == (0, f"{path}: 3 times 4 digits from small, seed 1\n")
+        assert (outcome.code, outcome.out) == (0, f"{path}: 3 x 4 digits from small, seed 1\n")
         expected = mnistgen.Generator(conditional_model).walk((3, 5, 8, 9), rows=3, columns=4, seed=1)
         with Image.open(path) as picture:
             assert picture.size == (4 * 32, 3 * 32)
@@ -225,7 +225,7 @@ class TestBadInput:
         monkeypatch.chdir(tmp_path)
         assert run_cli("dataset", "-o", "test", "-n", "5", "--quiet").code == 0
         outcome = run_cli("dataset", "-o", "test", "-n", "5")
-        assert outcome.err == "mnistgen: test: holds a data set; --force replaces it\n"
+        assert outcome.err == "mnistgen: test: contains a data set; --force replaces it\n"
         outcome = run_cli("sample", "-o", "a.npz", "-n", 10**8)
         assert outcome.err.endswith("got 100000000; mnistgen dataset writes any number\n")
         assert run_cli("walk", "-o", "a.png", "--corners", "1,2").err.startswith(
@@ -244,7 +244,7 @@ class TestBadInput:
 
     def test_a_folder_in_its_place(self, run_cli: RunCli, conditional_model: Path, tmp_path: Path) -> None:
         (tmp_path / "grid.png").mkdir()
-        assert_refused(sample(run_cli, conditional_model, "--out", tmp_path / "grid.png"), 1, "is a folder")
+        assert_refused(sample(run_cli, conditional_model, "--out", tmp_path / "grid.png"), 1, "a file, got a folder")
 
     def test_without_permission(self, run_cli: RunCli, conditional_model: Path, tmp_path: Path) -> None:
         folder = tmp_path / "locked"

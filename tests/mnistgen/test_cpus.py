@@ -1,4 +1,4 @@
-"""The CPUs of a container: its affinity and the quotas of its control groups."""
+"""The usable CPUs in a container: affinity and control-group quotas."""
 
 import os
 from pathlib import Path
@@ -55,7 +55,7 @@ def test_quotas(tmp_path: Path, groups: str, files: dict[str, str], expected: in
 
 
 @pytest.mark.usefixtures("eight_cpus")
-def test_a_group_whose_name_is_no_text(tmp_path: Path) -> None:
+def test_undecodable_group_name(tmp_path: Path) -> None:
     (machine(tmp_path, "", {}) / "proc/self/cgroup").write_bytes(b"0::/\xff\n")
     assert usable_cpus(tmp_path) == 8
 
@@ -65,7 +65,7 @@ def test_affinity_of_this_process() -> None:
     assert 1 <= usable_cpus() <= len(os.sched_getaffinity(0))
 
 
-def test_a_system_without_affinity(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_system_without_affinity(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert usable_cpus(tmp_path) == 1

@@ -86,7 +86,7 @@ class TestSound:
         monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "0")
         telemetry = rows(run_cli, 0)["telemetry"]
         assert telemetry["status"] == "note"
-        assert telemetry["found"] == "onnxruntime's is left as you set it (ORT_DISABLE_TELEMETRY=0)"
+        assert telemetry["found"] == "onnxruntime's telemetry is left as you set it (ORT_DISABLE_TELEMETRY=0)"
 
     @pytest.mark.parametrize(("usable", "status"), [(1, "note"), (8, "ok")])
     def test_cpus(
@@ -112,7 +112,7 @@ class TestModels:
         damage(bundled / "digits")
         found = rows(run_cli, 1)
         assert [name for name, row in found.items() if row["status"] == "wrong"] == ["model digits"]
-        assert found["devices"]["found"] == "not tried: digits is damaged, see below"
+        assert found["devices"]["found"] == "not checked: digits is damaged, see below"
 
     def test_without_a_card_that_can_be_read(self, run_cli: RunCli, bundled: Path) -> None:
         (bundled / "other" / "card.json").write_text("{")
@@ -207,7 +207,7 @@ class TestCuda:
         assert found["cuda"]["status"] == cuda
         assert (fix or "") in (found["cuda"]["fix"] or "")
         assert (found["cuda"]["fix"] is None) == (fix is None)
-        assert found["auto"]["found"] == f"device auto takes {auto}"
+        assert found["auto"]["found"] == f"device auto selects {auto}"
         assert ("cuDNN" in found) == (CUDA in available)
 
     def test_which_libraries_are_missing(self, run_cli: RunCli, bundled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,7 +223,7 @@ class TestCuda:
         stand_in_for_onnxruntime(monkeypatch, [CPU], ends_on=CPU)
         monkeypatch.setattr(ctypes, "CDLL", libraries(DRIVER, error=100))
         gpu = rows(run_cli, 0)["gpu"]
-        assert (gpu["status"], gpu["found"]) == ("note", "NVIDIA's driver finds none (CUDA error 100)")
+        assert (gpu["status"], gpu["found"]) == ("note", "none found by NVIDIA's driver (CUDA error 100)")
 
     @pytest.mark.parametrize("gpus", [0, 1])
     def test_a_session_that_opens_but_does_not_run(
@@ -234,7 +234,7 @@ class TestCuda:
         found = rows(run_cli, 1)
         assert found["cpu"]["status"] == found["cuda"]["status"] == "wrong"
         assert "onnxruntime cannot run it: cuDNN is missing" in str(found["cuda"]["found"])
-        assert found["auto"]["found"] == "device auto takes cuda"  # which is what it would do
+        assert found["auto"]["found"] == "device auto selects cuda"  # which is what it would do
 
 
 def test_findings_from_python(bundled: Path) -> None:
@@ -292,14 +292,14 @@ class TestTrial:
         findings = json.loads(outcome.out)
         assert [finding["name"] for finding in findings] == ["card", "opens", "draws"]
         assert {finding["status"] for finding in findings} == {"ok"}
-        assert findings[2]["found"].startswith("draws 100 digits, ")
+        assert findings[2]["found"].startswith("100 digits generated, ")
 
     def test_one_that_never_ends(self, run_cli: RunCli, tmp_path: Path) -> None:
         model = write_model(tmp_path, conditional=False, edit=endless)
         outcome = run_cli("doctor", "--model", model, "--seconds", 1.5)
         assert (outcome.code, outcome.err) == (1, "")
-        assert "wrong  not done after 1.5 s\n" in outcome.out
-        assert "-> Do not use it: elsewhere nothing would stop it\n" in outcome.out
+        assert "wrong  not finished after 1.5 s\n" in outcome.out
+        assert "-> Do not use it: outside this check, no limits apply\n" in outcome.out
 
     @pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
     def test_one_that_takes_all_memory(self, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Files are written whole or not at all, whatever is in their way; nothing but regular files is read."""
+"""Atomic writes, and reading of regular files only."""
 
 import os
 import signal
@@ -18,15 +18,15 @@ def write(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-class TestWholeFile:
-    def test_a_link_stays_and_its_target_is_written(self, tmp_path: Path) -> None:
+class TestAtomicWrite:
+    def test_writes_through_symlink(self, tmp_path: Path) -> None:
         (tmp_path / "link").symlink_to("target")
         for content in (b"new", b"newer"):
             write(tmp_path / "link", content)
             assert (tmp_path / "link").is_symlink()
             assert (tmp_path / "target").read_bytes() == content
 
-    def test_a_file_keeps_its_mode(self, tmp_path: Path) -> None:
+    def test_keeps_mode(self, tmp_path: Path) -> None:
         path = tmp_path / "file"
         write(path, b"one")
         assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask()
@@ -35,17 +35,17 @@ class TestWholeFile:
         assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
     @pytest.mark.parametrize("name", ["x" * 255, "é" * 127, "\udcff.png"])
-    def test_any_name_that_the_file_system_takes(self, tmp_path: Path, name: str) -> None:
+    def test_unusual_names(self, tmp_path: Path, name: str) -> None:
         write(tmp_path / name, b"content")
         assert [path.name for path in tmp_path.iterdir()] == [name]
 
-    def test_what_fails_leaves_the_old_one(self, tmp_path: Path) -> None:
+    def test_failure_keeps_old_file(self, tmp_path: Path) -> None:
         write(tmp_path / "file", b"old")
         with pytest.raises(TypeError), whole_file(tmp_path / "file") as file:
             file.writelines([b"new", None])  # type: ignore[list-item]
         assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
 
-    def test_what_a_killed_process_left_goes_with_the_next_call(self, tmp_path: Path) -> None:
+    def test_removes_leftovers_of_killed_processes(self, tmp_path: Path) -> None:
         script = """
 import os, signal
 from pathlib import Path
@@ -61,7 +61,7 @@ with whole_file(Path("file")) as file:
         write(tmp_path / "file", b"whole")
         assert sorted(path.name for path in tmp_path.iterdir()) == ["another", "file"]
 
-    def test_two_writers_at_once(self, tmp_path: Path) -> None:
+    def test_concurrent_writers(self, tmp_path: Path) -> None:
         with whole_file(tmp_path / "file") as first:
             first.write(b"first")
             with whole_file(tmp_path / "file") as second:
@@ -69,7 +69,7 @@ with whole_file(Path("file")) as file:
             assert (tmp_path / "file").read_bytes() == b"second"
         assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"first"]
 
-    def test_where_open_files_cannot_be_replaced(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_without_replacing_open_files(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """As on Windows."""
         real = Path.replace
 
@@ -84,7 +84,7 @@ with whole_file(Path("file")) as file:
         write(tmp_path / "file", b"two")
         assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"two"]
 
-    def test_where_files_cannot_be_locked(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_without_file_locks(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         def flock(*arguments: object) -> None:
             raise OSError(38, "Function not implemented")
 
@@ -94,28 +94,28 @@ with whole_file(Path("file")) as file:
 
 
 class TestReadFile:
-    def test_up_to_a_limit(self, tmp_path: Path) -> None:
+    def test_size_limit(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_bytes(b"12345")
         assert read_file(tmp_path / "file", 5) == b"12345"
         with pytest.raises(OSError, match="larger than 4 bytes"):
             read_file(tmp_path / "file", 4)
 
-    def test_nothing_but_regular_files(self, tmp_path: Path) -> None:
+    def test_only_regular_files(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "fifo")
         for path in (tmp_path / "fifo", Path("/dev/zero"), tmp_path):
             with pytest.raises(OSError, match="a folder" if path == tmp_path else "not a regular file"):
                 read_file(path, 5)
-        with pytest.raises(OSError, match="embedded null byte"):
+        with pytest.raises(OSError, match="embedded null"):
             read_file(Path("a\0b"), 5)
 
 
-def test_an_owner_is_alone(tmp_path: Path) -> None:
+def test_lock_is_exclusive(tmp_path: Path) -> None:
     with open_owned(tmp_path / "lock"), pytest.raises(BlockingIOError):
         open_owned(tmp_path / "lock")
     open_owned(tmp_path / "lock").close()
 
 
-def test_folders_change_places(tmp_path: Path) -> None:
+def test_swap_folders(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "name").write_text(name)
@@ -125,7 +125,7 @@ def test_folders_change_places(tmp_path: Path) -> None:
         exchange(tmp_path / "one", tmp_path / "three")
 
 
-def test_messages_are_one_line_of_what_can_be_printed() -> None:
+def test_messages_are_one_printable_line() -> None:
     class Broken:
         def __repr__(self) -> str:
             raise ZeroDivisionError

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 pd = pytest.importorskip("pandas")
 
 
-def test_whatever_numpy_reads(generator: mnistgen.Generator) -> None:
+def test_array_likes(generator: mnistgen.Generator) -> None:
     latents, labels = draw(1, 0, 3, generator.card.latent_dim)
     images = generator.decode(latents, labels)
     for many in (latents.astype(np.float64), latents.tolist(), torch.from_numpy(latents), pd.DataFrame(latents)):
@@ -22,7 +22,7 @@ def test_whatever_numpy_reads(generator: mnistgen.Generator) -> None:
     assert near(generator.decode(latents, mixture), generator.decode(latents, int(labels[0])))
 
 
-def test_digits(generator: mnistgen.Generator) -> None:
+def test_digits_as_array_likes(generator: mnistgen.Generator) -> None:
     for digits in (torch.tensor([4, 2]), pd.Series([4, 2]), np.array([4, 2])):
         assert generator.sample(3, digit=digits, return_labels=True).labels.tolist() == [4, 2, 4]
     assert generator.sample(digit=torch.tensor(7), return_labels=True).labels.tolist() == [7]

@@ -1,4 +1,4 @@
-"""Where pictures and arrays are written: any name and link that the file system knows, and nothing but files."""
+"""Output files of pictures and arrays: unusual names, symlinks and invalid targets."""
 
 import os
 import socket
@@ -30,7 +30,7 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_link_stands_for_its_target_and_a_file_keeps_its_mode(
+def test_writes_through_symlink_and_keeps_mode(
     run_cli: RunCli, conditional_model: Path, tmp_path: Path, name: str
 ) -> None:
     target, link = tmp_path / "elsewhere" / "target", tmp_path / name
@@ -46,7 +46,7 @@ def test_a_link_stands_for_its_target_and_a_file_keeps_its_mode(
     assert list(target.parent.iterdir()) == [target]
 
 
-def test_a_link_to_nothing_makes_its_target(tmp_path: Path) -> None:
+def test_dangling_symlink_creates_target(tmp_path: Path) -> None:
     link, target = tmp_path / "a.png", tmp_path / "b.png"
     link.symlink_to(target)
     write_picture(link, PICTURE)
@@ -55,9 +55,7 @@ def test_a_link_to_nothing_makes_its_target(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("stem", ["x" * 251, "é" * 125 + "x", "a\nb\x1b[2J", BYTES])
-def test_any_name_that_the_file_system_knows(
-    run_cli: RunCli, conditional_model: Path, tmp_path: Path, stem: str
-) -> None:
+def test_unusual_names(run_cli: RunCli, conditional_model: Path, tmp_path: Path, stem: str) -> None:
     path = tmp_path / f"{stem}.png"
     outcome = run_cli("sample", "--n", 2, "--model", conditional_model, "--out", path)
     assert (outcome.code, outcome.err) == (0, "")
@@ -80,7 +78,7 @@ def test_any_name_that_the_file_system_knows(
     ],
 )
 @pytest.mark.parametrize("command", ["write", "reproduce"])
-def test_what_is_no_file_is_neither_written_nor_read(
+def test_only_regular_files(
     run_cli: RunCli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, name: str, code: int, words: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -91,7 +89,7 @@ def test_what_is_no_file_is_neither_written_nor_read(
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("socket.png")
         before = sorted(tmp_path.iterdir())
-        if command == "write":  # refused before anything is drawn
+        if command == "write":  # fails before generating digits
             monkeypatch.delattr(mnistgen.Generator, "number")
             assert_refused(run_cli("write", "7", "--out", name), code, words)
         else:
@@ -111,27 +109,27 @@ def test_what_is_no_file_is_neither_written_nor_read(
         ("walk", "--out", "a.png", "--rows", 10_000, "--columns", 10_000),
     ],
 )
-def test_a_picture_has_a_bound_before_any_work(
+def test_picture_size_limit_fails_early(
     run_cli: RunCli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[object, ...]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for method in ("sample", "number", "interpolate", "walk"):
         monkeypatch.delattr(mnistgen.Generator, method)
     outcome = run_cli(*arguments)
-    assert_refused(outcome, 2, "picture: expected at most 67,108,864 pixels in all, got ", "or a smaller scale")
+    assert_refused(outcome, 2, "picture: expected at most 67,108,864 pixels in total, got ", "or a smaller scale")
 
 
-def test_arrays_have_no_such_bound(run_cli: RunCli, conditional_model: Path, tmp_path: Path) -> None:
+def test_arrays_have_no_size_limit(run_cli: RunCli, conditional_model: Path, tmp_path: Path) -> None:
     path = tmp_path / "a.npy"
     assert run_cli("sample", "--n", 2, "--scale", 10_000, "--model", conditional_model, "--out", path).code == 0
     assert np.load(path).shape == (2, 28, 28)
 
 
 @pytest.mark.parametrize("name", ["a\0b", "\ud800"])
-def test_names_that_no_file_can_have(name: str) -> None:
-    with pytest.raises(mnistgen.InputError, match="expected a name that a file can have"):
+def test_impossible_names(name: str) -> None:
+    with pytest.raises(mnistgen.InputError, match="expected a valid file name"):
         write_picture(Path(f"{name}.png"), PICTURE)
-    with pytest.raises(mnistgen.InputError, match="expected a name that a file can have"):
+    with pytest.raises(mnistgen.InputError, match="expected a valid file name"):
         write_animation(Path(f"{name}.gif"), PICTURE[None])
     for ending in (".png", ".gif"):
         with pytest.raises(mnistgen.InputError, match="cannot be read"):

@@ -1,4 +1,4 @@
-"""Generator: what it draws, and what it refuses."""
+"""Generator: results and errors."""
 
 import dataclasses
 import pickle
@@ -20,11 +20,11 @@ from mnistgen._generator import chunk_size
 from mnistgen._latents import draw
 from tests.mnistgen.conftest import HUGE, Unreadable, near
 
-CHUNK = 64  # of the small models
+CHUNK = 64  # chunk size of the small models
 
 
 class TestSample:
-    def test_images_are_like_mnist(self, generator: mnistgen.Generator) -> None:
+    def test_shape_and_dtype(self, generator: mnistgen.Generator) -> None:
         images, labels = generator.sample(300, seed=1, return_labels=True)
         assert images.shape == (300, 28, 28)
         assert images.dtype == np.uint8
@@ -41,7 +41,7 @@ class TestSample:
         digit=st.none() | st.integers(0, 9) | st.lists(st.integers(0, 9), min_size=1, max_size=5),
         truncation=st.sampled_from([1.0, 0.6]),
     )
-    def test_a_seed_names_digits_not_calls(
+    def test_digits_depend_only_on_seed_and_index(
         self,
         generators: dict[int, mnistgen.Generator],
         seed: int,
@@ -60,7 +60,7 @@ class TestSample:
             assert (part_labels == labels[offset : offset + count]).all()
             offset += count
 
-    def test_latents_and_labels_reach_the_graph_bit_for_bit(
+    def test_graph_receives_exact_latents_and_labels(
         self, conditional_model: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         seen: list[tuple[Float32, Float32 | None]] = []
@@ -80,13 +80,13 @@ class TestSample:
         assert np.concatenate([part for part, _ in seen]).tobytes() == latents.tobytes()
         assert (np.concatenate([part for _, part in seen if part is not None]).argmax(axis=1) == labels).all()
 
-    def test_digit_asks_for_that_digit_alone(self, generator: mnistgen.Generator) -> None:
+    def test_digit(self, generator: mnistgen.Generator) -> None:
         images, labels = generator.sample(5, digit=7, seed=1, return_labels=True)
         assert labels.tolist() == [7] * 5
         latents, _ = draw(1, 0, 5, generator.card.latent_dim)
         assert near(images, generator.decode(latents, [7] * 5))
 
-    def test_several_digits_come_in_turn(self, generator: mnistgen.Generator) -> None:
+    def test_several_digits_cycle(self, generator: mnistgen.Generator) -> None:
         images, labels = generator.sample(digit=[2, 0, 2, 6], seed=1, return_labels=True)
         assert labels.tolist() == [2, 0, 2, 6]
         latents, _ = draw(1, 0, 4, generator.card.latent_dim)
@@ -94,7 +94,7 @@ class TestSample:
         later = generator.sample(5, digit=np.array([2, 0, 6]), seed=1, start=1, return_labels=True)
         assert later.labels.tolist() == [0, 6, 2, 0, 6]
 
-    def test_labels_are_those_of_the_call(self, generator: mnistgen.Generator) -> None:
+    def test_labels(self, generator: mnistgen.Generator) -> None:
         images, labels = generator.sample(labels=[3, 1, 4], seed=1, start=7, return_labels=True)
         assert labels.tolist() == [3, 1, 4]
         latents, _ = draw(1, 7, 3, generator.card.latent_dim)
@@ -104,13 +104,13 @@ class TestSample:
         long = np.arange(2 * CHUNK + 3) % 10
         assert (generator.sample(labels=long, seed=1, return_labels=True).labels == long).all()
 
-    def test_truncation_draws_latents_to_the_centre(self, generator: mnistgen.Generator) -> None:
+    def test_truncation_scales_latents(self, generator: mnistgen.Generator) -> None:
         latents, labels = draw(1, 0, 9, generator.card.latent_dim)
         assert near(generator.sample(9, seed=1, truncation=0.5), generator.decode(latents * np.float32(0.5), labels))
         middle = generator.sample(9, seed=1, truncation=0, digit=4)
         assert near(middle, np.repeat(middle[:1], 9, axis=0))
 
-    def test_a_fresh_seed_is_logged_and_makes_the_same_digits(
+    def test_random_seed_is_logged_and_reproducible(
         self, generator: mnistgen.Generator, caplog: pytest.LogCaptureFixture
     ) -> None:
         with caplog.at_level("INFO", logger="mnistgen"):
@@ -120,7 +120,7 @@ class TestSample:
         assert not near(images, generator.sample(3))
 
     @pytest.mark.parametrize("n", [0, -1, 2.5, "3", True, np.float32(2)])
-    def test_n_must_be_a_whole_number_above_zero(self, generator: mnistgen.Generator, n: Any) -> None:
+    def test_n_must_be_a_positive_integer(self, generator: mnistgen.Generator, n: Any) -> None:
         with pytest.raises(mnistgen.InputError, match="n: expected a whole number, 1 or more, got"):
             generator.sample(n)
 
@@ -135,7 +135,7 @@ class TestSample:
             ({"digit": []}, "digit: expected a whole number, 0 to 9, or several, got none"),
             ({"digit": [1, 10]}, "digit: expected a whole number, 0 to 9, got 10"),
             ({"digit": "12"}, "digit: expected a whole number, 0 to 9, got '12'"),
-            ({"digit": 1, "labels": [1]}, "labels: expected none where digit says what to draw"),
+            ({"digit": 1, "labels": [1]}, "labels: expected none together with digit"),
             ({"labels": [1, 2]}, "labels: expected whole numbers (1,) from 0 to 9, or mixtures (1, 10)"),
             ({"labels": np.full((1, 10), 0.1), "return_labels": True}, "return_labels: expected False for mixtures"),
             ({"truncation": 1.1}, "truncation: expected a number from 0 to 1, got 1.1"),
@@ -162,27 +162,28 @@ class TestSample:
             ({"labels": [0.2] * 10}, "labels: expected whole numbers (1,) from 0 to 9, or mixtures"),
             (
                 {"digit": Unreadable()},
-                "digit: expected a whole number, 0 to 9, or several, got what NumPy cannot read: ",
+                "digit: expected a whole number, 0 to 9, or several, got a value that NumPy cannot convert: ",
             ),
             ({"labels": [HUGE]}, "labels: expected whole numbers (1,) from 0 to 9, or mixtures"),
             ({"labels": [[0.5, 0.5], [1]]}, "labels: expected whole numbers (1,) from 0 to 9, or mixtures"),
             ({"labels": Unreadable()}, "labels: expected whole numbers (1,) from 0 to 9, or mixtures"),
         ],
     )
-    def test_refuses(self, generator: mnistgen.Generator, arguments: dict[str, Any], message: str) -> None:
+    def test_invalid_arguments(self, generator: mnistgen.Generator, arguments: dict[str, Any], message: str) -> None:
         with pytest.raises(mnistgen.InputError) as error:
             generator.sample(1, **arguments)
         assert str(error.value).startswith(message)
 
     @pytest.mark.parametrize("n", [10**8, 2**60, pytest.param(HUGE, id="huge")])
-    def test_more_than_memory_points_to_stream(self, generator: mnistgen.Generator, n: int) -> None:
+    def test_too_large_n_suggests_stream(self, generator: mnistgen.Generator, n: int) -> None:
         with pytest.raises(
-            mnistgen.InputError, match=r"n: expected .* at most 10000000, got .*; draw them in batches with stream\(\)"
+            mnistgen.InputError,
+            match=r"n: expected .* at most 10000000, got .*; generate them in batches with stream\(\)",
         ):
             generator.sample(n)
 
     @pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
-    def test_memory_that_is_not_there(self, conditional_model: Path) -> None:
+    def test_out_of_memory(self, conditional_model: Path) -> None:
         script = f"""
 import mnistgen, resource
 generator = mnistgen.Generator({str(conditional_model)!r}, threads=1)
@@ -193,18 +194,18 @@ except mnistgen.InputError as error:
     print(error)
 """
         result = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
-        assert result.stdout == "10,000,000 digits do not fit in memory; draw them in batches with stream()\n"
+        assert result.stdout == "10,000,000 digits do not fit in memory; generate them in batches with stream()\n"
         assert result.stderr == ""
 
-    def test_labels_of_no_dimensions_are_one(self, generator: mnistgen.Generator) -> None:
+    def test_scalar_labels(self, generator: mnistgen.Generator) -> None:
         assert generator.sample(digit=np.array(7), return_labels=True).labels.tolist() == [7]
         several: Any = [np.array(7), np.int8(1)]
         assert generator.sample(digit=several, return_labels=True).labels.tolist() == [7, 1]
 
-    def test_numpy_integers_are_integers(self, generator: mnistgen.Generator) -> None:
+    def test_numpy_integers_are_accepted(self, generator: mnistgen.Generator) -> None:
         assert len(generator.sample(np.int64(2), digit=np.uint8(3), seed=np.uint64(2**64 - 1))) == 2
 
-    def test_labels_for_all(self, generator: mnistgen.Generator) -> None:
+    def test_single_label_for_all(self, generator: mnistgen.Generator) -> None:
         assert generator.sample(3, labels=7, seed=1, return_labels=True).labels.tolist() == [7, 7, 7]
         assert generator.sample(labels=7, return_labels=True).labels.tolist() == [7]
         mixture = [0.5, 0, 0, 0, 0, 0, 0, 0, 0, 0.5]
@@ -213,28 +214,26 @@ except mnistgen.InputError as error:
         assert generator.sample(labels=[0, 1, 2, 3, 4, 5, 6, 7, 8, 9], seed=1).shape == (10, 28, 28)
 
     @pytest.mark.parametrize("arguments", [{"digit": 7}, {"labels": [7]}, {"return_labels": True}])
-    def test_unconditional_models_know_no_labels(self, unconditional_model: Path, arguments: dict[str, Any]) -> None:
+    def test_unconditional_model_rejects_labels(self, unconditional_model: Path, arguments: dict[str, Any]) -> None:
         with pytest.raises(mnistgen.InputError, match=r"model small is unconditional.*class-conditional models: "):
             mnistgen.Generator(unconditional_model).sample(1, **arguments)
 
 
 class TestStream:
-    def test_is_sample_in_batches(self, generator: mnistgen.Generator) -> None:
+    def test_matches_sample(self, generator: mnistgen.Generator) -> None:
         batches = list(generator.stream(250, seed=4, start=10, batch_size=100, return_labels=True))
         assert [len(batch.images) for batch in batches] == [100, 100, 50]
         images, labels = generator.sample(250, seed=4, start=10, return_labels=True)
         assert near(np.concatenate([batch.images for batch in batches]), images)
         assert (np.concatenate([batch.labels for batch in batches]) == labels).all()
 
-    def test_without_a_seed_all_batches_share_one(
-        self, generator: mnistgen.Generator, caplog: pytest.LogCaptureFixture
-    ) -> None:
+    def test_batches_share_random_seed(self, generator: mnistgen.Generator, caplog: pytest.LogCaptureFixture) -> None:
         with caplog.at_level("INFO", logger="mnistgen"):
             images = np.concatenate(list(generator.stream(20, batch_size=10)))
         assert len(caplog.messages) == 1
         assert near(images, generator.sample(20, seed=int(caplog.messages[0].removeprefix("seed "))))
 
-    def test_refuses_at_the_call(self, generator: mnistgen.Generator) -> None:
+    def test_raises_at_call(self, generator: mnistgen.Generator) -> None:
         for size in (0, 10**8):
             with pytest.raises(mnistgen.InputError, match="batch_size"):
                 generator.stream(10, batch_size=size)
@@ -243,7 +242,7 @@ class TestStream:
         with pytest.raises(mnistgen.InputError, match="n: "):
             generator.stream(0)
 
-    def test_any_number_that_a_seed_has(self, generator: mnistgen.Generator) -> None:
+    def test_largest_index(self, generator: mnistgen.Generator) -> None:
         assert next(generator.stream(2**63, seed=1, batch_size=7)).shape == (7, 28, 28)
 
     def test_memory_does_not_grow_with_n(self, generator: mnistgen.Generator) -> None:
@@ -256,7 +255,7 @@ class TestStream:
         assert total == 20_000
         assert peak < 5e6  # bytes; all images at once would be 15.7e6
 
-    def test_digits_in_turn_and_labels_go_on_from_batch_to_batch(self, generator: mnistgen.Generator) -> None:
+    def test_cycles_continue_across_batches(self, generator: mnistgen.Generator) -> None:
         batches = list(generator.stream(10, digit=[1, 2, 3], seed=1, batch_size=4, return_labels=True))
         assert np.concatenate([batch.labels for batch in batches]).tolist() == [1, 2, 3, 1, 2, 3, 1, 2, 3, 1]
         batches = list(generator.stream(labels=[5, 6, 7, 8], seed=1, batch_size=3, return_labels=True))
@@ -264,14 +263,14 @@ class TestStream:
 
 
 class TestDecode:
-    def test_classes_may_be_mixtures(self, generator: mnistgen.Generator) -> None:
+    def test_class_mixtures(self, generator: mnistgen.Generator) -> None:
         latents, _ = draw(1, 0, 4, generator.card.latent_dim)
         plain = generator.decode(latents, np.array([1, 2, 3, 4], np.uint8))
         assert near(plain, generator.decode(latents, np.eye(10)[[1, 2, 3, 4]]))
         halfway = (np.eye(10)[[1, 2, 3, 4]] + np.eye(10)[[5, 5, 5, 5]]) / 2
         assert not near(plain, generator.decode(latents, halfway))
 
-    def test_nothing_in_nothing_out(self, generator: mnistgen.Generator) -> None:
+    def test_empty_input(self, generator: mnistgen.Generator) -> None:
         no_labels = np.zeros(0, np.int64)
         assert generator.decode(np.zeros((0, 10), np.float32), no_labels).shape == (0, 28, 28)
 
@@ -279,7 +278,7 @@ class TestDecode:
         latents, labels = draw(1, 0, 6, generator.card.latent_dim)
         assert near(generator.decode(np.asfortranarray(latents), labels), generator.decode(latents, labels))
 
-    def test_the_latents_of_a_seed(self) -> None:
+    def test_latents_of_seed(self) -> None:
         images, labels = mnistgen.generate(20, seed=3, start=5, return_labels=True)
         latents = mnistgen.latents(3, 5, 20)
         assert latents.dtype == np.float32
@@ -295,20 +294,20 @@ class TestDecode:
             (np.zeros((1, 2, 10)), "float64 (1, 2, 10)"),
             (np.float32(0), "float32 ()"),
             ([[0] * 10], "int64 (1, 10)"),
-            ([[0.0] * 10, [0.0]], "what NumPy cannot read: ValueError"),
+            ([[0.0] * 10, [0.0]], "a value that NumPy cannot convert: ValueError"),
             (np.zeros((2, 10), ml_dtypes.bfloat16), "bfloat16 (2, 10)"),
-            (np.full((2, 10), np.nan, np.float32), "20 NaN or larger values"),
-            (np.full((1, 10), np.inf, np.float32), "10 NaN or larger values"),
-            (np.array([[3e38, -3e38, 1000, -1000, 1001, 0, 0, 0, 0, 0]], np.float32), "3 NaN or larger values"),
+            (np.full((2, 10), np.nan, np.float32), "20 NaN or out-of-range values"),
+            (np.full((1, 10), np.inf, np.float32), "10 NaN or out-of-range values"),
+            (np.array([[3e38, -3e38, 1000, -1000, 1001, 0, 0, 0, 0, 0]], np.float32), "3 NaN or out-of-range values"),
         ],
     )
-    def test_latents_are_checked(self, generator: mnistgen.Generator, latents: Any, came: str) -> None:
+    def test_invalid_latents(self, generator: mnistgen.Generator, latents: Any, came: str) -> None:
         with pytest.raises(mnistgen.InputError) as error:
             generator.decode(latents, [0, 1])
         expected = "latents: expected float (N, 10) or (10,) from -1000 to 1000, got "
         assert str(error.value).startswith(f"{expected}{came}")
 
-    def test_latents_up_to_their_bound_give_pixels(self, generator: mnistgen.Generator) -> None:
+    def test_largest_latents(self, generator: mnistgen.Generator) -> None:
         assert generator.decode(np.full((1, 10), 1000, np.float32), [3]).any()
 
     @pytest.mark.parametrize(
@@ -319,7 +318,7 @@ class TestDecode:
             ([1, 10], "values from 1 to 10"),
             ([-1, 1], "values from -1 to 1"),
             ([1.0, 2.0], "float64 (2,)"),
-            (np.ones((2, 10)), "rows that sum to other values"),
+            (np.ones((2, 10)), "rows with other sums"),
             (np.full((2, 10), np.nan), "entries that are not from 0 to 1"),
             (np.tile([2.0, -1, 0, 0, 0, 0, 0, 0, 0, 0], (2, 1)), "entries that are not from 0 to 1"),
             (np.tile([1e30, -1e30, 1, 0, 0, 0, 0, 0, 0, 0], (2, 1)), "entries that are not from 0 to 1"),
@@ -327,24 +326,24 @@ class TestDecode:
             (np.array([1, 2], ml_dtypes.bfloat16), "bfloat16 (2,)"),
             ([1, 2, 3], "int64 (3,)"),
             (range(10**9), "1,000,000,000 values"),
-            ([[1, 2], [3]], "what NumPy cannot read: ValueError('setting an array element with a sequence. The "),
+            ([[1, 2], [3]], "a value that NumPy cannot convert: ValueError('setting an array element with a "),
         ],
     )
-    def test_labels_are_checked(self, generator: mnistgen.Generator, labels: Any, came: str) -> None:
+    def test_invalid_labels(self, generator: mnistgen.Generator, labels: Any, came: str) -> None:
         with pytest.raises(mnistgen.InputError) as error:
             generator.decode(np.zeros((2, 10), np.float32), labels)
         assert str(error.value).startswith("labels: expected whole numbers (2,) from 0 to 9, or mixtures (2, 10)")
         assert f", got {came}" in str(error.value)
         assert len(str(error.value)) < 500
 
-    def test_an_unconditional_model_takes_no_labels(self, unconditional_model: Path) -> None:
+    def test_unconditional_model_rejects_labels(self, unconditional_model: Path) -> None:
         generator = mnistgen.Generator(unconditional_model)
         assert generator.decode(np.zeros((2, 10), np.float32)).shape == (2, 28, 28)
         with pytest.raises(mnistgen.InputError, match="unconditional and takes none"):
             generator.decode(np.zeros((2, 10), np.float32), [1, 2])
 
 
-def test_heavy_models_run_in_small_chunks(conditional_model: Path) -> None:
+def test_chunk_size_depends_on_cost(conditional_model: Path) -> None:
     card = mnistgen.Generator(conditional_model).card
     sizes = {
         work: chunk_size(dataclasses.replace(card, multiply_adds=work)) for work in (0, 10**6, 10**7, 10**8, 10**12)
@@ -352,7 +351,7 @@ def test_heavy_models_run_in_small_chunks(conditional_model: Path) -> None:
     assert sizes == {0: 1024, 10**6: 1024, 10**7: 150, 10**8: 32, 10**12: 32}
 
 
-def test_what_it_says_of_itself(conditional_model: Path) -> None:
+def test_repr(conditional_model: Path) -> None:
     generator = mnistgen.Generator(conditional_model, device="cpu", threads=1)
     assert generator.device == "cpu"
     assert generator.card.name == "small"
@@ -360,19 +359,19 @@ def test_what_it_says_of_itself(conditional_model: Path) -> None:
 
 
 @pytest.mark.parametrize("threads", [0, -2, 1.5, "two", True, pytest.param(HUGE, id="huge")])
-def test_threads_are_checked(conditional_model: Path, threads: Any) -> None:
+def test_invalid_threads(conditional_model: Path, threads: Any) -> None:
     with pytest.raises(mnistgen.InputError, match="threads: expected a whole number"):
         mnistgen.Generator(conditional_model, threads=threads)
 
 
-def test_threads_are_at_most_four_a_cpu(conditional_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_are_limited_to_four_per_cpu(conditional_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mnistgen._checks.usable_cpus", lambda: 2)
     assert mnistgen.Generator(conditional_model, threads=8).threads == 8
     with pytest.raises(mnistgen.InputError, match="threads: expected a whole number, 1 to 8, got 1024; usable CPUs: 2"):
         mnistgen.Generator(conditional_model, threads=1024)
 
 
-def test_fewer_cpus_where_it_is_opened_again(conditional_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unpickling_with_fewer_cpus(conditional_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mnistgen._checks.usable_cpus", lambda: 2)
     generator = mnistgen.Generator(conditional_model, threads=8)
     monkeypatch.setattr("mnistgen._checks.usable_cpus", lambda: 1)
@@ -380,12 +379,12 @@ def test_fewer_cpus_where_it_is_opened_again(conditional_model: Path, monkeypatc
 
 
 @pytest.mark.parametrize("device", [None, 1, np.array(["cpu", "cuda"]), ["cpu"]])
-def test_devices_are_checked(conditional_model: Path, device: Any) -> None:
+def test_invalid_devices(conditional_model: Path, device: Any) -> None:
     with pytest.raises(mnistgen.InputError, match="device: expected one of auto, cpu, cuda, got"):
         mnistgen.Generator(conditional_model, device=device)
 
 
-def test_generate_is_a_shortcut(conditional_model: Path) -> None:
+def test_generate(conditional_model: Path) -> None:
     images, labels = mnistgen.generate(6, seed=1, start=3, model=conditional_model, return_labels=True)
     expected = mnistgen.Generator(conditional_model).sample(6, seed=1, start=3, return_labels=True)
     assert near(images, expected.images)

@@ -1,4 +1,4 @@
-"""Small files that would take much memory or time: refused for what their text fields do not justify."""
+"""Small crafted files that would take much memory or time are rejected by their metadata."""
 
 import struct
 import subprocess
@@ -11,9 +11,9 @@ import pytest
 
 from tests.conftest import RunCli
 
-SIDE = 9400  # of a canvas that Pillow decodes without complaint: 350 MB as RGBA, several times
+SIDE = 9400  # of a canvas below Pillow's limit; as RGBA 350 MB, several times
 FRAMES = 100_000
-ROOM = 60_000  # kB of memory beyond what an honest picture takes
+ROOM = 60_000  # kB of memory, in addition to that for a valid picture
 
 SCRIPT = """
 import sys
@@ -50,12 +50,12 @@ def wide_gif(content: bytes) -> bytes:
 
 
 def long_gif(content: bytes) -> bytes:
-    """Many more frames, of one pixel each."""
+    """Add many frames of one pixel each."""
     return content[:-1] + b",\0\0\0\0\1\0\1\0\0\2\2\x44\1\0" * FRAMES + b";"
 
 
 def wordy_png(content: bytes) -> bytes:
-    """Forty texts that are a thousand times as long as what stands there."""
+    """Add 40 compressed texts that expand to a thousand times their size."""
     text = b"zTXtmnistgen\0\0" + zlib.compress(b" " * 1_000_000)
     chunk = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text))
     return content[:33] + chunk * 40 + content[33:]
@@ -76,9 +76,7 @@ HOSTILE: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads a process's peak of memory from /proc")
-def test_no_pixel_is_decoded_that_the_text_fields_do_not_justify(
-    run_cli: RunCli, conditional_model: Path, tmp_path: Path
-) -> None:
+def test_crafted_pictures_are_not_decoded(run_cli: RunCli, conditional_model: Path, tmp_path: Path) -> None:
     honest = {ending: tmp_path / f"honest{ending}" for ending in (".gif", ".apng", ".webp")}
     for path in honest.values():
         between = ("--from", 3, "--to", 8, "--frames", 2, "--scale", 1)

@@ -1,4 +1,4 @@
-"""Pictures: rounding, grids, and PNG files that Pillow reads back."""
+"""Pictures: rounding, grids and PNG files."""
 
 import io
 
@@ -12,13 +12,13 @@ from mnistgen._images import grid, to_uint8
 from mnistgen._picture_files import write_png
 
 
-def test_rounding_is_to_the_nearest() -> None:
+def test_rounds_to_nearest() -> None:
     levels = np.arange(256, dtype=np.float32) / np.float32(255)
     assert (to_uint8(levels.copy()) == np.arange(256)).all()
     assert (to_uint8((levels + np.float32(0.4 / 255))[:255]) == np.arange(255)).all()
 
 
-def test_a_grid_holds_every_digit_in_rows() -> None:
+def test_grid_layout() -> None:
     images = np.random.default_rng(0).integers(0, 256, (7, 28, 28), np.uint8)
     picture = grid(images, columns=3)
     assert picture.shape == (3 * 32, 3 * 32)
@@ -42,7 +42,7 @@ def test_scale_repeats_pixels() -> None:
 
 
 @pytest.mark.parametrize(("name", "arguments"), [("columns", {"columns": 0}), ("scale", {"scale": -1})])
-def test_refuses(name: str, arguments: dict[str, int]) -> None:
+def test_invalid_arguments(name: str, arguments: dict[str, int]) -> None:
     with pytest.raises(mnistgen.InputError, match=f"{name}: expected a whole number, 1 or more, got"):
         grid(np.zeros((4, 28, 28), np.uint8), **arguments)
 
@@ -57,14 +57,14 @@ def test_refuses(name: str, arguments: dict[str, int]) -> None:
         ([[1], [2, 3]], r"\[\[1\], \[2, 3\]\]"),
     ],
 )
-def test_refuses_what_are_no_digits(images: UInt8, came: str) -> None:
-    with pytest.raises(mnistgen.InputError, match=rf"images: expected uint8 \(N, 28, 28\), one or more, got {came}"):
+def test_invalid_images(images: UInt8, came: str) -> None:
+    with pytest.raises(mnistgen.InputError, match=rf"images: expected uint8 \(N, 28, 28\), N at least 1, got {came}"):
         grid(images)
 
 
 @pytest.mark.parametrize("arguments", [{"scale": 1000}, {"scale": 2**26}, {"columns": 1, "scale": 129}])
-def test_a_grid_has_a_bound(arguments: dict[str, int]) -> None:
-    with pytest.raises(mnistgen.InputError, match=r"picture: expected at most 67,108,864 pixels in all, got"):
+def test_grid_size_limit(arguments: dict[str, int]) -> None:
+    with pytest.raises(mnistgen.InputError, match=r"picture: expected at most 67,108,864 pixels in total, got"):
         grid(np.zeros((4, 28, 28), np.uint8), **arguments)
 
 

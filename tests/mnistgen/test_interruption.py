@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a closed terminal end a command in one line, and leave nothing half-written."""
+"""Ctrl-C, SIGTERM and a closed terminal: one-line messages and no partial files."""
 
 import os
 import select
@@ -14,11 +14,11 @@ import pytest
 from mnistgen._interruption import signals_kept_back
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
-MANY = 10**6  # digits: more than any test waits for
+MANY = 10**6  # digits, more than any test waits for
 
 FORM = ["--format", "webdataset", "--shard-size", "100"]
 
-# Sends itself a signal when a module is about to be imported, or at another event that Python reports.
+# A script that sends itself a signal before it imports a module, or at another audit event.
 HOOKED = """
 import os, signal, sys
 event, word, number = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -41,20 +41,20 @@ def run_hooked(folder: Path, event: str, word: str, number: int, *command: objec
 
 @pytest.mark.parametrize("module", ["typer", "numpy", "onnxruntime", "onnxruntime.capi", "PIL.Image"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_while_libraries_are_imported(tmp_path: Path, module: str, number: signal.Signals) -> None:
+def test_during_imports(tmp_path: Path, module: str, number: signal.Signals) -> None:
     result = run_hooked(tmp_path, "import", module, number, "sample", "--out", "grid.png")
     assert (result.returncode, result.stdout, result.stderr) == (128 + number, "", "mnistgen: interrupted\n")
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_while_a_file_is_written(tmp_path: Path, number: signal.Signals) -> None:
+def test_during_write(tmp_path: Path, number: signal.Signals) -> None:
     result = run_hooked(tmp_path, "os.rename", "", number, "sample", "--out", "grid.png")
     assert (result.returncode, result.stdout, result.stderr) == (128 + number, "", "mnistgen: interrupted\n")
     assert not list(tmp_path.iterdir())
 
 
-def test_signals_that_are_ignored_stay_so(tmp_path: Path) -> None:
+def test_ignored_signals_stay_ignored(tmp_path: Path) -> None:
     command = (
         f"trap '' HUP; exec {sys.executable} -c '{HOOKED}' os.rename '' {int(signal.SIGHUP)} sample --out grid.png"
     )
@@ -62,8 +62,8 @@ def test_signals_that_are_ignored_stay_so(tmp_path: Path) -> None:
     assert (tmp_path / "grid.png").exists()
 
 
-def test_signals_wait_while_processes_start() -> None:
-    """Also where another thread of the process gets them, as those of NumPy do."""
+def test_signals_are_deferred_while_processes_start() -> None:
+    """Also if another thread receives them, e.g. one of NumPy's."""
     over = threading.Event()
     thread = threading.Thread(target=over.wait)
     thread.start()
@@ -84,7 +84,7 @@ def test_signals_wait_while_processes_start() -> None:
 
 
 class Run:
-    """A data set that is being made, in a process group of its own, as a terminal would start it."""
+    """A running `mnistgen dataset` in its own process group, as started from a terminal."""
 
     def __init__(self, folder: Path, model: Path, workers: int) -> None:
         arguments = ["--out", "data", "--n", str(MANY), "--test", "0", "--seed", "1", "--workers", str(workers)]
@@ -103,7 +103,7 @@ class Run:
             assert self.process.poll() is None, self.process.communicate()
 
     def workers(self, count: int) -> list[int]:
-        """File descriptors of its children, each ready once the child has ended."""
+        """Pidfds of its children, readable when they have ended."""
         path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         while len(children := path.read_text().split()) < count:
             assert self.process.poll() is None, self.process.communicate()
@@ -125,7 +125,7 @@ def start(conditional_model: Path, tmp_path: Path) -> Iterator[type[Run]]:
 
 
 def ended(descriptors: list[int]) -> bool:
-    """Whether all these processes end, within a while."""
+    """Whether all processes end in time."""
     waiting = select.poll()
     for number in descriptors:
         waiting.register(number, select.POLLIN)
@@ -139,30 +139,30 @@ def ended(descriptors: list[int]) -> bool:
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_a_data_set_names_resume(start: type[Run], tmp_path: Path, number: signal.Signals) -> None:
+def test_data_set_message_names_resume(start: type[Run], tmp_path: Path, number: signal.Signals) -> None:
     run = start(workers=2)  # type: ignore[call-arg]
     run.wait_for_digits()
-    workers = run.workers(2)  # and what keeps track of their memory
+    workers = run.workers(2)  # and the resource tracker
     os.killpg(run.process.pid, number)
     out, err = run.process.communicate()
-    line = "mnistgen: interrupted; the same call with --resume continues with what is done\n"
+    line = "mnistgen: interrupted; run the same command with --resume to continue\n"
     assert (run.process.returncode, out, err) == (128 + number, "", line)
     assert ended(workers)
     assert [path.name for path in tmp_path.iterdir()] == [".data.mnistgen"]
 
 
-def test_ctrl_c_in_the_first_second_of_workers(start: type[Run]) -> None:
+def test_ctrl_c_while_workers_start(start: type[Run]) -> None:
     run = start(workers=3)  # type: ignore[call-arg]
     workers = run.workers(3)
     os.killpg(run.process.pid, signal.SIGINT)
     out, err = run.process.communicate()
-    line = "mnistgen: interrupted; the same call with --resume continues with what is done\n"
+    line = "mnistgen: interrupted; run the same command with --resume to continue\n"
     assert (run.process.returncode, out, err) == (130, "", line)
     assert ended(workers)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
-def test_workers_end_with_a_parent_that_is_killed(start: type[Run], number: signal.Signals) -> None:
+def test_workers_end_when_parent_is_killed(start: type[Run], number: signal.Signals) -> None:
     run = start(workers=2)  # type: ignore[call-arg]
     run.wait_for_digits()
     workers = run.workers(2)

@@ -1,4 +1,4 @@
-"""Seeds name digits: the same latents and labels whatever the range is cut into."""
+"""Latents and labels depend only on seed and index."""
 
 import hashlib
 import math
@@ -19,7 +19,7 @@ RECORDED_DIGEST = "fb5bf4b45e3dbdd6ae8df7eb99a935ca1109523810fa45ff15edd3889e856
 
 
 @given(seeds, starts, st.lists(st.integers(1, 40), min_size=1, max_size=6), dims)
-def test_any_split_of_a_range_gives_the_same_bits(seed: int, start: int, parts: list[int], dim: int) -> None:
+def test_ranges_can_be_split(seed: int, start: int, parts: list[int], dim: int) -> None:
     latents, labels = draw(seed, start, sum(parts), dim)
     offset = 0
     for count in parts:
@@ -30,7 +30,7 @@ def test_any_split_of_a_range_gives_the_same_bits(seed: int, start: int, parts: 
 
 
 @given(seeds, starts, dims)
-def test_shapes_types_and_ranges(seed: int, start: int, dim: int) -> None:
+def test_shapes_dtypes_and_ranges(seed: int, start: int, dim: int) -> None:
     latents, labels = draw(seed, start, 5, dim)
     assert latents.shape == (5, dim)
     assert latents.dtype == np.float32
@@ -55,15 +55,15 @@ def test_latents_are_standard_normal_and_independent() -> None:
     assert abs(np.corrcoef(latents[:, 0], labels)[0, 1]) < 0.03
 
 
-def test_recorded_bits() -> None:
-    """A change here changes every digit that anybody has named."""
+def test_matches_recorded_bits() -> None:
+    """A change would change the digits of all existing seeds."""
     latents, labels = draw(1, 0, 1000, 100)
     assert labels[:12].tolist() == RECORDED_LABELS
     assert hashlib.sha256(latents.tobytes() + labels.tobytes()).hexdigest() == RECORDED_DIGEST
 
 
-def test_the_table_holds_the_normal_quantiles() -> None:
-    """Python's own quantiles, rounded; and none so near the middle of two float32 that its last bit could matter."""
+def test_table_contains_normal_quantiles() -> None:
+    """Equals Python's quantiles, rounded to float32; none is so close to a tie that its last bit could matter."""
     table = normal_quantiles()
     exact = [NormalDist().inv_cdf((k + 0.5) / LEVELS) for k in range(LEVELS // 2, LEVELS)]
     for value, rounded in zip(exact, table[LEVELS // 2 :], strict=True):
@@ -76,7 +76,7 @@ def test_the_table_holds_the_normal_quantiles() -> None:
 
 
 @given(seeds, starts, dims)
-def test_weights_change_labels_alone(seed: int, start: int, dim: int) -> None:
+def test_weights_affect_only_labels(seed: int, start: int, dim: int) -> None:
     latents, labels = draw(seed, start, 50, dim)
     assert (draw(seed, start, 50, dim, [7] * 10)[1] == labels).all()
     other, ones = draw(seed, start, 50, dim, [0, 1, *[0] * 8])
@@ -85,7 +85,7 @@ def test_weights_change_labels_alone(seed: int, start: int, dim: int) -> None:
 
 
 @given(seeds, st.lists(st.integers(0, 10**6), min_size=10, max_size=10).filter(any))
-def test_weights_say_how_often_classes_come(seed: int, weights: list[int]) -> None:
+def test_weights_determine_class_frequencies(seed: int, weights: list[int]) -> None:
     n = 4000
     counts = np.bincount(draw(seed, 0, n, 64, weights)[1], minlength=10)
     expected = np.array(weights) / sum(weights) * n

@@ -103,7 +103,7 @@ def content(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in (whole | changes).items() if value != "absent"}
 
 
-EXPECTED = "mnistgen: expected JSON that says what one of sample, dataset, write, interpolate, walk drew"
+EXPECTED = "mnistgen: expected JSON with the arguments of one of sample, dataset, write, interpolate, walk"
 
 
 @pytest.mark.parametrize(
@@ -148,8 +148,8 @@ def test_nonsense_is_refused(found: str | dict[str, Any], message: str) -> None:
         (Number, {"text": ["7"]}, "text: expected digits and spaces, got ['7']"),
         (Number, {"text": "seven"}, "text: expected digits and spaces, got 's'"),
         (Interpolation, {"frames": 1}, "frames: expected a whole number, 2 or more, got 1"),
-        (Interpolation, {"fps": "20"}, "fps: expected 1 to 100 frames a second, got '20'"),
-        (Interpolation, {"fps": float("nan")}, "fps: expected 1 to 100 frames a second, got nan"),
+        (Interpolation, {"fps": "20"}, "fps: expected 1 to 100 frames per second, got '20'"),
+        (Interpolation, {"fps": float("nan")}, "fps: expected 1 to 100 frames per second, got nan"),
         (Walk, {"rows": None}, "rows: expected a whole number"),
         (Walk, {"columns": 1}, "columns: expected a whole number, 2 or more, got 1"),
     ],

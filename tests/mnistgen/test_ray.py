@@ -1,4 +1,4 @@
-"""A real Ray cluster of two workers makes the bytes of one machine, also when a worker is killed midway."""
+"""A real Ray cluster of two workers gives the same bytes as local processes, even if a worker is killed."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ from tests.conftest import contents
 
 @dataclass(frozen=True)
 class Doomed:
-    """A job whose worker is killed in the middle of its third task, the first time."""
+    """A job that kills its worker once, during its third task."""
 
     job: Job
     marker: Path
@@ -39,7 +39,7 @@ class Doomed:
 
 @pytest.fixture(scope="module", autouse=True)
 def ray() -> Iterator[Any]:
-    """A cluster for all tests here, which is not what a module should have to start."""
+    """A Ray cluster, started once for all tests of this module."""
     from mnistgen._dataset.cluster import cluster, import_ray
 
     with cluster(None, 2):
@@ -52,7 +52,7 @@ def arguments(conditional_model: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", ["idx", "parquet", "webdataset"])
-def test_the_bytes_of_one_machine(name: str, arguments: dict[str, Any], tmp_path: Path) -> None:
+def test_same_bytes_as_local(name: str, arguments: dict[str, Any], tmp_path: Path) -> None:
     done: list[int] = []
     on_cluster = write_dataset(
         tmp_path / "ray", format=name, **arguments, engine="ray", report=lambda so_far, total: done.append(so_far)
@@ -64,7 +64,7 @@ def test_the_bytes_of_one_machine(name: str, arguments: dict[str, Any], tmp_path
     assert done[-1] == 150
 
 
-def test_a_killed_worker_costs_its_task_alone(arguments: dict[str, Any], tmp_path: Path) -> None:
+def test_killed_worker_only_repeats_its_task(arguments: dict[str, Any], tmp_path: Path) -> None:
     write_dataset(tmp_path / "local", format="idx", **arguments)
     plan, job = planned(arguments, tmp_path / "ray")
     job.store.begin(b"{}", 0)
@@ -79,7 +79,7 @@ def test_a_killed_worker_costs_its_task_alone(arguments: dict[str, Any], tmp_pat
 
 
 def planned(arguments: dict[str, Any], out: Path) -> tuple[Plan, Job]:
-    """What write_dataset would do, begun."""
+    """The plan and job of write_dataset, with the output folder created."""
     card = mnistgen.Generator(arguments["model"]).card
     asked: dict[str, Any] = {"n": 130, "test": 20, "start": 0, "digits": range(10), "balance": "uniform", "seed": 5}
     plan = plan_of(card, "idx", 20, **asked)
@@ -88,14 +88,14 @@ def planned(arguments: dict[str, Any], out: Path) -> tuple[Plan, Job]:
     return plan, Job(plan, store, str(arguments["model"]))
 
 
-def test_what_fails_there_fails_here(arguments: dict[str, Any], tmp_path: Path) -> None:
-    plan, job = planned(arguments, tmp_path / "ray")  # whose files were never begun
+def test_worker_errors_are_raised(arguments: dict[str, Any], tmp_path: Path) -> None:
+    plan, job = planned(arguments, tmp_path / "ray")  # whose output folder does not exist
     with pytest.raises(FileNotFoundError):
         list(on_ray(job, plan.tasks(), workers=2, address=None))
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Ray's own
-def test_a_distributed_data_set(conditional_model: Path) -> None:
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # in Ray
+def test_ray_dataset(conditional_model: Path) -> None:
     from mnistgen.ray import digits
 
     rows = digits(2_345, seed=5, start=8_000, balance="mnist", model=conditional_model).take_all()

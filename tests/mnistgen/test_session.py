@@ -1,4 +1,4 @@
-"""The engine: contract checks, devices, telemetry, installations that clash."""
+"""Inference sessions: model validation, devices, telemetry and conflicting installations."""
 
 import hashlib
 import os
@@ -30,18 +30,18 @@ def load_error(directory: Path) -> str:
 
 
 class TestGraph:
-    def test_other_inputs(self, tmp_path: Path) -> None:
+    def test_wrong_inputs(self, tmp_path: Path) -> None:
         def rename(model: onnx.ModelProto) -> None:
             model.graph.input[0].name = model.graph.node[0].input[0] = "z"
 
         message = load_error(write_model(tmp_path, conditional=False, edit=rename))
         assert message.endswith("expected inputs latents float32 (N, 10), got z float32 (N, 10)")
 
-    def test_another_latent_dimension_than_the_card(self, tmp_path: Path) -> None:
+    def test_latent_dimension_differs_from_card(self, tmp_path: Path) -> None:
         message = load_error(write_model(tmp_path, conditional=False, latent_dim=100))
         assert message.endswith("expected inputs latents float32 (N, 100), got latents float32 (N, 10)")
 
-    def test_conditional_on_the_card_alone(self, tmp_path: Path) -> None:
+    def test_conditional_only_in_card(self, tmp_path: Path) -> None:
         directory = write_model(tmp_path, conditional=False)
         card = (directory / "card.json").read_text()
         (directory / "card.json").write_text(card.replace('"conditional": false', '"conditional": true'))
@@ -50,32 +50,32 @@ class TestGraph:
             "expected inputs latents float32 (N, 10), classes float32 (N, 10), got latents float32 (N, 10)"
         )
 
-    def test_other_outputs(self, tmp_path: Path) -> None:
+    def test_wrong_outputs(self, tmp_path: Path) -> None:
         def rename(model: onnx.ModelProto) -> None:
             model.graph.output[0].name = model.graph.node[-1].output[0] = "x"
 
         message = load_error(write_model(tmp_path, conditional=False, edit=rename))
         assert message.endswith("expected outputs images float32 or uint8 (N, 28, 28), got x float32 (N, 28, 28)")
 
-    def test_a_fixed_batch(self, tmp_path: Path) -> None:
+    def test_fixed_batch_size(self, tmp_path: Path) -> None:
         def fix(model: onnx.ModelProto) -> None:
             model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 4
 
         assert "got latents float32 (4, 10)" in load_error(write_model(tmp_path, conditional=False, edit=fix))
 
-    def test_an_operator_that_onnxruntime_lacks(self, tmp_path: Path) -> None:
+    def test_unsupported_operator(self, tmp_path: Path) -> None:
         def exchange(model: onnx.ModelProto) -> None:
             model.graph.node[0].op_type = "Conjure"
 
         assert "Conjure" in load_error(write_model(tmp_path, conditional=False, edit=exchange))
 
     @pytest.mark.parametrize("content", [b"", b"not a model at all", b"\x89PNG\r\n\x1a\n" * 20])
-    def test_a_foreign_file(self, tmp_path: Path, content: bytes) -> None:
+    def test_not_an_onnx_file(self, tmp_path: Path, content: bytes) -> None:
         write_model(tmp_path, sha256=hashlib.sha256(content).hexdigest())
         (tmp_path / "model.onnx").write_bytes(content)
         assert "onnxruntime cannot load it" in load_error(tmp_path)
 
-    def test_a_truncated_file_with_a_matching_card(self, tmp_path: Path) -> None:
+    def test_truncated_file_with_matching_card(self, tmp_path: Path) -> None:
         whole = (write_model(tmp_path) / "model.onnx").read_bytes()
         half = whole[: len(whole) // 2]
         write_model(tmp_path, sha256=hashlib.sha256(half).hexdigest())
@@ -83,7 +83,7 @@ class TestGraph:
         assert "onnxruntime cannot load it" in load_error(tmp_path)
 
     @pytest.mark.parametrize("shape", [[3, 28, 28], [1, -1, 28, 28]])
-    def test_a_graph_that_breaks_its_promise_when_it_runs(self, tmp_path: Path, shape: list[int]) -> None:
+    def test_output_differs_from_declared_shape(self, tmp_path: Path, shape: list[int]) -> None:
         def reshape(model: onnx.ModelProto) -> None:
             constant = next(weight for weight in model.graph.initializer if weight.name == "shape")
             constant.CopyFrom(numpy_helper.from_array(np.array(shape, np.int64), "shape"))
@@ -96,7 +96,7 @@ class TestGraph:
         assert "\n" not in str(error.value)
 
     @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-    def test_pixels_that_are_no_numbers(self, tmp_path: Path, value: float) -> None:
+    def test_nan_pixels(self, tmp_path: Path, value: float) -> None:
         def spoil(model: onnx.ModelProto) -> None:
             weights = np.zeros((10, 784), np.float32)
             weights[0, 300] = value
@@ -104,12 +104,10 @@ class TestGraph:
             model.graph.node[1].op_type = "Identity"  # the sigmoid
 
         write_model(tmp_path, conditional=False, edit=spoil)
-        with pytest.raises(mnistgen.ModelError, match="expected pixels from 0 to 1, got NaN or infinite ones"):
+        with pytest.raises(mnistgen.ModelError, match="expected pixels from 0 to 1, got NaN or infinite values"):
             mnistgen.Generator(tmp_path).sample(5, seed=1)
 
-    def test_the_bytes_that_were_checked_are_the_ones_that_run(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_runs_the_verified_bytes(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         def read_and_replace(path: Path, limit: int) -> bytes:
             content = read_file(path, limit)
             path.write_bytes(b"another model")
@@ -119,7 +117,7 @@ class TestGraph:
         monkeypatch.setattr("mnistgen._catalog.read_file", read_and_replace)
         assert mnistgen.Generator(tmp_path).sample(2).shape == (2, 28, 28)
 
-    def test_the_own_format_of_onnxruntime(self, tmp_path: Path) -> None:
+    def test_ort_format(self, tmp_path: Path) -> None:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
         options.optimized_model_filepath = str(tmp_path / "own.ort")
@@ -130,20 +128,20 @@ class TestGraph:
         assert "onnxruntime cannot load it" in load_error(tmp_path)
 
     @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs on this system")
-    def test_a_fifo_is_not_waited_for(self, tmp_path: Path) -> None:
+    def test_fifo(self, tmp_path: Path) -> None:
         (write_model(tmp_path) / "model.onnx").unlink()
         os.mkfifo(tmp_path / "model.onnx")
         assert load_error(tmp_path).endswith("cannot be read (not a regular file)")
 
 
 def write_card_of(directory: Path, graph: bytes) -> None:
-    """A card that speaks of other bytes than those of the small model."""
+    """Write a model directory with this graph, and a card with its SHA-256."""
     write_model(directory, sha256=hashlib.sha256(graph).hexdigest())
     (directory / "model.onnx").write_bytes(graph)
 
 
 def field(number: int, content: bytes, length: bytes = b"") -> bytes:
-    """A field of a protobuf message; its length may be encoded otherwise than in as few bytes as can be."""
+    """A field of a protobuf message, optionally with a non-minimal encoding of its length."""
     size = len(content)
     shortest = b""
     while size > 127:
@@ -152,7 +150,7 @@ def field(number: int, content: bytes, length: bytes = b"") -> bytes:
 
 
 def external(name: str, location: str) -> TensorProto:
-    """A tensor of the weights' shape whose values are in another file."""
+    """A tensor of the weights' shape with external data."""
     tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=[10, 784], data_location=TensorProto.EXTERNAL)
     tensor.external_data.add(key="location", value=location)
     return tensor
@@ -197,11 +195,11 @@ PLACES = (as_initializer, as_sparse_initializer, as_constant, in_a_subgraph, in_
 
 
 class TestExternalData:
-    """Weights in other files escape the card's SHA-256, and old versions of onnxruntime read any file."""
+    """External data is not covered by the card's SHA-256, and old versions of onnxruntime read any file."""
 
     @pytest.mark.parametrize("location", ["beside.bin", "../outside.bin", "absolute", "link.bin", "*/_ORT_MEM_ADDR_/*"])
     @pytest.mark.parametrize("place", PLACES)
-    def test_is_refused_wherever_it_is(
+    def test_is_rejected_anywhere(
         self, tmp_path: Path, place: Callable[[onnx.ModelProto, str], None], location: str
     ) -> None:
         directory = tmp_path / "model"
@@ -211,20 +209,20 @@ class TestExternalData:
         (directory / "link.bin").symlink_to(tmp_path / "outside.bin")
         named = str(tmp_path / "outside.bin") if location == "absolute" else location
         write_model(directory, conditional=False, edit=lambda model: place(model, named))
-        assert load_error(directory).endswith("keeps weights in other files (external data); save it as one file")
+        assert load_error(directory).endswith("got external data; save the model as one file")
 
     @pytest.mark.parametrize("place", PLACES)
-    def test_would_else_be_read(self, tmp_path: Path, place: Callable[[onnx.ModelProto, str], None]) -> None:
-        """The graphs above are sound: without the check, onnxruntime runs them."""
+    def test_would_otherwise_be_read(self, tmp_path: Path, place: Callable[[onnx.ModelProto, str], None]) -> None:
+        """The graphs above are valid: without the check, onnxruntime runs them."""
         (tmp_path / "beside.bin").write_bytes(bytes(4 * 7840))
         write_model(tmp_path, conditional=False, edit=lambda model: place(model, "beside.bin"))
         options = onnxruntime.SessionOptions()
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # 1.27 stumbles over them
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # for 1.27
         opened = onnxruntime.InferenceSession(tmp_path / "model.onnx", options)
         assert opened.run(None, {"latents": np.ones((2, 10), np.float32)})[0].shape == (2, 28, 28)
 
     @pytest.mark.parametrize("length", [b"\x08", b"\x88\x00", b"\x88\x80\x00"])
-    def test_however_its_key_is_encoded(self, tmp_path: Path, length: bytes) -> None:
+    def test_with_unusual_key_encoding(self, tmp_path: Path, length: bytes) -> None:
         tensor = external("weights", "")
         del tensor.external_data[:]
         entry = field(1, b"location", length) + field(2, b"beside.bin")
@@ -233,45 +231,45 @@ class TestExternalData:
         del model.graph.initializer[0]
         graph = model.SerializeToString() + field(7, field(5, tensor.SerializeToString() + field(13, entry)))
         write_card_of(tmp_path, graph)
-        assert onnxruntime.InferenceSession(tmp_path / "model.onnx")  # which does read it
+        assert onnxruntime.InferenceSession(tmp_path / "model.onnx")  # reads it
         assert "external data" in load_error(tmp_path)
 
 
 class TestDevice:
-    """A stand-in for onnxruntime plays the machines that tests do not run on."""
+    """Devices, with a fake onnxruntime."""
 
-    def test_auto_takes_cuda_where_it_works(self, monkeypatch: pytest.MonkeyPatch, unconditional_model: Path) -> None:
+    def test_auto_uses_cuda_if_available(self, monkeypatch: pytest.MonkeyPatch, unconditional_model: Path) -> None:
         stand_in_for_onnxruntime(monkeypatch, [CUDA, CPU], ends_on=CUDA)
         assert mnistgen.Generator(unconditional_model).device == "cuda"
         assert mnistgen.Generator(unconditional_model, device="cuda").device == "cuda"
         assert mnistgen.Generator(unconditional_model, device="cpu").device == "cpu"
 
-    def test_a_silent_fallback_is_not_cuda(self, monkeypatch: pytest.MonkeyPatch, unconditional_model: Path) -> None:
+    def test_silent_fallback_to_cpu(self, monkeypatch: pytest.MonkeyPatch, unconditional_model: Path) -> None:
         stand_in_for_onnxruntime(monkeypatch, [CUDA, CPU], ends_on=CPU)
         assert mnistgen.Generator(unconditional_model).device == "cpu"
         with pytest.raises(mnistgen.DeviceError, match=r"fell back to the CPU.*pip"):
             mnistgen.Generator(unconditional_model, device="cuda")
 
-    def test_without_cuda_in_the_build(self, monkeypatch: pytest.MonkeyPatch, unconditional_model: Path) -> None:
+    def test_build_without_cuda(self, monkeypatch: pytest.MonkeyPatch, unconditional_model: Path) -> None:
         stand_in_for_onnxruntime(monkeypatch, [CPU], ends_on=CPU)
         assert mnistgen.Generator(unconditional_model).device == "cpu"
         with pytest.raises(mnistgen.DeviceError, match=r"built without CUDA.*onnxruntime-gpu"):
             mnistgen.Generator(unconditional_model, device="cuda")
 
-    def test_what_onnxruntime_misses_of_cuda_is_not_printed(
+    def test_missing_cuda_libraries_are_not_printed(
         self, monkeypatch: pytest.MonkeyPatch, unconditional_model: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         stand_in_for_onnxruntime(monkeypatch, [CUDA, CPU], ends_on=CPU)
         mnistgen.Generator(unconditional_model)
         assert capsys.readouterr().out == ""
 
-    def test_an_unknown_device(self, unconditional_model: Path) -> None:
+    def test_unknown_device(self, unconditional_model: Path) -> None:
         with pytest.raises(mnistgen.InputError, match="device: expected one of auto, cpu, cuda, got 'tpu'"):
             mnistgen.Generator(unconditional_model, device="tpu")  # type: ignore[arg-type]
 
 
 class TestInstallation:
-    def test_both_onnxruntimes_are_named_with_the_fix(
+    def test_conflicting_onnxruntime_packages(
         self, monkeypatch: pytest.MonkeyPatch, unconditional_model: Path, tmp_path: Path
     ) -> None:
         install(tmp_path, monkeypatch, "onnxruntime-gpu")
@@ -281,10 +279,10 @@ class TestInstallation:
         with pytest.raises(mnistgen.DeviceError, match=fix), pytest.warns(RuntimeWarning, match=fix):
             mnistgen.Generator(unconditional_model, device="cuda")
 
-    def test_one_is_fine(self) -> None:
+    def test_single_onnxruntime_package(self) -> None:
         assert installation_conflict() is None
 
-    def test_a_missing_onnxruntime(self, monkeypatch: pytest.MonkeyPatch, unconditional_model: Path) -> None:
+    def test_missing_onnxruntime(self, monkeypatch: pytest.MonkeyPatch, unconditional_model: Path) -> None:
         monkeypatch.setitem(sys.modules, "onnxruntime", None)  # makes its import fail
         with pytest.raises(
             mnistgen.DeviceError, match=r"cannot be imported.*pip install --force-reinstall onnxruntime"
@@ -296,7 +294,7 @@ SAMPLE = "import mnistgen, sys, os; mnistgen.generate(2, seed=1, model=sys.argv[
 
 
 @pytest.mark.parametrize(("chosen", "expected"), [(None, "1"), ("0", "0")])
-def test_telemetry_is_off_unless_the_user_set_it(
+def test_telemetry_is_disabled_by_default(
     unconditional_model: Path, tmp_path: Path, chosen: str | None, expected: str
 ) -> None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("XDG_")}
@@ -313,12 +311,12 @@ def test_telemetry_is_off_unless_the_user_set_it(
         assert list(tmp_path.rglob("*")) == []
 
 
-def test_sampling_works_with_a_home_that_cannot_be_written(unconditional_model: Path) -> None:
+def test_sampling_with_read_only_home(unconditional_model: Path) -> None:
     environment = os.environ | {"HOME": "/proc/nowhere"}
     subprocess.run([sys.executable, "-B", "-c", SAMPLE, str(unconditional_model)], env=environment, check=True)
 
 
-def test_nothing_but_session_imports_onnxruntime() -> None:
+def test_only_session_imports_onnxruntime() -> None:
     for path in Path(session.__file__).parent.rglob("*.py"):
         if path.name != "session.py":
             assert "import onnxruntime" not in path.read_text(), path

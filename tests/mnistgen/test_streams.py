@@ -1,4 +1,4 @@
-"""Standard output and error that are closed, full, or know no more than ASCII."""
+"""Standard streams that are closed, full or limited to ASCII."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ import pytest
 
 
 def shell(folder: Path, redirected: str, *command: str, **variables: str) -> subprocess.CompletedProcess[bytes]:
-    """A command with its streams redirected, as a shell does it: "$@" is `mnistgen` and its arguments."""
+    """Run a shell command with redirections, in which "$@" is `mnistgen` and its arguments."""
     call = ["sh", "-c", f'"$@" {redirected}', "sh", sys.executable, "-m", "mnistgen", *command]
     environment = {"PATH": "/usr/bin:/bin", **variables}
     return subprocess.run(call, cwd=folder, capture_output=True, env=environment)
@@ -18,24 +18,24 @@ def shell(folder: Path, redirected: str, *command: str, **variables: str) -> sub
     ("redirected", "reason"), [(">&-", b"Bad file descriptor"), (">/dev/full", b"No space left on device")]
 )
 @pytest.mark.parametrize("command", [["models"], ["info"], ["sample", "--n", "4", "--out", "-"]])
-def test_nobody_gets_the_output(tmp_path: Path, command: list[str], redirected: str, reason: bytes) -> None:
+def test_closed_pipe(tmp_path: Path, command: list[str], redirected: str, reason: bytes) -> None:
     result = shell(tmp_path, redirected, *command)
     assert (result.returncode, result.stdout) == (1, b"")
     assert result.stderr == b"mnistgen: standard output: " + reason + b"\n"
 
 
-def test_no_file_becomes_a_closed_stream(tmp_path: Path) -> None:
+def test_closed_stream_is_not_reused_as_file(tmp_path: Path) -> None:
     result = shell(tmp_path, "<&- >&- 2>&-", "sample", "--n", "4", "--out", "grid.png")
     assert (result.returncode, result.stdout, result.stderr) == (1, b"", b"")
     assert (tmp_path / "grid.png").read_bytes().endswith(b"IEND\xaeB`\x82")
 
 
-def test_errors_never_go_to_standard_output(tmp_path: Path) -> None:
+def test_errors_are_not_written_to_stdout(tmp_path: Path) -> None:
     result = shell(tmp_path, "2>&-", "sample", "--out", "nowhere/grid.png")
     assert (result.returncode, result.stdout) == (1, b"")
 
 
-def test_names_that_are_no_text(tmp_path: Path) -> None:
+def test_undecodable_names(tmp_path: Path) -> None:
     for encoding in ("utf-8", "ascii"):
         result = shell(
             tmp_path, "", "sample", "--n", "4", "--seed", "1", "--out", "\udcff.png", PYTHONIOENCODING=encoding
@@ -44,14 +44,14 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
         assert result.stdout == b"\\udcff.png: 4 digits from digits, seed 1\n"
 
 
-def test_ascii_is_enough(tmp_path: Path) -> None:
+def test_ascii_encoding(tmp_path: Path) -> None:
     for command in (["info"], ["models"], ["info", "--json"], ["--help"]):
         result = shell(tmp_path, "", *command, PYTHONIOENCODING="ascii")
         assert (result.returncode, result.stderr) == (0, b"")
         assert result.stdout.isascii()
 
 
-def test_a_model_that_cannot_be_read_is_not_blamed_on_standard_output(tmp_path: Path) -> None:
+def test_unreadable_model_is_not_reported_as_stdout_error(tmp_path: Path) -> None:
     (tmp_path / "model/card.json").mkdir(parents=True)
     result = shell(tmp_path, "", "info", "model")
     assert result.returncode == 1

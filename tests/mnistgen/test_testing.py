@@ -1,4 +1,4 @@
-"""The fixture `digits` in a real run of pytest."""
+"""The fixture `digits`, in a real run of pytest."""
 
 import re
 import subprocess
@@ -22,11 +22,11 @@ def pytest_in(folder: Path, *arguments: str) -> str:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
 
 
-def test_a_run_says_its_seed(tmp_path: Path) -> None:
+def test_run_reports_seed(tmp_path: Path) -> None:
     assert re.search(r"^mnistgen: --digits-seed \d+$", pytest_in(tmp_path), flags=re.M)
 
 
-def test_the_same_digits_again_in_workers_too(tmp_path: Path) -> None:
+def test_seed_reproduces_digits_with_xdist(tmp_path: Path) -> None:
     out = pytest_in(tmp_path, "--digits-seed", "5", "-n", "2")
     assert "mnistgen: --digits-seed 5\n" in out
     assert "1 passed" in out

@@ -1,4 +1,4 @@
-"""mnistgen.torch with PyTorch's own DataLoader."""
+"""mnistgen.torch with PyTorch's DataLoader."""
 
 import itertools
 import pickle
@@ -17,7 +17,7 @@ v2 = pytest.importorskip("torchvision.transforms.v2")
 
 
 class TestDigits:
-    def test_items_are_the_digits_of_the_seed(self) -> None:
+    def test_items_match_sample(self) -> None:
         digits = mnistgen.torch.Digits(20, seed=3, start=7)
         images, labels = mnistgen.generate(20, seed=3, start=7, return_labels=True)
         items = [digits[index] for index in (*range(20), -1)]
@@ -42,7 +42,7 @@ class TestDigits:
             (image.numpy().tobytes(), label) for image, label in (digits[i] for i in range(50))
         )
 
-    def test_torchvision_transforms_get_pillow_images(self) -> None:
+    def test_torchvision_transforms_receive_pillow_images(self) -> None:
         seen: list[object] = []
         resize = v2.Compose([v2.ToImage(), v2.Resize(32)])
 
@@ -64,11 +64,11 @@ class TestDigits:
         assert len(copy) == 3
 
     @pytest.mark.parametrize("index", [3, -4])
-    def test_indices_end(self, index: int) -> None:
+    def test_index_out_of_range(self, index: int) -> None:
         with pytest.raises(IndexError, match=f"expected an index from 0 to 2, got {index}"):
             mnistgen.torch.Digits(3, seed=1)[index]
 
-    def test_refused(self, unconditional_model: Path) -> None:
+    def test_invalid_arguments(self, unconditional_model: Path) -> None:
         with pytest.raises(mnistgen.InputError, match="labels: model small is unconditional"):
             mnistgen.torch.Digits(3, model=unconditional_model)
         with pytest.raises(mnistgen.InputError, match="n: expected a whole number, 1 or more, got 0"):
@@ -81,9 +81,9 @@ class TestDigits:
 
 class TestEndlessDigits:
     @pytest.mark.parametrize("workers", [0, 2])
-    def test_each_digit_once(self, workers: int) -> None:
+    def test_each_digit_is_yielded_once(self, workers: int) -> None:
         loader = DataLoader(mnistgen.torch.EndlessDigits(seed=3, start=5), batch_size=64, num_workers=workers)
-        batches = list(itertools.islice(loader, 16))  # two blocks a worker
+        batches = list(itertools.islice(loader, 16))  # two blocks per worker
         images = torch.cat([images for images, _ in batches])
         labels = torch.cat([labels for _, labels in batches])
         expected = mnistgen.generate(1024, seed=3, start=5, return_labels=True)

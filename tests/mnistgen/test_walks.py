@@ -1,4 +1,4 @@
-"""Paths between latents: they meet their ends, keep their length, and turn where they can."""
+"""Interpolation of latents: endpoints, norms and degenerate cases."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ PATHS = pytest.mark.parametrize("path", [spherical, linear])
 
 @PATHS
 @given(first=latents, last=latents)
-def test_ends_are_met_exactly(path: object, first: Float32, last: Float32) -> None:
+def test_endpoints_are_exact(path: object, first: Float32, last: Float32) -> None:
     assert callable(path)
     ends = path(first, last, np.array([0.0, 1.0]))
     assert ends.dtype == np.float32
@@ -23,7 +23,7 @@ def test_ends_are_met_exactly(path: object, first: Float32, last: Float32) -> No
 
 
 @given(first=latents, last=latents, share=st.floats(0, 1))
-def test_the_way_back_is_the_way_there(first: Float32, last: Float32, share: float) -> None:
+def test_paths_are_symmetric(first: Float32, last: Float32, share: float) -> None:
     there = spherical(first, last, np.array(share))
     back = spherical(last, first, np.array(1 - share))
     assert np.isfinite(there).all()
@@ -31,7 +31,7 @@ def test_the_way_back_is_the_way_there(first: Float32, last: Float32, share: flo
 
 
 @given(seed=st.integers(0, 999), share=st.floats(0, 1))
-def test_an_arc_keeps_the_length_and_turns_evenly(seed: int, share: float) -> None:
+def test_arc_keeps_norm_and_angular_speed(seed: int, share: float) -> None:
     first, last = np.random.default_rng(seed).standard_normal((2, 8)).astype(np.float32)
     last *= np.linalg.norm(first) / np.linalg.norm(last)
     between = spherical(first, last, np.array(share))
@@ -44,14 +44,14 @@ def test_an_arc_keeps_the_length_and_turns_evenly(seed: int, share: float) -> No
 
 
 @pytest.mark.parametrize("last", [[2.0, 0.0], [-1.0, 0.0], [0.0, 0.0]])
-def test_where_there_is_no_arc_it_is_a_line(last: list[float]) -> None:
+def test_degenerate_arc_is_a_line(last: list[float]) -> None:
     first = np.array([1, 0], np.float32)
     halfway = spherical(first, np.array(last, np.float32), np.array(0.5))
     assert halfway.tolist() == [(1 + last[0]) / 2, 0]
 
 
 @PATHS
-def test_a_surface_has_its_corners_and_sides(path: object) -> None:
+def test_surface_corners_and_edges(path: object) -> None:
     assert callable(path)
     corners = np.random.default_rng(1).standard_normal((4, 8)).astype(np.float32)
     down, right = np.linspace(0, 1, 3).repeat(5), np.tile(np.linspace(0, 1, 5), 3)

@@ -1,4 +1,4 @@
-"""Generator.write, interpolate and walk: numbers in one hand, and what lies between digits."""
+"""Generator.number, interpolate and walk."""
 
 import tracemalloc
 from collections.abc import Callable
@@ -14,8 +14,8 @@ from mnistgen._latents import draw
 from tests.mnistgen.conftest import HUGE, near
 
 
-class TestWrite:
-    def test_one_hand_writes_all_digits(self, generator: mnistgen.Generator) -> None:
+class TestNumber:
+    def test_digits_share_latents(self, generator: mnistgen.Generator) -> None:
         number = generator.number("20 26", seed=3)
         assert number.shape == (28, 5 * 28)
         assert number.dtype == np.uint8
@@ -25,11 +25,11 @@ class TestWrite:
         assert near(np.stack([parts[place] for place in (0, 1, 3, 4)]), digits)
         assert not parts[2].any()
 
-    def test_truncation_and_the_shortcut(self, generator: mnistgen.Generator, conditional_model: Path) -> None:
+    def test_truncation_and_shortcut(self, generator: mnistgen.Generator, conditional_model: Path) -> None:
         number = mnistgen.number("7", seed=3, truncation=0.5, model=conditional_model)
         assert near(number[None], generator.sample(digit=7, seed=3, truncation=0.5))
 
-    def test_a_fresh_seed_is_logged(self, generator: mnistgen.Generator, caplog: pytest.LogCaptureFixture) -> None:
+    def test_random_seed_is_logged(self, generator: mnistgen.Generator, caplog: pytest.LogCaptureFixture) -> None:
         with caplog.at_level("INFO", logger="mnistgen"):
             number = generator.number("12")
         assert near(number, generator.number("12", seed=int(caplog.messages[0].removeprefix("seed "))))
@@ -37,30 +37,30 @@ class TestWrite:
     @pytest.mark.parametrize(
         ("text", "came"), [("20x6", "'x' in '20x6'"), ("", "''"), (" ", "' '"), ("-1", "'-' in '-1'")]
     )
-    def test_refuses(self, generator: mnistgen.Generator, text: str, came: str) -> None:
+    def test_invalid_arguments(self, generator: mnistgen.Generator, text: str, came: str) -> None:
         with pytest.raises(mnistgen.InputError, match=r"^text: expected .*digit") as error:
             generator.number(text)
         assert str(error.value).endswith(f"got {came}")
 
-    def test_unconditional_models_cannot(self, unconditional_model: Path) -> None:
+    def test_unconditional_model_raises(self, unconditional_model: Path) -> None:
         with pytest.raises(mnistgen.InputError, match="text '7': model small is unconditional"):
             mnistgen.Generator(unconditional_model).number("7")
 
 
 class TestInterpolate:
-    def test_ends_are_the_digits_of_the_seed(self, generator: mnistgen.Generator) -> None:
+    def test_endpoints_match_sample(self, generator: mnistgen.Generator) -> None:
         frames = generator.interpolate(3, 8, frames=7, seed=2)
         assert frames.shape == (7, 28, 28)
         assert frames.dtype == np.uint8
         assert near(frames[[0, -1]], generator.sample(labels=[3, 8], seed=2))
         assert all(not near(one, other) for one, other in pairwise(frames))
 
-    def test_a_walk_has_its_corners(self, generator: mnistgen.Generator) -> None:
+    def test_walk_corners(self, generator: mnistgen.Generator) -> None:
         images = generator.walk((0, 1, 2, 3), rows=3, columns=4, seed=2)
         assert images.shape == (12, 28, 28)
         assert near(images[[0, 3, 8, 11]], generator.sample(labels=[0, 1, 2, 3], seed=2))
 
-    def test_unconditional_models_walk_without_digits(self, unconditional_model: Path) -> None:
+    def test_unconditional_walk(self, unconditional_model: Path) -> None:
         generator = mnistgen.Generator(unconditional_model)
         assert near(generator.interpolate(frames=5, seed=2)[[0, -1]], generator.sample(2, seed=2))
         assert near(generator.walk(rows=2, columns=2, seed=2), generator.sample(4, seed=2))
@@ -87,14 +87,14 @@ class TestInterpolate:
             (lambda generator: generator.walk((1, 2, 3, 4), rows=1), "rows: expected a whole number, 2 or more, got 1"),
         ],
     )
-    def test_refuses(self, generator: mnistgen.Generator, call: Callable[..., object], message: str) -> None:
+    def test_invalid_arguments(self, generator: mnistgen.Generator, call: Callable[..., object], message: str) -> None:
         with pytest.raises(mnistgen.InputError) as error:
             call(generator)
         assert str(error.value) == message
 
 
 class TestSizes:
-    """Of walks, before any work."""
+    """Size limits, checked before generating digits."""
 
     @pytest.mark.parametrize("frames", [10**10, 1, 2.0, pytest.param(HUGE, id="huge")])
     def test_frames(self, generator: mnistgen.Generator, frames: Any) -> None:
@@ -120,7 +120,7 @@ class TestSizes:
                 generator.number(text)  # type: ignore[arg-type]
             assert len(str(error.value)) < 300
 
-    def test_memory_of_a_walk_is_its_images(self, generator: mnistgen.Generator) -> None:
+    def test_walk_memory_usage(self, generator: mnistgen.Generator) -> None:
         tracemalloc.start()
         try:
             generator.interpolate(1, 2, frames=20_000, seed=1)
@@ -129,4 +129,4 @@ class TestSizes:
             tracemalloc.stop()
         assert (
             peak < 17.5e6
-        )  # bytes, 15.7e6 of them images; latents of all frames at once would take 2.4e6 several times
+        )  # bytes, of which images take 15.7e6; the latents of all frames would take several times 2.4e6

@@ -1,4 +1,4 @@
-"""mnistgen reproduce dataset.json: made again, and every byte compared."""
+"""mnistgen reproduce dataset.json: regenerates a data set and compares all bytes."""
 
 import json
 import signal
@@ -19,25 +19,25 @@ from tests.conftest import Outcome, RunCli, write_model
 
 @pytest.fixture
 def made(conditional_model: Path, tmp_path: Path) -> Path:
-    """A data set's folder."""
+    """The folder of a data set."""
     out = tmp_path / "data"
     write_dataset(out, n=130, test=20, start=40, digits=[3, 5], seed=5, model=conditional_model, shard_size=20)
     return out
 
 
 def again(run_cli: RunCli, model: Path, *arguments: object) -> Outcome:
-    """The command, in one process."""
+    """Run `mnistgen reproduce` with one worker."""
     return run_cli("reproduce", *arguments, "--model", model, "--threads", 1)
 
 
-def test_every_byte_is_equal(run_cli: RunCli, conditional_model: Path, made: Path) -> None:
+def test_reproduces_every_byte(run_cli: RunCli, conditional_model: Path, made: Path) -> None:
     outcome = again(run_cli, conditional_model, made / "dataset.json")
-    expected = f"{made}/dataset.json: made again from small, seed 5: every byte of 4 files is equal\n"
+    expected = f"{made}/dataset.json: reproduced from small, seed 5: every byte of 4 files is equal\n"
     assert (outcome.code, outcome.out) == (0, expected)
     assert [path.name for path in made.parent.iterdir()] == ["data"]
 
 
-def test_nothing_of_the_neighbours_is_touched(run_cli: RunCli, conditional_model: Path, made: Path) -> None:
+def test_neighbouring_files_are_untouched(run_cli: RunCli, conditional_model: Path, made: Path) -> None:
     neighbour = made.with_name(f".{made.name}.again")
     neighbour.mkdir()
     (neighbour / "thesis.txt").write_text("mine")
@@ -46,7 +46,7 @@ def test_nothing_of_the_neighbours_is_touched(run_cli: RunCli, conditional_model
     assert sorted(path.name for path in made.parent.iterdir()) == [neighbour.name, "data"]
 
 
-def test_what_is_made_again_can_be_kept(run_cli: RunCli, conditional_model: Path, made: Path) -> None:
+def test_reproduced_data_set_can_be_kept(run_cli: RunCli, conditional_model: Path, made: Path) -> None:
     out = made.with_name("copy")
     outcome = again(run_cli, conditional_model, made / "dataset.json", "--out", out)
     assert outcome.out.endswith(f"every byte of 4 files is equal; written to {out}\n")
@@ -54,7 +54,7 @@ def test_what_is_made_again_can_be_kept(run_cli: RunCli, conditional_model: Path
         assert path.is_dir() or (out / path.relative_to(made)).read_bytes() == path.read_bytes()
 
 
-def test_a_changed_byte_and_a_lost_file(run_cli: RunCli, conditional_model: Path, made: Path) -> None:
+def test_reports_changed_and_missing_files(run_cli: RunCli, conditional_model: Path, made: Path) -> None:
     (made / "MNIST/raw/t10k-labels-idx1-ubyte").unlink()
     with (made / "MNIST/raw/train-images-idx3-ubyte").open("r+b") as file:
         file.seek(1000)
@@ -66,9 +66,7 @@ def test_a_changed_byte_and_a_lost_file(run_cli: RunCli, conditional_model: Path
 
 
 @pytest.mark.parametrize("said", ["file", "counts"])
-def test_a_description_that_says_something_else(
-    run_cli: RunCli, conditional_model: Path, made: Path, said: str
-) -> None:
+def test_manifest_with_other_values(run_cli: RunCli, conditional_model: Path, made: Path, said: str) -> None:
     path = made / "dataset.json"
     described = json.loads(path.read_text())
     if said == "file":
@@ -84,7 +82,7 @@ def test_a_description_that_says_something_else(
     assert differ in outcome.err
 
 
-def test_more_digits_than_its_files_can_hold_are_not_made(
+def test_manifest_with_more_digits_than_files_can_hold(
     run_cli: RunCli, conditional_model: Path, tmp_path: Path
 ) -> None:
     write_dataset(tmp_path / "data", n=50, test=0, format="parquet", seed=5, model=conditional_model)
@@ -93,12 +91,12 @@ def test_more_digits_than_its_files_can_hold_are_not_made(
     path.write_text(json.dumps(json.loads(path.read_text()) | {"n": 10**18, "counts": counts}))
     outcome = again(run_cli, conditional_model, path)
     assert outcome.code == 1
-    assert "speaks of 1,000,000,000,000,000,000 digits, but the files that it lists have" in outcome.err
+    assert "describes 1,000,000,000,000,000,000 digits, but its files have only" in outcome.err
     assert [folder.name for folder in tmp_path.iterdir()] == ["data"]
 
 
 @pytest.mark.parametrize("end", [KeyboardInterrupt, MemoryError])
-def test_nothing_is_left_of_what_was_cut_short(
+def test_interruption_leaves_no_temporary_files(
     conditional_model: Path, made: Path, monkeypatch: pytest.MonkeyPatch, end: type[BaseException]
 ) -> None:
     def stop(self: Job, task: Task) -> Record:
@@ -113,7 +111,7 @@ def test_nothing_is_left_of_what_was_cut_short(
     assert [folder.name for folder in made.parent.iterdir()] == ["data"]
 
 
-def test_what_a_killed_call_left_goes_with_the_next(run_cli: RunCli, conditional_model: Path, made: Path) -> None:
+def test_next_call_removes_leftovers_of_killed_one(run_cli: RunCli, conditional_model: Path, made: Path) -> None:
     script = f"""
 import os, signal
 from pathlib import Path
@@ -130,25 +128,25 @@ reproduce(Path("data/dataset.json"), model={str(conditional_model)!r}, threads=1
     assert [folder.name for folder in made.parent.iterdir()] == ["data"]
 
 
-def test_another_model_is_refused(run_cli: RunCli, made: Path, tmp_path: Path) -> None:
+def test_other_model_raises(run_cli: RunCli, made: Path, tmp_path: Path) -> None:
     def change(model: Any) -> None:
         model.doc_string = "another one"
 
     other = write_model(tmp_path / "other", edit=change)
     outcome = again(run_cli, other, made / "dataset.json")
     assert outcome.code == 1
-    assert "drawn by a model with SHA-256" in outcome.err
+    assert "expected the model with SHA-256" in outcome.err
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("[" * 100_000, "expected the JSON that describes a data set, got something else"),
-        ("[1]", "expected the description of a data set, got list"),
+        ("[" * 100_000, "expected the JSON of a data set, got something else"),
+        ("[1]", "expected a JSON object, got list"),
         ("{}", "format: expected text, got None; is it a dataset.json?"),
     ],
 )
-def test_other_files_are_refused(
+def test_other_files_raise(
     run_cli: RunCli, conditional_model: Path, tmp_path: Path, content: str, message: str
 ) -> None:
     path = tmp_path / "some.json"
@@ -167,7 +165,7 @@ def test_other_files_are_refused(
         ("digits", ["x"], "digits: expected some of 0 to 9, got ['x']"),
     ],
 )
-def test_nonsense_is_refused(
+def test_invalid_manifest_raises(
     run_cli: RunCli, conditional_model: Path, made: Path, field: str, value: object, message: str
 ) -> None:
     path = made / "dataset.json"
@@ -178,10 +176,10 @@ def test_nonsense_is_refused(
     assert [folder.name for folder in made.parent.iterdir()] == ["data"]
 
 
-def test_a_picture_of_a_data_set_is_drawn_again(run_cli: RunCli, conditional_model: Path, tmp_path: Path) -> None:
+def test_reproduces_picture_of_data_set(run_cli: RunCli, conditional_model: Path, tmp_path: Path) -> None:
     write_dataset(tmp_path / "data", n=20, test=5, format="png", seed=5, model=conditional_model)
     pictures = sorted((tmp_path / "data").rglob("*.png"))
     for picture in pictures[::7]:
         outcome = again(run_cli, conditional_model, picture)
         assert outcome.code == 0
-        assert "drawn again by dataset from small, seed 5, index " in outcome.out
+        assert "reproduced by dataset from small, seed 5, index " in outcome.out

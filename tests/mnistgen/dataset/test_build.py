@@ -1,4 +1,4 @@
-"""Data sets are the same bytes whoever makes them, in however many goes; nothing half-written looks finished."""
+"""Data sets have the same bytes for any number of workers and resumes; unfinished ones are never published."""
 
 import shutil
 import signal
@@ -24,7 +24,7 @@ SHARDED = [name for name in FORMATS if name not in ("idx", "npz")]
 
 
 class Maker:
-    """Writes small data sets of one seed and format."""
+    """Writes small data sets with one seed and format."""
 
     def __init__(self, model: Path, format: str) -> None:  # noqa: A002 - what users call it
         self.arguments: dict[str, Any] = {
@@ -40,7 +40,7 @@ class Maker:
         return write_dataset(out, **self.arguments | changes)
 
     def killed(self, out: Path, after: int, **changes: Any) -> None:
-        """A call that ends, by an interrupt, after so many images or more."""
+        """A call that is interrupted after at least this number of images."""
 
         def interrupt(done: int, total: int) -> None:
             if done >= after:
@@ -60,8 +60,8 @@ def idx(conditional_model: Path) -> Maker:
     return Maker(conditional_model, "idx")
 
 
-class TestSameBytes:
-    def test_two_calls(self, make: Maker, tmp_path: Path) -> None:
+class TestReproducible:
+    def test_repeated_calls(self, make: Maker, tmp_path: Path) -> None:
         make(tmp_path / "one")
         make(tmp_path / "two")
         assert contents(tmp_path / "one") == contents(tmp_path / "two")
@@ -75,14 +75,14 @@ class TestSameBytes:
         assert [count for count, _ in done] == sorted(count for count, _ in done)
         assert done[-1] == (150, 150)
 
-    def test_a_worker_for_each_cpu(self, idx: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_one_worker_per_cpu(self, idx: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("mnistgen._dataset.build.usable_cpus", lambda: 2)
         idx(tmp_path / "one")
         idx(tmp_path / "all", workers=-1)
         assert contents(tmp_path / "one") == contents(tmp_path / "all")
 
     @pytest.mark.parametrize("make", SHARDED, indirect=True)
-    def test_shards_made_apart(self, make: Maker, tmp_path: Path) -> None:
+    def test_separately_written_shards(self, make: Maker, tmp_path: Path) -> None:
         make(tmp_path / "whole")
         apart: Files = {}
         for k, slice_ in enumerate(({"n": 60, "test": 0}, {"start": 60, "n": 70, "test": 0}, {"n": 0, "test": 20})):
@@ -94,7 +94,7 @@ class TestSameBytes:
             apart.pop(described, None)
         assert apart == whole
 
-    def test_any_slice(self, idx: Maker, tmp_path: Path) -> None:
+    def test_slices(self, idx: Maker, tmp_path: Path) -> None:
         idx(tmp_path / "whole")
         idx(tmp_path / "slice", start=37, n=50)
         for name, head, size in (("train-images-idx3-ubyte", 16, 784), ("train-labels-idx1-ubyte", 8, 1)):
@@ -106,12 +106,12 @@ class TestSameBytes:
         assert sum(counts) == 2000
         assert [digit for digit, count in enumerate(counts) if count] == [3, 5]
         counts = idx(tmp_path / "mnist", digits=[1, 5], n=2000, balance="mnist").counts["train"]
-        assert 1.0 < counts[1] / counts[5] < 1.6  # in MNIST 1.24
+        assert 1.0 < counts[1] / counts[5] < 1.6  # 1.24 in MNIST
 
 
-class TestKilled:
+class TestResume:
     @pytest.mark.parametrize("after", [1, 70, 150])
-    def test_goes_on_to_the_same_bytes(self, make: Maker, tmp_path: Path, after: int) -> None:
+    def test_resume_gives_same_bytes(self, make: Maker, tmp_path: Path, after: int) -> None:
         make(tmp_path / "whole")
         make.killed(tmp_path / "data", after)
         assert not (tmp_path / "data").exists()
@@ -123,7 +123,7 @@ class TestKilled:
         assert started[-1] == 150
         assert sorted(path.name for path in tmp_path.iterdir()) == ["again", "data", "whole"]
 
-    def test_by_the_system(self, idx: Maker, conditional_model: Path, tmp_path: Path) -> None:
+    def test_resume_after_sigkill(self, idx: Maker, conditional_model: Path, tmp_path: Path) -> None:
         script = f"""
 import os, signal
 from mnistgen import write_dataset
@@ -140,10 +140,10 @@ write_dataset("data", n=130, test=20, seed=5, shard_size=20, model={str(conditio
         assert contents(tmp_path / "data") == contents(tmp_path / "whole")
 
     @pytest.mark.parametrize("one_step", [True, False])
-    def test_in_its_last_steps(
+    def test_interruption_in_final_steps(
         self, make: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_step: bool
     ) -> None:
-        """Each call that moves or removes is the last thing that a process does, until none is left."""
+        """Interrupt the process at each call that moves or removes files, one after the other."""
         make(tmp_path / "whole")
         make(tmp_path / "data", seed=6)
         before = contents(tmp_path / "data")
@@ -179,7 +179,7 @@ write_dataset("data", n=130, test=20, seed=5, shard_size=20, model={str(conditio
         assert contents(tmp_path / "data") == contents(tmp_path / "whole")
         assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "whole"]
 
-    def test_torn_records_are_made_again(self, idx: Maker, tmp_path: Path) -> None:
+    def test_truncated_records_are_rewritten(self, idx: Maker, tmp_path: Path) -> None:
         idx(tmp_path / "whole")
         idx.killed(tmp_path / "data", 70)
         record = sorted((tmp_path / ".data.mnistgen/progress").glob("0*.jsonl"))[1]
@@ -187,34 +187,34 @@ write_dataset("data", n=130, test=20, seed=5, shard_size=20, model={str(conditio
         idx(tmp_path / "data", resume=True)
         assert contents(tmp_path / "data") == contents(tmp_path / "whole")
 
-    def test_in_place_of_a_finished_one(self, idx: Maker, tmp_path: Path) -> None:
+    def test_replacing_finished_data_set(self, idx: Maker, tmp_path: Path) -> None:
         idx(tmp_path / "data")
         idx.killed(tmp_path / "data", 70, seed=6, force=True)
         idx(tmp_path / "data", seed=6, resume=True)
         idx(tmp_path / "whole", seed=6)
         assert contents(tmp_path / "data") == contents(tmp_path / "whole")
 
-    def test_the_seed_is_that_of_the_beginning(self, idx: Maker, tmp_path: Path) -> None:
+    def test_resume_uses_original_seed(self, idx: Maker, tmp_path: Path) -> None:
         idx.killed(tmp_path / "data", 70)
         assert idx(tmp_path / "data", seed=None, resume=True).plan.seed == 5
-        assert idx(tmp_path / "data", seed=None, resume=True).plan.seed == 5  # finished already
+        assert idx(tmp_path / "data", seed=None, resume=True).plan.seed == 5  # already complete
 
-    def test_nothing_but_resume_or_force_goes_on(self, idx: Maker, tmp_path: Path) -> None:
+    def test_requires_resume_or_force(self, idx: Maker, tmp_path: Path) -> None:
         idx.killed(tmp_path / "data", 70)
-        with pytest.raises(mnistgen.InputError, match=r"an unfinished data set is there; resume=True continues it"):
+        with pytest.raises(mnistgen.InputError, match=r"contains an unfinished data set; resume=True continues it"):
             idx(tmp_path / "data")
-        with pytest.raises(mnistgen.InputError, match="was made with n 130, seed 5; ask for the same"):
+        with pytest.raises(mnistgen.InputError, match="was started with n 130, seed 5; pass the same arguments"):
             idx(tmp_path / "data", seed=6, n=100, resume=True)
         idx(tmp_path / "data", seed=6, force=True)
         idx(tmp_path / "whole", seed=6)
         assert contents(tmp_path / "data") == contents(tmp_path / "whole")
 
 
-class TestPlaces:
-    def test_a_finished_data_set_stays_until_the_new_one_is(self, idx: Maker, tmp_path: Path) -> None:
+class TestOutputFolder:
+    def test_existing_data_set_is_kept_until_new_one_is_complete(self, idx: Maker, tmp_path: Path) -> None:
         idx(tmp_path / "data")
         before = contents(tmp_path / "data")
-        with pytest.raises(mnistgen.InputError, match="holds a data set; force=True"):
+        with pytest.raises(mnistgen.InputError, match="contains a data set; force=True"):
             idx(tmp_path / "data")
         idx.killed(tmp_path / "data", 70, seed=6, force=True)
         assert contents(tmp_path / "data") == before
@@ -222,24 +222,24 @@ class TestPlaces:
         assert contents(tmp_path / "data") != before
         assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
-    def test_an_empty_folder_is_a_place(self, idx: Maker, tmp_path: Path) -> None:
+    def test_empty_folder_is_accepted(self, idx: Maker, tmp_path: Path) -> None:
         (tmp_path / "data").mkdir()
         idx(tmp_path / "data")
 
-    def test_what_is_not_a_data_set_is_never_taken_away(self, idx: Maker, tmp_path: Path) -> None:
+    def test_other_folders_are_never_removed(self, idx: Maker, tmp_path: Path) -> None:
         (tmp_path / "thesis.txt").write_text("mine")
         for changes in ({}, {"force": True}, {"resume": True}):
-            with pytest.raises(mnistgen.InputError, match="holds other files than a data set"):
+            with pytest.raises(mnistgen.InputError, match="contains files but no data set"):
                 idx(tmp_path, **changes)
-            with pytest.raises(mnistgen.OutputError, match="is a file; name a folder"):
+            with pytest.raises(mnistgen.OutputError, match="expected a folder, got a file"):
                 idx(tmp_path / "thesis.txt", **changes)
         assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
-    def test_the_folder_above_must_exist(self, idx: Maker, tmp_path: Path) -> None:
-        with pytest.raises(mnistgen.OutputError, match=r"nowhere does not exist; make it first"):
+    def test_parent_folder_must_exist(self, idx: Maker, tmp_path: Path) -> None:
+        with pytest.raises(mnistgen.OutputError, match=r"nowhere does not exist; create it first"):
             idx(tmp_path / "nowhere/data")
 
-    def test_a_lost_folder_is_one_line(self, make: Maker, tmp_path: Path) -> None:
+    def test_removed_folder_is_one_line_error(self, make: Maker, tmp_path: Path) -> None:
         def lose(done: int, total: int) -> None:
             shutil.rmtree(tmp_path / ".data.mnistgen", ignore_errors=True)
 
@@ -261,11 +261,11 @@ class TestPlaces:
         ({"force": np.zeros(2)}, "force: expected True or False, got array([0., 0.])"),
         ({"resume": 1}, "resume: expected True or False, got 1"),
         ({"n": 10**5000}, "n: expected a whole number, at most 2000000000000000000, got an object of type int"),
-        ({"resume": True, "force": True}, "resume=True continues, and force=True starts over: pass only one of them"),
+        ({"resume": True, "force": True}, "resume=True continues and force=True starts over; pass only one of them"),
         ({"out": "nowhere://bucket/data"}, "nowhere://bucket/data: ValueError: Protocol not known: nowhere"),
     ],
 )
-def test_refuses(arguments: dict[str, Any], message: str, conditional_model: Path, tmp_path: Path) -> None:
+def test_invalid_arguments(arguments: dict[str, Any], message: str, conditional_model: Path, tmp_path: Path) -> None:
     asked: dict[str, Any] = {"out": tmp_path / "data", "model": conditional_model, "seed": 1} | arguments
     with pytest.raises(mnistgen.InputError) as error:
         write_dataset(**asked)
@@ -273,7 +273,7 @@ def test_refuses(arguments: dict[str, Any], message: str, conditional_model: Pat
     assert not list(tmp_path.iterdir())
 
 
-def test_without_ray_nothing_is_begun(conditional_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_ray_writes_nothing(conditional_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(mnistgen.DependencyError, match=r'ray: is not installed; pip install "mnistgen\[ray\]"'):
         write_dataset(tmp_path / "data", seed=1, model=conditional_model, engine="ray")

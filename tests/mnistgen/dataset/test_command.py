@@ -1,4 +1,4 @@
-"""mnistgen dataset: what it writes, prints and refuses."""
+"""mnistgen dataset: files, output and errors."""
 
 import json
 import os
@@ -18,12 +18,12 @@ SMALL = ("--n", 300, "--test", 40, "--seed", 1, "--workers", 1)
 
 
 def command(model: Path, out: Path, *arguments: object) -> list[str]:
-    """The command of a process of its own."""
+    """The command line for a new process."""
     call = ("dataset", "--model", model, "--out", out, *SMALL, *arguments)
     return [sys.executable, "-m", "mnistgen", *map(str, call)]
 
 
-def test_the_summary_says_what_was_written(run_cli: RunCli, conditional_model: Path, tmp_path: Path) -> None:
+def test_prints_summary(run_cli: RunCli, conditional_model: Path, tmp_path: Path) -> None:
     out = tmp_path / "data"
     outcome = run_cli("dataset", "--model", conditional_model, "--out", out, *SMALL, "--digits", "0-2,7")
     assert (outcome.code, outcome.err) == (0, "")
@@ -38,10 +38,10 @@ def test_the_summary_says_what_was_written(run_cli: RunCli, conditional_model: P
     assert described["digits"] == [0, 1, 2, 7]
 
 
-def test_many_files_are_counted(run_cli: RunCli, conditional_model: Path, tmp_path: Path) -> None:
+def test_summary_counts_many_files(run_cli: RunCli, conditional_model: Path, tmp_path: Path) -> None:
     out = tmp_path / "data"
     outcome = run_cli("dataset", "--model", conditional_model, "--out", out, *SMALL, "--format", "png")
-    assert outcome.out.splitlines()[-1] == f"  340 files; SHA-256 of each in {out}/dataset.json"
+    assert outcome.out.splitlines()[-1] == f"  340 files; their SHA-256 are in {out}/dataset.json"
 
 
 def test_quiet(run_cli: RunCli, conditional_model: Path, tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_quiet(run_cli: RunCli, conditional_model: Path, tmp_path: Path) -> None
     assert (outcome.code, outcome.out, outcome.err) == (0, "", "")
 
 
-def test_a_fresh_seed_is_told_and_kept(run_cli: RunCli, conditional_model: Path, tmp_path: Path) -> None:
+def test_random_seed_is_printed_and_recorded(run_cli: RunCli, conditional_model: Path, tmp_path: Path) -> None:
     arguments = ("--model", conditional_model, "--n", 300, "--test", 0, "--workers", 1)
     title = run_cli("dataset", *arguments, "--out", tmp_path / "one").out.splitlines()[0]
     seed = title.split("seed ")[1].split(",")[0]
@@ -60,7 +60,7 @@ def test_a_fresh_seed_is_told_and_kept(run_cli: RunCli, conditional_model: Path,
     assert again.out.splitlines()[0] == title
 
 
-def test_a_terminal_shows_a_bar(conditional_model: Path, tmp_path: Path) -> None:
+def test_progress_bar_on_terminal(conditional_model: Path, tmp_path: Path) -> None:
     controller, terminal = pty.openpty()
     process = subprocess.Popen(
         command(conditional_model, tmp_path / "data"), stdout=subprocess.DEVNULL, stderr=terminal, text=True
@@ -70,7 +70,7 @@ def test_a_terminal_shows_a_bar(conditional_model: Path, tmp_path: Path) -> None
     try:
         while piece := os.read(controller, 4096):
             shown += piece
-    except OSError:  # what Linux says when the other side has closed
+    except OSError:  # raised on Linux when the other end is closed
         pass
     os.close(controller)
     assert process.wait() == 0
@@ -78,17 +78,17 @@ def test_a_terminal_shows_a_bar(conditional_model: Path, tmp_path: Path) -> None
     assert b"100%" in shown
 
 
-def test_elsewhere_lines_tell_how_far_it_is(
+def test_progress_lines_without_terminal(
     run_cli: RunCli, conditional_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mnistgen._cli.dataset.INTERVAL", 0)
     arguments = ("--n", 6_000, "--test", 0, "--seed", 1, "--workers", 1)
     outcome = run_cli("dataset", "--model", conditional_model, "--out", tmp_path / "data", *arguments)
-    lines = [rf"{done},000 of 6,000 digits, [\d,]+ a second, [\d,]+ s left\n" for done in (2, 4, 6)]
+    lines = [rf"{done},000 of 6,000 digits, [\d,]+ per second, [\d,]+ s left\n" for done in (2, 4, 6)]
     assert re.fullmatch("".join(lines), outcome.err)
 
 
-def test_a_full_disk_is_one_line(conditional_model: Path, tmp_path: Path) -> None:
+def test_full_disk_is_one_line_error(conditional_model: Path, tmp_path: Path) -> None:
     result = subprocess.run(
         command(conditional_model, tmp_path / "data"),
         capture_output=True,
@@ -113,7 +113,7 @@ def test_a_full_disk_is_one_line(conditional_model: Path, tmp_path: Path) -> Non
         (("--address", "10.0.0.1:6379"), "address: expected none for the engine local"),
     ],
 )
-def test_refuses(
+def test_invalid_options(
     run_cli: RunCli, conditional_model: Path, tmp_path: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     outcome = run_cli("dataset", "--model", conditional_model, "--out", tmp_path / "data", *SMALL, *arguments)
@@ -121,10 +121,19 @@ def test_refuses(
     assert not list(tmp_path.iterdir())
 
 
-def test_the_default_model_in_two_processes(run_cli: RunCli, tmp_path: Path) -> None:
+def test_default_model_with_two_workers(run_cli: RunCli, tmp_path: Path) -> None:
     for name, workers in (("one", 1), ("two", 2)):
         arguments = ("--n", 6000, "--test", 0, "--seed", 1, "--workers", workers, "--out", tmp_path / name)
         assert run_cli("dataset", *arguments).code == 0
     path = "MNIST/raw/train-images-idx3-ubyte"
     images = [np.fromfile(tmp_path / name / path, np.uint8) for name in ("one", "two")]
     assert (images[0] == images[1]).all()
+
+
+def test_a_signal_whose_exception_was_lost(
+    run_cli: RunCli, conditional_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mnistgen._cli.dataset.exit_code", lambda: 130)
+    outcome = run_cli("dataset", "--model", conditional_model, "--out", tmp_path / "data", *SMALL)
+    assert outcome.err == "mnistgen: interrupted; run the same command with --resume to continue\n"
+    assert not (tmp_path / "data").exists()

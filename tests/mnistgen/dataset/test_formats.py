@@ -1,4 +1,4 @@
-"""Every format is read by the library that it is for, and holds the digits of the seed."""
+"""Each format is readable by its library and contains the digits of the seed."""
 
 import gc
 import hashlib
@@ -18,11 +18,11 @@ from mnistgen._dataset.formats import FORMATS
 from mnistgen._dataset.plan import TEST_START
 
 TRAIN, TEST = 2300, 40
-SIZE = 1000  # of shards
+SIZE = 1000  # digits per shard
 
 
 class Split(NamedTuple):
-    """What a reader found."""
+    """A split as read from files."""
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
@@ -32,7 +32,7 @@ Splits = dict[str, Split]
 
 
 def gathered(pairs: Iterable[tuple[Any, Any]]) -> Split:
-    """Pairs of a picture and a label as arrays."""
+    """Convert pairs of picture and label to arrays."""
     images, labels = zip(*pairs, strict=True)
     return Split(np.stack([np.asarray(image) for image in images]), np.array([int(label) for label in labels]))
 
@@ -68,7 +68,7 @@ def by_webdataset(folder: Path) -> Splits:
 
     found = {}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # the library leaves its files open
+        warnings.simplefilter("ignore", ResourceWarning)  # the library does not close its files
         for split in ("train", "test"):
             urls = sorted(str(path) for path in folder.glob(f"{split}-*.tar"))
             found[split] = gathered(webdataset.WebDataset(urls, shardshuffle=False).decode("l8").to_tuple("png", "cls"))
@@ -91,7 +91,7 @@ def by_pyarrow(folder: Path) -> Splits:
 
 
 def by_datasets(folder: Path) -> Splits:
-    """As a user of the Hub would: parquet by its files, the repository by its folder."""
+    """Load like users of the Hub do: parquet files by name, a repository by its folder."""
     from datasets import ClassLabel, Image, load_dataset
 
     cache = str(folder.parent / "cache")
@@ -117,7 +117,7 @@ READERS: list[tuple[str, Callable[[Path], Splits]]] = [
 
 
 @pytest.mark.parametrize(("name", "read"), READERS)
-def test_its_library_reads_the_digits_of_the_seed(
+def test_readable_by_its_library(
     name: str, read: Callable[[Path], Splits], conditional_model: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "data"
@@ -132,7 +132,7 @@ def test_its_library_reads_the_digits_of_the_seed(
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_the_description_holds_every_file(name: str, conditional_model: Path, tmp_path: Path) -> None:
+def test_manifest_lists_all_files(name: str, conditional_model: Path, tmp_path: Path) -> None:
     out = tmp_path / "data"
     summary = write_dataset(out, n=30, test=10, format=name, seed=5, model=conditional_model, shard_size=20)
     described = json.loads((out / "dataset.json").read_text())
@@ -146,7 +146,7 @@ def test_the_description_holds_every_file(name: str, conditional_model: Path, tm
 
 
 @pytest.mark.parametrize("name", ["parquet", "webdataset", "hf"])
-def test_a_url_is_a_place_too(name: str, conditional_model: Path, tmp_path: Path) -> None:
+def test_writes_to_url(name: str, conditional_model: Path, tmp_path: Path) -> None:
     import fsspec
 
     files = fsspec.filesystem("memory")
@@ -164,25 +164,25 @@ def test_a_url_is_a_place_too(name: str, conditional_model: Path, tmp_path: Path
     for path in (tmp_path / "data").rglob("*"):
         if path.is_file():
             assert files.cat(f"{url}/{path.relative_to(tmp_path / 'data').as_posix()}") == path.read_bytes()
-    with pytest.raises(mnistgen.InputError, match="holds a data set"):
+    with pytest.raises(mnistgen.InputError, match="contains a data set"):
         write_dataset(url, **arguments)
     write_dataset(url, **arguments, force=True)
     assert not files.exists(f"{url}/.progress")
 
 
 @pytest.mark.parametrize("name", ["idx", "npz"])
-def test_object_stores_take_shards_alone(name: str, conditional_model: Path) -> None:
+def test_object_stores_require_sharded_formats(name: str, conditional_model: Path) -> None:
     with pytest.raises(mnistgen.InputError, match=f"format {name}: .* choose parquet, webdataset or hf"):
         write_dataset("memory://nowhere/data", format=name, seed=1, model=conditional_model)
 
 
-def test_an_idx_file_has_a_greatest_length(conditional_model: Path, tmp_path: Path) -> None:
+def test_idx_size_limit(conditional_model: Path, tmp_path: Path) -> None:
     with pytest.raises(mnistgen.InputError, match=r"train: expected at most 2,147,483,647 images in an IDX file"):
         write_dataset(tmp_path / "data", n=2**31, seed=1, model=conditional_model)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_bucket_that_is_not_there_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_bucket_is_not_created(monkeypatch: pytest.MonkeyPatch) -> None:
     from fsspec.implementations.memory import MemoryFileSystem
 
     class Empty(MemoryFileSystem):  # type: ignore[misc]  # untyped
@@ -193,11 +193,11 @@ def test_a_bucket_that_is_not_there_is_not_made(monkeypatch: pytest.MonkeyPatch)
             raise AssertionError(path)
 
     monkeypatch.setattr("fsspec.core.url_to_fs", lambda url, **options: (Empty(), "nowhere/data"))
-    with pytest.raises(mnistgen.InputError, match="nowhere/data: there is no bucket nowhere; create it"):
+    with pytest.raises(mnistgen.InputError, match="nowhere/data: bucket nowhere does not exist; create it"):
         write_dataset("object://nowhere/data", n=10, format="parquet", seed=1)
 
 
-def test_a_description_that_fails_halfway_is_not_there() -> None:
+def test_failed_manifest_is_not_written() -> None:
     def halfway() -> Iterator[bytes]:
         yield b"{"
         raise FileNotFoundError("a record is gone")

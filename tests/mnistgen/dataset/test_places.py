@@ -1,4 +1,4 @@
-"""Places of data sets: nothing of anybody else is removed, one owner at a time, old sets are replaced whole."""
+"""Output folders: other files are never removed, access is exclusive, replacement is atomic."""
 
 import json
 import os
@@ -22,10 +22,10 @@ def asked(conditional_model: Path) -> dict[str, Any]:
     return {"n": 50, "test": 10, "seed": 5, "format": "parquet", "shard_size": 20, "model": conditional_model}
 
 
-class TestForeignFiles:
+class TestOtherFiles:
     @pytest.mark.parametrize("force", [False, True])
     @pytest.mark.parametrize("described", ["[]", "{}", "null", "{", "", '{"files": {"thesis.txt": ""}}', "[" * 10**5])
-    def test_a_folder_whose_description_is_none_of_ours(
+    def test_folder_with_unrelated_manifest(
         self, asked: dict[str, Any], tmp_path: Path, described: str, force: bool
     ) -> None:
         out = tmp_path / "data"
@@ -33,18 +33,18 @@ class TestForeignFiles:
         (out / "dataset.json").write_text(described)
         (out / "thesis.txt").write_text("mine")
         before = contents(tmp_path)
-        with pytest.raises(mnistgen.InputError, match=r"holds other files than a data set \(dataset.json: "):
+        with pytest.raises(mnistgen.InputError, match=r"contains files but no data set \(dataset.json: "):
             write_dataset(out, **asked, force=force)
         assert contents(tmp_path) == before
 
     @pytest.mark.parametrize("force", [False, True])
-    def test_files_that_a_data_set_does_not_list(self, asked: dict[str, Any], tmp_path: Path, force: bool) -> None:
+    def test_unlisted_files_are_kept(self, asked: dict[str, Any], tmp_path: Path, force: bool) -> None:
         out = tmp_path / "data"
         write_dataset(out, **asked)
         (out / "notes").mkdir()
         (out / "notes/thesis.txt").write_text("mine")
         before = contents(tmp_path)
-        message = r"does not list \(notes/thesis.txt\); move them away" if force else r"holds a data set; force=True"
+        message = r"does not list \(notes/thesis.txt\); move them away" if force else r"contains a data set; force=True"
         with pytest.raises(mnistgen.InputError, match=message):
             write_dataset(out, **asked, force=force)
         assert contents(tmp_path) == before
@@ -68,9 +68,7 @@ class TestForeignFiles:
             ("balance", "even"),
         ],
     )
-    def test_descriptions_that_could_not_be_ours(
-        self, asked: dict[str, Any], tmp_path: Path, field: str, value: object
-    ) -> None:
+    def test_implausible_manifests(self, asked: dict[str, Any], tmp_path: Path, field: str, value: object) -> None:
         out = tmp_path / "data"
         write_dataset(out, **asked)
         path = out / "dataset.json"
@@ -78,13 +76,11 @@ class TestForeignFiles:
         (tmp_path / "thesis.txt").write_text("mine")
         before = contents(tmp_path)
         for changes in ({"force": True}, {"resume": True}, {}):
-            with pytest.raises(
-                mnistgen.InputError, match=r"holds other files than a data set \(dataset.json: .*expected"
-            ):
+            with pytest.raises(mnistgen.InputError, match=r"contains files but no data set \(dataset.json: .*expected"):
                 write_dataset(out, **asked | changes)
         assert contents(tmp_path) == before
 
-    def test_folders_of_like_names(self, asked: dict[str, Any], tmp_path: Path) -> None:
+    def test_similarly_named_folders_are_kept(self, asked: dict[str, Any], tmp_path: Path) -> None:
         for name in (
             ".data.partial",
             ".data.mnistgen-old",
@@ -102,7 +98,7 @@ class TestForeignFiles:
         assert before.items() <= contents(tmp_path).items()
 
     @pytest.mark.parametrize("plan", [None, "{}"])
-    def test_a_working_folder_of_somebody_else(self, asked: dict[str, Any], tmp_path: Path, plan: str | None) -> None:
+    def test_working_folder_of_other_origin(self, asked: dict[str, Any], tmp_path: Path, plan: str | None) -> None:
         work = tmp_path / ".data.mnistgen"
         (work / "data-1").mkdir(parents=True)
         (work / "data-1/thesis.txt").write_text("mine")
@@ -111,11 +107,11 @@ class TestForeignFiles:
             (work / "progress/plan.json").write_text(plan)
         before = contents(tmp_path)
         for force in (False, True):
-            with pytest.raises(mnistgen.InputError, match=r"data-1: holds files of somebody else \(thesis.txt\)"):
+            with pytest.raises(mnistgen.InputError, match=r"data-1: contains unknown files \(thesis.txt\)"):
                 write_dataset(tmp_path / "data", **asked, force=force)
         assert contents(tmp_path) == before
 
-    def test_links_are_followed(self, asked: dict[str, Any], tmp_path: Path) -> None:
+    def test_symlinks_are_followed(self, asked: dict[str, Any], tmp_path: Path) -> None:
         (tmp_path / "disk").mkdir()
         (tmp_path / "link").symlink_to("disk/data")
         write_dataset(tmp_path / "link", **asked)
@@ -123,7 +119,7 @@ class TestForeignFiles:
         assert (tmp_path / "link").is_symlink()
         assert (tmp_path / "disk/data/dataset.json").is_file()
 
-    def test_objects_that_a_data_set_does_not_list(self, asked: dict[str, Any], tmp_path: Path) -> None:
+    def test_unlisted_objects_are_kept(self, asked: dict[str, Any], tmp_path: Path) -> None:
         import fsspec
 
         files, url = fsspec.filesystem("memory"), f"memory://{tmp_path.name}/data"
@@ -135,8 +131,8 @@ class TestForeignFiles:
         assert files.exists(f"{url}/dataset.json")
 
 
-class TestOwner:
-    def test_a_second_run_says_who_the_first_is(self, asked: dict[str, Any], tmp_path: Path) -> None:
+class TestLock:
+    def test_second_run_names_owner(self, asked: dict[str, Any], tmp_path: Path) -> None:
         out = tmp_path / "data"
         write_dataset(out, **asked)
         refused: list[str] = []
@@ -150,13 +146,13 @@ class TestOwner:
         write_dataset(out, **asked | {"seed": 6}, force=True, report=meanwhile)
         owner = f"{out}: process {os.getpid()} on {platform.node()}, since "
         assert refused
-        assert all(line.startswith(owner) and "is writing it; wait until" in line for line in refused)
+        assert all(line.startswith(owner) and "is writing to it; wait until" in line for line in refused)
         write_dataset(tmp_path / "other", **asked | {"seed": 6})
         assert contents(out) == contents(tmp_path / "other")
         assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "other"]
 
-    def test_two_processes_at_once(self, asked: dict[str, Any], tmp_path: Path) -> None:
-        """Whichever comes first, the bytes are those of one of them."""
+    def test_concurrent_processes(self, asked: dict[str, Any], tmp_path: Path) -> None:
+        """The result is that of one of the processes, whichever is first."""
         for seed in (1, 2):
             write_dataset(tmp_path / str(seed), **asked | {"seed": seed})
         script = f"""
@@ -172,7 +168,7 @@ except mnistgen.OutputError as error:
             for seed in ("1", "2")
         ]
         ends = [run.communicate()[1] for run in runs]
-        assert all(run.returncode == 0 or "is writing it" in end for run, end in zip(runs, ends, strict=True)), ends
+        assert all(run.returncode == 0 or "is writing to it" in end for run, end in zip(runs, ends, strict=True)), ends
         assert contents(tmp_path / "data") in (contents(tmp_path / "1"), contents(tmp_path / "2"))
         assert sorted(path.name for path in tmp_path.iterdir()) == ["1", "2", "data"]
 
@@ -180,15 +176,13 @@ except mnistgen.OutputError as error:
         ("owner", "ended"),
         [
             ({"pid": os.getpid(), "host": platform.node()}, False),
-            ({"pid": 2**22 + 1, "host": platform.node()}, True),  # more than Linux has
+            ({"pid": 2**22 + 1, "host": platform.node()}, True),  # larger than any on Linux
             ({"pid": 1, "host": "elsewhere"}, False),
             ({"pid": 1, "host": "elsewhere", "renewed": 0.0}, True),
             ({"pid": "x\n"}, True),
         ],
     )
-    def test_of_an_object_store(
-        self, asked: dict[str, Any], tmp_path: Path, owner: dict[str, Any], ended: bool
-    ) -> None:
+    def test_object_store_lock(self, asked: dict[str, Any], tmp_path: Path, owner: dict[str, Any], ended: bool) -> None:
         import fsspec
 
         files, url = fsspec.filesystem("memory"), f"memory://{tmp_path.name}/data"
@@ -198,12 +192,12 @@ except mnistgen.OutputError as error:
             write_dataset(url, **asked)
             assert not files.exists(f"{url}/.progress")
         else:
-            who = f"process {owner['pid']} on {owner['host']} is writing it; wait until it has ended, or"
+            who = f"process {owner['pid']} on {owner['host']} is writing to it; wait until it ends, or"
             with pytest.raises(mnistgen.OutputError, match=who):
                 write_dataset(url, **asked)
             assert files.cat_file(f"{url}/.progress/owner.json") == content
 
-    def test_an_object_store_taken_over_is_not_published(self, asked: dict[str, Any], tmp_path: Path) -> None:
+    def test_lost_lock_prevents_publishing(self, asked: dict[str, Any], tmp_path: Path) -> None:
         import fsspec
 
         files, url = fsspec.filesystem("memory"), f"memory://{tmp_path.name}/data"
@@ -218,7 +212,7 @@ except mnistgen.OutputError as error:
 
 
 class TestReplacing:
-    def test_what_cannot_be_removed_is_told_and_blocks_nothing(
+    def test_failed_removal_only_warns(
         self, asked: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         out = tmp_path / "data"
@@ -233,16 +227,16 @@ class TestReplacing:
         with monkeypatch.context() as context:
             context.setattr(Path, "unlink", unlink)
             for _ in range(2):
-                with pytest.warns(RuntimeWarning, match=r"stays in .*/.data.mnistgen/old-\w+: Permission denied; rem"):
+                with pytest.warns(RuntimeWarning, match=r"not removed .*/.data.mnistgen/old-\w+: Permission denied"):
                     write_dataset(out, **asked, force=True)
         assert (out / "dataset.json").is_file()
         write_dataset(out, **asked, force=True)
         assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
-    def test_where_open_files_cannot_be_replaced(
+    def test_without_replacing_open_files(
         self, asked: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """As on Windows, which has no exchange either, and gives no folder the name of another one."""
+        """As on Windows, which can neither exchange folders nor rename one to an existing name."""
         for name in ("_files", "_dataset.local"):
             monkeypatch.setattr(f"mnistgen.{name}.WINDOWS", True)
         monkeypatch.setattr("os.sync", None)
@@ -257,11 +251,11 @@ class TestReplacing:
             assert b"\r" not in (out / "dataset.json").read_bytes()
         assert sorted(path.name for path in tmp_path.iterdir()) == ["idx", "npz", "parquet"]
 
-    def test_a_place_where_a_file_system_begins(
+    def test_mount_point_as_output(
         self, asked: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(Path, "is_mount", lambda path: path.name == "data")
-        with pytest.raises(mnistgen.InputError, match="is where a file system begins, and cannot be replaced"):
+        with pytest.raises(mnistgen.InputError, match="is a mount point, which cannot be replaced"):
             write_dataset(tmp_path / "data", **asked)
 
 
@@ -279,7 +273,7 @@ def refusing_open_files(real: Any) -> Any:
 
 
 class TestResume:
-    def test_a_finished_set_with_a_lost_or_changed_file(self, asked: dict[str, Any], tmp_path: Path) -> None:
+    def test_missing_or_changed_file_in_finished_data_set(self, asked: dict[str, Any], tmp_path: Path) -> None:
         out = tmp_path / "data"
         write_dataset(out, **asked)
         whole = contents(out)
@@ -293,7 +287,7 @@ class TestResume:
 
     @pytest.mark.parametrize("damage", ["truncate", "append", "flip", "remove"])
     @pytest.mark.parametrize("form", ["idx", "npz", "parquet"])
-    def test_damaged_parts_are_made_again(self, asked: dict[str, Any], tmp_path: Path, form: str, damage: str) -> None:
+    def test_damaged_shards_are_rewritten(self, asked: dict[str, Any], tmp_path: Path, form: str, damage: str) -> None:
         asked["format"] = form
         write_dataset(tmp_path / "whole", **asked)
         interrupted(tmp_path / "data", asked)
@@ -312,7 +306,7 @@ class TestResume:
         write_dataset(tmp_path / "data", **asked, resume=True)
         assert contents(tmp_path / "data") == contents(tmp_path / "whole")
 
-    def test_by_a_record_that_is_none(self, asked: dict[str, Any], tmp_path: Path) -> None:
+    def test_invalid_record(self, asked: dict[str, Any], tmp_path: Path) -> None:
         write_dataset(tmp_path / "whole", **asked)
         for content in ("[]", "[0, [], []]", '[0, [20,0,0,0,0,0,0,0,0,0], [["../../x", null, 1, ""]]]', "[" * 10**5):
             interrupted(tmp_path / "data", asked)
@@ -322,7 +316,7 @@ class TestResume:
             write_dataset(tmp_path / "data", **asked | {"seed": 6}, force=True)
             LocalStore(tmp_path / "data").clear()
 
-    def test_workers_of_an_earlier_run_write_in_vain(self, asked: dict[str, Any], tmp_path: Path) -> None:
+    def test_workers_of_earlier_run_are_ignored(self, asked: dict[str, Any], tmp_path: Path) -> None:
         asked["format"] = "idx"
         interrupted(tmp_path / "data", asked)
         (orphaned,) = tmp_path.glob(".data.mnistgen/data-*")
@@ -340,7 +334,7 @@ def size_of(path: Path) -> int:
 
 
 def interrupted(out: Path, asked: dict[str, Any], **changes: Any) -> None:
-    """A call that ends when some of it is done."""
+    """A call that is interrupted midway."""
 
     def interrupt(done: int, total: int) -> None:
         if done >= 40:
@@ -351,7 +345,7 @@ def interrupted(out: Path, asked: dict[str, Any], **changes: Any) -> None:
 
 
 class TestNames:
-    def test_as_long_as_the_file_system_allows(self, asked: dict[str, Any], tmp_path: Path) -> None:
+    def test_longest_possible_name(self, asked: dict[str, Any], tmp_path: Path) -> None:
         for name in ("x" * 255, "é" * 127):
             write_dataset(tmp_path / name, **asked)
             write_dataset(tmp_path / name, **asked, force=True)
@@ -361,15 +355,15 @@ class TestNames:
     @pytest.mark.parametrize(
         ("out", "message"),
         [
-            ("a\0b", "a\\x00b: expected the name of a folder (embedded null byte)"),
-            ("s3://", "s3://: expected a folder, such as s3://bucket/folder"),
-            ("memory://", "memory://: expected a folder"),
+            ("a\0b", "a\\x00b: expected a valid folder name ("),
+            ("s3://", "s3://: expected the URL of a folder, such as s3://bucket/folder"),
+            ("memory://", "memory://: expected the URL of a folder"),
             ("reference://", "reference://: "),
             ("hf://", "hf://: "),
             (7, "out: expected the path of a folder or a URL, got 7"),
         ],
     )
-    def test_that_are_none(self, asked: dict[str, Any], out: Any, message: str) -> None:
+    def test_invalid_names(self, asked: dict[str, Any], out: Any, message: str) -> None:
         if package := {"s3://": "s3fs", "hf://": "huggingface_hub"}.get(out):
             pytest.importorskip(package)
         with pytest.raises(mnistgen.InputError) as error:
@@ -377,7 +371,7 @@ class TestNames:
         assert str(error.value).startswith(message)
         assert str(error.value).isprintable()
 
-    def test_a_fifo_is_no_description(self, asked: dict[str, Any], tmp_path: Path) -> None:
+    def test_fifo_as_manifest(self, asked: dict[str, Any], tmp_path: Path) -> None:
         out = tmp_path / "data"
         out.mkdir()
         os.mkfifo(out / "dataset.json")
@@ -385,14 +379,16 @@ class TestNames:
             write_dataset(out, **asked)
 
 
-def test_a_disk_that_is_too_small_is_known_before_any_work(asked: dict[str, Any], tmp_path: Path) -> None:
-    with pytest.raises(mnistgen.OutputError, match=r"data: needs 57,000,[\d,]+ bytes or more, [\d,]+ are free"):
+def test_insufficient_disk_space_fails_early(asked: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(
+        mnistgen.OutputError, match=r"data: needs at least 57,000,[\d,]+ bytes, but only [\d,]+ are free"
+    ):
         write_dataset(tmp_path / "data", **asked | {"n": 10**18})
     assert not list(tmp_path.iterdir())
 
 
-def test_the_command_line_says_the_same(run_cli: RunCli, asked: dict[str, Any], tmp_path: Path) -> None:
+def test_insufficient_disk_space_in_command(run_cli: RunCli, asked: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data/dataset.json").write_text("[]")
     outcome = run_cli("dataset", "--out", tmp_path / "data", "--model", asked["model"], "--n", 10)
-    assert_refused(outcome, 2, "holds other files than a data set", "name a new or an empty folder")
+    assert_refused(outcome, 2, "contains files but no data set", "name a new or empty folder")

@@ -1,4 +1,4 @@
-"""Plans: every image in one task, and the same tasks whoever makes which slice."""
+"""Plans: tasks cover each image once, and are the same for all slices."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +31,7 @@ starts = st.integers(0, LIMIT - 500) | st.integers(0, 100)
 
 
 def ranges(tasks: list[Task]) -> dict[str, list[int]]:
-    """The images of each split, in the order of the tasks."""
+    """The images of each split, in task order."""
     return {
         split: [image for task in tasks if task.split == split for image in range(task.first, task.first + task.count)]
         for split in SPLITS
@@ -39,7 +39,7 @@ def ranges(tasks: list[Task]) -> dict[str, list[int]]:
 
 
 @given(n=counts, test=counts, start=starts, task_size=st.integers(1, 200))
-def test_tasks_are_every_image_once_in_order(n: int, test: int, start: int, task_size: int) -> None:
+def test_tasks_cover_all_images_in_order(n: int, test: int, start: int, task_size: int) -> None:
     tasks = list(replace(PLAN, n=n, test=test, start=start, task_size=task_size).tasks())
     assert [task.number for task in tasks] == list(range(len(tasks)))
     assert ranges(tasks) == {"train": list(range(start, start + n)), "test": list(range(test))}
@@ -48,7 +48,7 @@ def test_tasks_are_every_image_once_in_order(n: int, test: int, start: int, task
 
 
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=5), st.integers(0, 10), st.integers(1, 50))
-def test_slices_at_shards_have_the_tasks_of_the_whole(parts: list[int], first: int, task_size: int) -> None:
+def test_slices_have_same_tasks_as_whole(parts: list[int], first: int, task_size: int) -> None:
     def parts_of(start: int, count: int) -> list[tuple[int, ...]]:
         plan = replace(PLAN, n=count * task_size, start=start * task_size, task_size=task_size)
         return [(task.part, task.first, task.count) for task in plan.tasks()]
@@ -58,7 +58,7 @@ def test_slices_at_shards_have_the_tasks_of_the_whole(parts: list[int], first: i
     assert apart == whole
 
 
-def test_splits_never_meet() -> None:
+def test_splits_are_disjoint() -> None:
     assert SPLITS["train"] + LIMIT <= SPLITS["test"]
     assert SPLITS["test"] + LIMIT <= INDICES
 
@@ -73,7 +73,7 @@ def test_weights() -> None:
     ("arguments", "message"),
     [
         ({"n": -1}, "n: expected a whole number, 0 or more, got -1"),
-        ({"n": 0, "test": 0}, "n: expected at least one image, for training or for the test, got none of both"),
+        ({"n": 0, "test": 0}, "n: expected at least one training or test image, got none"),
         ({"n": LIMIT, "start": 1}, f"n: expected a whole number, at most {LIMIT - 1}, got {LIMIT}"),
         ({"test": 1.5}, "test: expected a whole number, 0 or more, got 1.5"),
         ({"digits": [3, 10]}, "digits: expected a whole number, 0 to 9, got 10"),
@@ -82,7 +82,7 @@ def test_weights() -> None:
         ({"seed": -1}, "seed: expected a whole number, 0 or more, got -1"),
     ],
 )
-def test_refuses(conditional_model: Path, arguments: dict[str, Any], message: str) -> None:
+def test_invalid_arguments(conditional_model: Path, arguments: dict[str, Any], message: str) -> None:
     asked: dict[str, Any] = {"n": 1, "test": 1, "start": 0, "digits": range(10), "balance": "uniform", "seed": 1}
     with pytest.raises(mnistgen.InputError) as error:
         plan_of(find(conditional_model).card, "idx", 10, **asked | arguments)

@@ -1,4 +1,4 @@
-"""Data sets on S3: a server that speaks its protocol on this machine, and the file system that users have for it."""
+"""Data sets on S3, with a local S3 server and s3fs."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ s3fs = pytest.importorskip("s3fs")
 ThreadedMotoServer = pytest.importorskip("moto.server").ThreadedMotoServer
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of the libraries of S3
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # in the S3 libraries
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 BUCKET = "digits"
@@ -25,7 +25,7 @@ BUCKET = "digits"
 
 @pytest.fixture(scope="module")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """An empty bucket on a server of its own, for this process and those that it starts."""
+    """An empty bucket on a new server, for this process and its subprocesses."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
     host, port = server.get_host_and_port()
@@ -59,17 +59,17 @@ def command(out: object, model: Path, *more: str) -> list[str]:
     return [sys.executable, "-m", "mnistgen", "dataset", *place, *asked, *more]
 
 
-def test_the_same_bytes_as_in_a_folder(s3: Any, conditional_model: Path, tmp_path: Path) -> None:
+def test_same_bytes_as_local_folder(s3: Any, conditional_model: Path, tmp_path: Path) -> None:
     subprocess.run(command(f"s3://{BUCKET}/whole", conditional_model), check=True, capture_output=True)
     subprocess.run(command(tmp_path / "whole", conditional_model), check=True, capture_output=True)
     assert contents(s3, f"{BUCKET}/whole") == local(tmp_path / "whole")
 
 
-def test_killed_and_gone_on_with(s3: Any, conditional_model: Path, tmp_path: Path) -> None:
+def test_resume_after_sigkill(s3: Any, conditional_model: Path, tmp_path: Path) -> None:
     child = subprocess.Popen(
         command(f"s3://{BUCKET}/killed", conditional_model), start_new_session=True, stderr=subprocess.DEVNULL
     )
-    while len(s3.find(f"{BUCKET}/killed")) < 4 and child.poll() is None:  # the plan, some shards and their records
+    while len(s3.find(f"{BUCKET}/killed")) < 4 and child.poll() is None:  # the plan, a few shards and their records
         pass
     os.killpg(child.pid, signal.SIGKILL)
     child.wait()
@@ -79,13 +79,13 @@ def test_killed_and_gone_on_with(s3: Any, conditional_model: Path, tmp_path: Pat
     assert contents(s3, f"{BUCKET}/killed") == local(tmp_path / "whole")
 
 
-def test_a_bucket_that_is_not_there_is_not_made(s3: Any, conditional_model: Path) -> None:
-    with pytest.raises(mnistgen.InputError, match="there is no bucket typo; create it, or name another"):
+def test_missing_bucket_is_not_created(s3: Any, conditional_model: Path) -> None:
+    with pytest.raises(mnistgen.InputError, match="bucket typo does not exist; create it first"):
         mnistgen.write_dataset("s3://typo/data", n=10, format="parquet", seed=1, model=conditional_model)
     assert s3.ls("") == [BUCKET]
 
 
-def test_a_server_that_is_not_there_is_no_lost_bucket(conditional_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_server_is_not_a_missing_bucket(conditional_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.getsockname()[1]}")

@@ -1,1 +1,1 @@
-"""Ratios against what a user would pick instead, measured in one run. Run them on a machine with nothing else to do."""
+"""Benchmarks against what users would use instead, both measured in the same run. Use an otherwise idle machine."""

@@ -1,7 +1,8 @@
-"""Whole data sets against the bare engine, and two workers against one: python -m benchmarks.dataset [MODEL] [N].
+"""Data set generation against bare onnxruntime, and two workers against one: python -m benchmarks.dataset [MODEL] [N].
 
-`mnistgen dataset`, 70,000 digits as IDX, the whole process, against a process that only runs the same graph on as many
-threads: no labels, no files, latents from NumPy. Then N digits, a million by default, with two workers and with one.
+Compares the process `mnistgen dataset`, with 70,000 digits as IDX, to a process that only runs the same graph on as
+many threads, with latents from NumPy and without labels and files. Then generates N digits, by default a million, with
+one and with two workers.
 """
 
 import sys
@@ -40,11 +41,11 @@ def main(model: str = DEFAULT_MODEL, count: str = "1000000") -> None:
 
         shape = [str(value) for value in (chunk_size(directory.card), directory.card.latent_dim)]
         contestants = {
-            "onnxruntime alone": process("-c", BARE, str(directory.onnx), str(threads), "70000", *shape),
+            "bare onnxruntime": process("-c", BARE, str(directory.onnx), str(threads), "70000", *shape),
             "mnistgen dataset": process(*dataset(60_000, threads)),
         }
         seconds = medians(contestants, rounds=7)
-        ratio = seconds["mnistgen dataset"] / seconds["onnxruntime alone"]
+        ratio = seconds["mnistgen dataset"] / seconds["bare onnxruntime"]
         show(f"70,000 digits from {model}, {threads} threads or workers", seconds, ratio, "at most 1.25")
 
         contestants = {f"{workers} workers": process(*dataset(int(count), workers)) for workers in (1, 2)}

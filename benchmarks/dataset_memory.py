@@ -1,6 +1,6 @@
-"""Memory of large data sets: python -m benchmarks.dataset_memory [FEW] [MANY].
+"""Memory usage for large data sets: python -m benchmarks.dataset_memory [FEW] [MANY].
 
-Peak memory of `mnistgen dataset` for many digits over that for few, in one process, as IDX.
+Compares the peak memory of `mnistgen dataset`, as IDX and in one process, for few and for many digits.
 """
 
 import os
@@ -13,7 +13,7 @@ from benchmarks.stream_memory import UNIT
 
 
 def peak(n: int, out: Path) -> float:
-    """The largest memory, in MB, of a whole run that writes n digits."""
+    """The peak memory, in MB, of a process that writes n digits."""
     command = [sys.executable, "-m", "mnistgen", "dataset", "--out", str(out), "--n", str(n), "--workers", "1"]
     child = subprocess.Popen([*command, "--seed", "1", "--force", "--quiet"])
     _, status, usage = os.wait4(child.pid, 0)

@@ -1,7 +1,7 @@
-"""Ray against processes: python -m benchmarks.on_ray [N].
+"""Ray against local processes: python -m benchmarks.on_ray [N].
 
-`write_dataset` with N digits, a million by default, on a Ray cluster of two workers that stands already, against two
-processes of its own; their start is part of it.
+Compares `write_dataset` with N digits, by default a million, on a running Ray cluster of two workers, to two local
+processes, including their start-up.
 """
 
 import sys
@@ -20,7 +20,7 @@ def main(count: str = "1000000") -> None:
     n = int(count)
     with tempfile.TemporaryDirectory() as folder, cluster(None, WORKERS):
         out = Path(folder) / "data"
-        write_dataset(out, n=20_000, seed=1, engine="ray", workers=WORKERS)  # workers import and open the model
+        write_dataset(out, n=20_000, seed=1, engine="ray", workers=WORKERS)  # warm-up: workers load the model
         contestants = {
             engine: lambda engine=engine: write_dataset(out, n=n, seed=1, engine=engine, workers=WORKERS, force=True)
             for engine in ("local", "ray")

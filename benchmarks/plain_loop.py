@@ -1,8 +1,8 @@
-"""The training loop against a plain one: python -m benchmarks.plain_loop [PRESET] [--data FOLDER].
+"""The training loop against a simple one: python -m benchmarks.plain_loop [PRESET] [--data FOLDER].
 
-The plain loop is what one writes first, as PyTorch's DCGAN example does it: float32, a DataLoader that turns PIL
-images into tensors in two processes, a backward pass for real and one for generated digits, figures read at every step.
-Both train the same networks, with all CPUs that are allowed.
+The simple loop follows PyTorch's DCGAN example: float32, a DataLoader that converts PIL images to tensors in two
+processes, separate backward passes for real and generated digits, and losses read at every step. Both train the same
+networks on all available CPUs.
 """
 
 import itertools
@@ -31,7 +31,7 @@ BAR = 3.0
 
 
 def plain_rate(preset: Preset, data: Path) -> float:
-    """Median images/s of a step of the plain loop."""
+    """The median images/s of the simple loop."""
     torch.set_num_threads(usable_cpus())
     steps = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))])
     dataset = MNIST(data, train=True, transform=steps)
@@ -53,7 +53,7 @@ def plain_rate(preset: Preset, data: Path) -> float:
 def plain_step(
     generator: nn.Module, discriminator: nn.Module, optimizers: list[torch.optim.Adam], real: Tensor, latent_dim: int
 ) -> None:
-    """One step of generator and discriminator."""
+    """One step of the discriminator and the generator."""
     criterion = nn.BCELoss()
     ones, zeros = torch.ones(len(real), device=real.device), torch.zeros(len(real), device=real.device)
     discriminator.zero_grad()
@@ -74,7 +74,7 @@ def main(
     name: Annotated[str, typer.Argument(metavar="PRESET")] = "dcgan",
     data: Annotated[Path, typer.Option(help="Folder that holds MNIST/raw.")] = Path("data"),
 ) -> None:
-    """Take turns, and print both rates and their ratio."""
+    """Measure alternately, and print both rates and their ratio."""
     preset = PRESETS[name]
     ours, plain = [], []
     for _ in range(ROUNDS):
@@ -82,7 +82,7 @@ def main(
         with tempfile.TemporaryDirectory() as folder:
             ours.append(rate(preset, data, Path(folder) / "run"))
     fast, slow = statistics.median(ours), statistics.median(plain)
-    print(f"{name}: this loop {fast:,.1f} images/s, a plain one {slow:,.1f}")
+    print(f"{name}: this loop {fast:,.1f} images/s, the simple loop {slow:,.1f}")
     print(f"  ratio {fast / slow:.2f} (must be >= {BAR})")
 
 

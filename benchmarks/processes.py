@@ -1,6 +1,6 @@
-"""Two processes against one, one thread each: python -m benchmarks.processes [--data FOLDER].
+"""Training in two processes against one, with one thread each: python -m benchmarks.processes [--data FOLDER].
 
-Both run the adversarial stage of the default model on the same global batches, through torchrun.
+Both run the adversarial stage of the default model with torchrun, on the same global batches.
 """
 
 import os
@@ -17,14 +17,14 @@ import typer
 from benchmarks.training_rate import median_rate, rate
 from training.presets import DEFAULT, PRESETS
 from training.run.directory import RunDirectory
-from training.run.distributed import joined
+from training.run.distributed import process_group
 
 ROUNDS = 3
 BAR = 1.6
 
 
 def launch(processes: int, data: Path) -> float:
-    """Median images/s of a run in so many processes."""
+    """The median images/s of a run in this number of processes."""
     with tempfile.TemporaryDirectory() as folder:
         torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
         worker = ["-m", "benchmarks.processes", "--data", str(data), "--into", f"{folder}/run"]
@@ -38,8 +38,8 @@ def main(
     into: Annotated[Path | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Alternate between one process and two, and print both rates and their ratio."""
-    if into is not None:  # one of the processes
-        with joined(torch.device("cpu")) as world:
+    if into is not None:  # started by torchrun
+        with process_group(torch.device("cpu")) as world:
             rate(PRESETS[DEFAULT], data, into, "cpu", world)
         return
     rates: dict[int, list[float]] = {1: [], 2: []}

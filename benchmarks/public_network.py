@@ -1,8 +1,8 @@
-"""Images a second against what is usual: python -m benchmarks.public_network [MODEL] [N].
+"""Images per second against a typical PyTorch network: python -m benchmarks.public_network [MODEL] [N].
 
-`Generator(MODEL).sample(N)` against the shape of the best published class-conditional student network, with PyTorch in
-eager mode on all cores: latent 100 and an embedding of the label, 10, to 6272 (128 channels at 7x7), two transposed
-convolutions to 28x28, tanh, uint8. Its weights do not matter here; its batch is the best of several.
+Compares `Generator(MODEL).sample(N)` to the architecture of the best published class-conditional student network, in
+PyTorch's eager mode on all cores: 100 latents and a label embedding of size 10, a linear layer to 6272 (128 channels of
+7x7), two transposed convolutions to 28x28, tanh, uint8. Its weights are random; its batch size is the best of several.
 """
 
 import sys
@@ -19,7 +19,7 @@ BATCHES = (64, 256, 1000)
 
 
 class PublicNetwork(nn.Module):
-    """7.3 million multiply-adds a digit."""
+    """The published architecture: 7.3 million multiply-adds per image."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
-"""What starting costs: python -m benchmarks.start_up.
+"""Start-up time: python -m benchmarks.start_up.
 
-`import mnistgen` against `import numpy`; the whole `mnistgen sample --out grid.png` against a Typer program of one
-command that does nothing but import what that cannot do without, with the same Typer, which imports pydantic from 0.29
-on; and against `import torch`.
+Compares `import mnistgen` to `import numpy`, and the process `mnistgen sample --out grid.png` to `import torch` and to
+a minimal Typer program that only imports the necessary libraries (with the same Typer, which imports pydantic from
+version 0.29 on).
 """
 
 import tempfile
@@ -28,12 +28,12 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         out = str(Path(folder) / "grid.png")
-        whole = {
+        commands = {
             "a Typer program that imports numpy, onnxruntime and Pillow": process("-c", BARE),
             "python -c import torch": process("-c", "import torch"),
             "mnistgen sample --out grid.png": process("-m", "mnistgen", "sample", "--out", out),
         }
-        seconds = medians(whole, rounds=21, warm_up=2)
+        seconds = medians(commands, rounds=21, warm_up=2)
     ours = seconds.pop("mnistgen sample --out grid.png")
     for name, bar in zip(tuple(seconds), ("at most 1.6", "at most 0.3"), strict=True):
         show("sample", {name: seconds[name], "mnistgen sample --out grid.png": ours}, ours / seconds[name], bar)

@@ -1,6 +1,6 @@
-"""Memory of a long stream: python -m benchmarks.stream_memory [N] [MODEL].
+"""Memory usage of a long stream: python -m benchmarks.stream_memory [N] [MODEL].
 
-How far the process's peak memory grows, from the first digit that the session drew to the last of the stream.
+Measures the growth of the process's peak memory from the first generated digit to the end of the stream.
 """
 
 import resource
@@ -13,7 +13,7 @@ UNIT = 1 if sys.platform == "darwin" else 1024  # bytes: macOS counts in bytes, 
 
 
 def peak() -> float:
-    """The largest memory this process has had, in MB."""
+    """The peak memory of this process, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * UNIT / 1e6
 
 

@@ -1,7 +1,7 @@
-"""Images a second: python -m benchmarks.throughput [MODEL] [N].
+"""Images per second against bare onnxruntime: python -m benchmarks.throughput [MODEL] [N].
 
-`Generator(MODEL).sample(N)` against onnxruntime alone, on the same graph, with as many threads, with latents made
-beforehand and nothing done with the result. Its batch is the best of several, so that the comparison is a fair one.
+Compares `Generator(MODEL).sample(N)` to onnxruntime with the same graph and threads, with precomputed latents and
+without processing of the output. For a fair comparison, its batch size is the best of several.
 """
 
 import sys
@@ -25,11 +25,11 @@ def main(model: str = "mlp", count: str = "100000") -> None:
     options.intra_op_num_threads = generator.threads
     session = onnxruntime.InferenceSession(find(model).onnx, options, providers=["CPUExecutionProvider"])
 
-    def alone(batch: int) -> None:
+    def bare(batch: int) -> None:
         for start in range(0, n, batch):
             session.run(["images"], {"latents": latents[start : start + batch]})
 
-    contestants = {f"onnxruntime alone, batches of {batch}": lambda batch=batch: alone(batch) for batch in BATCHES}
+    contestants = {f"bare onnxruntime, batches of {batch}": lambda batch=batch: bare(batch) for batch in BATCHES}
     seconds = medians(contestants | {"mnistgen": lambda: generator.sample(n, seed=1)}, rounds=5)
     ours = seconds["mnistgen"]
     best = min(value for name, value in seconds.items() if name != "mnistgen")

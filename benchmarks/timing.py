@@ -1,4 +1,4 @@
-"""Fair timing: alternatives take turns, after a warm-up, and medians are compared."""
+"""Timing: run alternatives in turn, after a warm-up, and compare medians."""
 
 import statistics
 import subprocess
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 
 def medians(contestants: Mapping[str, Callable[[], object]], rounds: int, warm_up: int = 1) -> dict[str, float]:
-    """Median seconds of each contestant; all take a turn in every round, so that a slow moment hits them alike."""
+    """The median seconds of each contestant. Each round runs all of them, so that load affects them equally."""
     times: dict[str, list[float]] = {name: [] for name in contestants}
     for turn in range(warm_up + rounds):
         for name, contestant in contestants.items():
@@ -20,12 +20,12 @@ def medians(contestants: Mapping[str, Callable[[], object]], rounds: int, warm_u
 
 
 def process(*arguments: str) -> Callable[[], object]:
-    """A whole run of this Python with these arguments."""
+    """A function that runs this Python with these arguments in a new process."""
     return lambda: subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
 
 
 def show(title: str, seconds: Mapping[str, float], ratio: float, bar: str) -> None:
-    """Print the medians and the ratio beside what it must reach."""
+    """Print the medians, the ratio and its required value."""
     print(title)
     for name, value in seconds.items():
         print(f"  {name:42} {value * 1e3:10.1f} ms")

@@ -1,6 +1,6 @@
-"""A training step: python -m benchmarks.training_step [PRESET ...].
+"""The time of a training step: python -m benchmarks.training_step [PRESET ...].
 
-What `training.run.device.choose` chooses against its alternatives: precision, memory format and threads.
+Compares the choices of `training.run.device.choose` to their alternatives: precision, memory format and threads.
 """
 
 import sys
@@ -15,7 +15,7 @@ from benchmarks.training_rate import adversarial
 from mnistgen._devices import usable_cpus
 from training.config import Preset
 from training.networks import build_discriminator, build_generator
-from training.networks.inputs import classes_of, every_digit
+from training.networks.inputs import classes_of, cyclic_labels
 from training.objectives.losses import LOSSES
 from training.presets import PRESETS
 from training.run.device import Compute, Precision, choose
@@ -24,7 +24,7 @@ PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 
 
 def stepper(preset: Preset, compute: Compute, channels_last: bool) -> Callable[[], None]:
-    """One discriminator step and one generator step on noise, as in training.stages.adversarial, without penalties."""
+    """A function that runs a discriminator and a generator step on noise, as in training.stages.adversarial."""
     stage = adversarial(preset)
     generator = compute.place(build_generator(preset.network_of(0), preset.latent_dim))
     discriminator = compute.place(build_discriminator(stage.discriminator))
@@ -35,7 +35,7 @@ def stepper(preset: Preset, compute: Compute, channels_last: bool) -> Callable[[
     generator_optimizer, discriminator_optimizer = (Adam(network.parameters(), fused=True) for network in networks)
     loss = LOSSES[stage.loss]()
     real = torch.rand(stage.batch_size, 1, 28, 28, device=compute.device)
-    classes = classes_of(generator, every_digit(stage.batch_size).to(compute.device))
+    classes = classes_of(generator, cyclic_labels(stage.batch_size).to(compute.device))
 
     def step() -> None:
         torch.set_num_threads(compute.threads)
@@ -76,7 +76,7 @@ def main(*names: str) -> None:
         ours = seconds[f"{chosen.precision}, channels_last, {chosen.threads} threads"]
         print(f"{name}: chosen {chosen}")
         for label, value in seconds.items():
-            print(f"  {label:40} {value * 1e3:8.1f} ms/step  {value / ours:5.2f} x the chosen")
+            print(f"  {label:40} {value * 1e3:8.1f} ms/step  {value / ours:5.2f} x the default")
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Turn a trained generator into a model directory: ONNX, TorchScript and a card, checked against each other."""
+"""Export a trained generator as a model directory: ONNX, TorchScript and a card, verified against PyTorch."""

@@ -1,4 +1,4 @@
-"""A checkpoint becomes a model directory, whole or not at all."""
+"""Build a model directory from a generator file, atomically."""
 
 import hashlib
 import json
@@ -21,16 +21,16 @@ from mnistgen._files import whole_file
 from training.config import to_json
 from training.errors import TrainingError
 from training.run.checkpoint import Checkpoint, generator_of
-from training.run.outline import MISFITS, raised
+from training.run.outline import MISMATCH_ERRORS, exception_message
 
 LIBRARIES = ("torch", "onnx", "onnxscript", "onnxruntime", "numpy")
 LICENCE = "MIT"
 
 
 def load_generator(checkpoint: Checkpoint) -> ExportedGenerator:
-    """The generator of a checkpoint behind the contract's signature.
+    """The generator of a checkpoint, with the signature of exported models.
 
-    Raises ExportError where weights do not fit, are beyond float16, or draw no images of 28 by 28 pixels.
+    Raises ExportError if the weights do not fit the preset or exceed the range of float16, or the images are not 28x28.
     """
     try:
         generator = ExportedGenerator(generator_of(checkpoint))
@@ -38,30 +38,30 @@ def load_generator(checkpoint: Checkpoint) -> ExportedGenerator:
             images = generator(*generator.inputs(2))
     except TrainingError as error:
         raise ExportError(str(error)) from None
-    except MISFITS as error:
-        raise ExportError(f"the generator does not work: {raised(error)}") from None
+    except MISMATCH_ERRORS as error:
+        raise ExportError(f"the generator does not work: {exception_message(error)}") from None
     if images.shape != (2, 28, 28):
         raise ExportError(f"expected images (2, 28, 28) for two latents, got {tuple(images.shape)}")
     if not all(value.isfinite().all() for value in (images, *generator.parameters())):
-        raise ExportError("the weights: expected numbers that float16 can hold, got larger ones or NaN")
+        raise ExportError("the weights: expected finite values in the range of float16, got larger ones or NaN")
     return generator
 
 
 def in_float32(checkpoint: Checkpoint) -> Checkpoint:
-    """The same generator, to be exported in float32: what quantization costs is measured against it."""
+    """The same checkpoint without quantization, to measure the loss from quantization."""
     header = replace(checkpoint.header, preset=replace(checkpoint.header.preset, quantization=None))
     return Checkpoint(header, checkpoint.tensors)
 
 
 class Export(NamedTuple):
-    """A model directory in memory."""
+    """The files of a model directory, in memory."""
 
     card: ModelCard
     graph: bytes
     torchscript: bytes
 
     def write(self, out: Path, *, torchscript: bool = True) -> None:
-        """Write the files into a folder, in place of those that are there: none before all are on the disk."""
+        """Write the files into a folder. Replaces existing files only after all new ones are on disk."""
         contents = {"model.onnx": self.graph} | ({"model.torchscript.pt": self.torchscript} if torchscript else {})
         out.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
@@ -74,17 +74,17 @@ class Export(NamedTuple):
 
 
 def build(checkpoint: Checkpoint, out: Path) -> ModelCard:
-    """Write model.onnx, model.torchscript.pt and card.json into `out`, replacing those that are there.
+    """Write model.onnx, model.torchscript.pt and card.json into `out`, replacing existing files. Returns the card.
 
-    Raises ExportError, with nothing written, unless PyTorch, TorchScript and onnxruntime agree.
+    Raises ExportError, before writing anything, unless PyTorch, TorchScript and onnxruntime agree.
     """
-    made = convert(checkpoint)
-    made.write(out)
-    return made.card
+    export = convert(checkpoint)
+    export.write(out)
+    return export.card
 
 
 def convert(checkpoint: Checkpoint) -> Export:
-    """The model directory of a checkpoint. Raises ExportError unless PyTorch, TorchScript and onnxruntime agree."""
+    """Convert and verify a checkpoint. Raises ExportError unless PyTorch, TorchScript and onnxruntime agree."""
     header = checkpoint.header
     preset = header.preset
     generator = load_generator(checkpoint)

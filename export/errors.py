@@ -1,7 +1,7 @@
-"""What can go wrong in an export."""
+"""The exception of the export."""
 
 from mnistgen._errors import MnistgenError
 
 
 class ExportError(MnistgenError):
-    """The export was refused or failed its checks; nothing was written."""
+    """The export is not possible or failed verification. Nothing was written."""

@@ -1,10 +1,10 @@
 """Export a generator: python export/export.py CHECKPOINT|NAME --out DIR."""
 
-if __name__ == "__main__":  # before all that takes long to import, so that Ctrl-C is one line there too
+if __name__ == "__main__":  # before the slow imports, so that Ctrl-C during them is also reported in one line
     import sys
     from pathlib import Path
 
-    sys.path[0] = str(Path(__file__).resolve().parents[1])  # the repository, whatever folder this is called from
+    sys.path[0] = str(Path(__file__).resolve().parents[1])  # the repository root, to run from any directory
     from training.run.script import run
 
     run("export.export")
@@ -20,14 +20,14 @@ from training import WEIGHTS
 
 def main(
     source: Annotated[
-        str, typer.Argument(metavar="CHECKPOINT|NAME", help="A checkpoint, or a name in training/weights.")
+        str, typer.Argument(metavar="CHECKPOINT|NAME", help="A generator file, or a name in training/weights.")
     ],
     out: Annotated[Path, typer.Option(help="Model directory to write.")],
     float32: Annotated[
-        bool, typer.Option("--float32", help="Omit the preset's quantization, to measure what it costs.")
+        bool, typer.Option("--float32", help="Export without the preset's quantization, for comparison.")
     ] = False,
 ) -> None:
-    """Write model.onnx, model.torchscript.pt and card.json, checked against each other.
+    """Export a generator: write model.onnx, model.torchscript.pt and card.json, verified against PyTorch.
 
     Example: python export/export.py dcgan --out exported/dcgan
     """
@@ -42,11 +42,11 @@ def main(
 
 
 def locate(source: str) -> Path:
-    """The file of a checkpoint's path or of a name in training/weights."""
+    """The generator file of a path or of a name in training/weights. Raises ExportError if there is none."""
     bundled = WEIGHTS / f"{source}.safetensors"
     if bundled.is_file() and not Path(source).is_file():
         return bundled
     if not Path(source).is_file():
         known = ", ".join(sorted(path.stem for path in WEIGHTS.glob("*.safetensors")))
-        raise ExportError(f"{source}: neither a checkpoint nor a name in training/weights ({known})")
+        raise ExportError(f"{source}: neither a generator file nor a name in training/weights ({known})")
     return Path(source)

@@ -1,4 +1,4 @@
-"""An exported graph with 8-bit weights, activations and pixels: what processors multiply fastest.
+"""Static quantization of an exported graph to 8-bit weights, activations and pixels.
 
 Source: B. Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference",
 2018 (arXiv:1712.05877), section 2.
@@ -22,19 +22,18 @@ from training.networks.fake_quantization import LOGITS, PERCENTILE, PIXELS
 
 PRODUCTS = ("Gemm", "Conv")
 OPERATORS = (*PRODUCTS, "Relu", "LeakyRelu", "Add", "Sigmoid")
-# Scale and zero point of what goes into the last sigmoid, and of what comes out of it.
-LOGIT_LEVELS, PIXEL_LEVELS = (
+# The quantization parameters of the input and the output of the final sigmoid.
+LOGIT_QPARAMS, PIXEL_QPARAMS = (
     {"scale": np.array(scale, np.float32), "zero_point": np.array(zero, np.uint8)} for scale, zero in (LOGITS, PIXELS)
 )
 
 
 def quantize(model: onnx.ModelProto, generator: ExportedGenerator, calibration: int) -> onnx.ModelProto:
-    """The graph in 8 bits: weights int8 by output channel, activations uint8 within the ranges that `calibration`
-    digits take, images uint8 grey levels.
+    """Quantize weights to int8 per output channel, activations to uint8, and output images as uint8 grey levels.
 
-    Weights keep to 7 bits, without which processors that lack 8-bit dot products (AVX2 without VNNI) would overflow.
-    Raises ExportError for a generator whose last product does not go through a sigmoid.
-    `training.networks.fake_quantization` does the same in training.
+    The activation ranges come from `calibration` generated digits. Weights use 7 of the 8 bits, since 8 could overflow
+    on processors without 8-bit dot products (AVX2 without VNNI). Raises ExportError for a generator without a sigmoid
+    after its last linear layer. `training.networks.fake_quantization` emulates this in training.
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     from onnxruntime import quantization  # late: telemetry starts with its import
@@ -42,7 +41,7 @@ def quantize(model: onnx.ModelProto, generator: ExportedGenerator, calibration: 
 
     class Calibration(quantization.CalibrationDataReader):  # type: ignore[misc]  # untyped
         def __init__(self) -> None:
-            inputs = generator.inputs(calibration)  # at once, for the calibrator wants batches of one size
+            inputs = generator.inputs(calibration)  # a single batch, as all batches must have the same size
             self._batches = iter(
                 [{name: value.numpy() for name, value in zip((LATENTS, CLASSES), inputs, strict=False)}]
             )
@@ -53,9 +52,9 @@ def quantize(model: onnx.ModelProto, generator: ExportedGenerator, calibration: 
     logits = _last_product(model.graph)
     (sigmoid,) = _users(model.graph, logits)
     if sigmoid.op_type != "Sigmoid":
-        raise ExportError(f"quantization: expected a sigmoid after the last product, got {sigmoid.op_type}")
+        raise ExportError(f"quantization: expected a sigmoid after the last linear layer, got {sigmoid.op_type}")
     pixels = sigmoid.output[0]
-    add_pre_process_metadata(model)  # which would optimise a graph and infer shapes, as the exporter has done already
+    add_pre_process_metadata(model)  # marks optimisation and shape inference as done; the exporter has done both
     with tempfile.TemporaryDirectory(prefix="mnistgen-quantize-") as folder, redirect_stdout(io.StringIO()):
         path = Path(folder) / "quantized.onnx"
         quantization.quantize_static(
@@ -70,7 +69,7 @@ def quantize(model: onnx.ModelProto, generator: ExportedGenerator, calibration: 
             calibrate_method=quantization.CalibrationMethod.Percentile,
             extra_options={
                 "CalibPercentile": PERCENTILE,
-                "TensorQuantOverrides": {logits: [LOGIT_LEVELS], pixels: [PIXEL_LEVELS]},
+                "TensorQuantOverrides": {logits: [LOGIT_QPARAMS], pixels: [PIXEL_QPARAMS]},
             },
         )
         quantized = onnx.load(path)
@@ -81,11 +80,11 @@ def quantize(model: onnx.ModelProto, generator: ExportedGenerator, calibration: 
 
 
 def _last_product(graph: onnx.GraphProto) -> str:
-    """What comes out of the last product on the way to the images."""
-    makers = {name: node for node in graph.node for name in node.output}
+    """The name of the output of the last Gemm or Conv before the images."""
+    producers = {name: node for node in graph.node for name in node.output}
     name = IMAGES
-    while makers[name].op_type not in PRODUCTS:
-        name = makers[name].input[0]
+    while producers[name].op_type not in PRODUCTS:
+        name = producers[name].input[0]
     return name
 
 
@@ -94,12 +93,13 @@ def _users(graph: onnx.GraphProto, name: str) -> list[onnx.NodeProto]:
 
 
 def _output_levels(graph: onnx.GraphProto, pixels: str) -> None:
-    """Output the grey levels uint8 that the pixels are rounded to, and not their values from 0 to 1."""
-    (rounded,) = _users(graph, pixels)
-    (restored,) = _users(graph, rounded.output[0])
-    for node in _users(graph, restored.output[0]):
-        node.input[:] = [rounded.output[0] if name == restored.output[0] else name for name in node.input]
-    graph.node.remove(restored)
+    """Output the quantized pixels, uint8 grey levels: remove their DequantizeLinear and the Clip to [0, 1]."""
+    (quantize_node,) = _users(graph, pixels)
+    levels = quantize_node.output[0]
+    (dequantize_node,) = _users(graph, levels)
+    for node in _users(graph, dequantize_node.output[0]):
+        node.input[:] = [levels if name == dequantize_node.output[0] else name for name in node.input]
+    graph.node.remove(dequantize_node)
     (clip,) = [node for node in graph.node if IMAGES in node.output]
     for node in graph.node:
         node.output[:] = [IMAGES if name == clip.input[0] else name for name in node.output]

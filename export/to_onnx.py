@@ -1,4 +1,4 @@
-"""An exported generator as ONNX, its weights stored as float16, or all of it in 8 bits."""
+"""Conversion to ONNX, with weights stored as float16, or quantized to 8 bits."""
 
 import logging
 import warnings
@@ -20,10 +20,13 @@ OPSET = 18
 def to_onnx(
     generator: ExportedGenerator, metadata: dict[str, str], quantization: Quantization | None = None
 ) -> onnx.ModelProto:
-    """The graph latents (N, D), maybe classes (N, 10) -> images (N, 28, 28), any N; the card's fields as metadata."""
+    """Convert to a graph from latents (N, D) and, if conditional, classes (N, 10), to images (N, 28, 28), N dynamic.
+
+    `metadata` are stored as the model's metadata properties. Raises ExportError as `quantize` does.
+    """
     example = tuple(generator.inputs(2))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's own deprecations
+        warnings.simplefilter("ignore")  # deprecations inside the exporter
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         program = torch.onnx.export(
             generator,
@@ -48,13 +51,13 @@ def to_onnx(
 
 
 def _batched(inputs: int) -> tuple[Any, ...]:
-    """Every input has N rows; in the shape of the arguments of forward(latents, *classes)."""
+    """Dynamic batch size N for all inputs, in the structure of the arguments of forward(latents, *classes)."""
     rows = {0: torch.export.Dim("N")}
     return (rows,) if inputs == 1 else (rows, (rows,))
 
 
 def _strip(model: onnx.ModelProto) -> None:
-    """Drop the exporter's notes on where each node came from: source lines and local paths."""
+    """Remove the exporter's debug metadata, which contains source lines and local paths."""
     del model.graph.metadata_props[:]
     for node in model.graph.node:
         del node.metadata_props[:]
@@ -62,11 +65,11 @@ def _strip(model: onnx.ModelProto) -> None:
     for value in (*model.graph.input, *model.graph.output, *model.graph.value_info, *model.graph.initializer):
         del value.metadata_props[:]
         value.doc_string = ""
-    del model.graph.value_info[:]  # shape inference gives it back
+    del model.graph.value_info[:]  # shape inference restores it
 
 
 def _halve_weights(graph: onnx.GraphProto) -> None:
-    """Store float32 weights as float16 behind a Cast, which onnxruntime folds when it opens the model."""
+    """Store float32 weights as float16, followed by a Cast that onnxruntime folds when it loads the model."""
     casts = []
     for weight in graph.initializer:
         if weight.data_type != TensorProto.FLOAT:
@@ -74,7 +77,7 @@ def _halve_weights(graph: onnx.GraphProto) -> None:
         values = numpy_helper.to_array(weight)
         halves = values.astype(np.float16)
         if not np.array_equal(halves.astype(np.float32), values):
-            continue  # not a rounded weight
+            continue  # not exactly representable in float16
         name = weight.name
         weight.CopyFrom(numpy_helper.from_array(halves, f"{name}.float16"))
         casts.append(helper.make_node("Cast", [weight.name], [name], to=TensorProto.FLOAT))

@@ -1,4 +1,4 @@
-"""Parity: PyTorch, TorchScript and onnxruntime must agree, and the ONNX file must keep its promises."""
+"""Verification: PyTorch, TorchScript and onnxruntime must agree, and the ONNX graph must have the right signature."""
 
 import io
 import os
@@ -17,7 +17,7 @@ from mnistgen._session import CLASSES, IMAGES, LATENTS
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far pixels, 0 to 1, may be from PyTorch's: `share` of them by at most `largest`, all of them by `mean`."""
+    """The allowed difference of pixels, 0 to 1: at most `largest` for a fraction `share` of them, `mean` on average."""
 
     share: float
     largest: float
@@ -25,8 +25,8 @@ class Tolerance:
 
 
 EXACT = Tolerance(share=1.0, largest=1e-5, mean=1e-5)
-# In 8 bits a digit between two shapes may become the other one, so that a few pixels in 100,000 differ by up to 1. What
-# that costs a model's digits, evaluation tells.
+# Quantization can change the shape of an ambiguous digit, so that a few pixels in 100,000 differ by up to 1. The
+# evaluation measures its effect on quality.
 QUANTIZED = Tolerance(share=0.999, largest=0.3, mean=0.01)
 BATCHES = (1, 7, 256)
 
@@ -34,9 +34,10 @@ BATCHES = (1, 7, 256)
 def verify(
     generator: ExportedGenerator, graph: bytes, torchscript: bytes, tolerance: Tolerance = EXACT
 ) -> dict[str, float]:
-    """The largest difference, in the tolerance's share of ONNX's pixels, and the mean one: of the worst of BATCHES.
+    """Compare the images of the graph and of TorchScript with PyTorch's, for batches of BATCHES.
 
-    Raises ExportError where they are past the tolerance, or TorchScript's past EXACT.
+    Returns the `largest` (within the tolerance's share of the pixels) and `mean` differences of the graph, maxima over
+    the batches. Raises ExportError if they exceed the tolerance, or those of TorchScript exceed EXACT.
     """
     _check_onnx(onnx.load_model_from_string(graph), generator)
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -44,7 +45,7 @@ def verify(
 
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # PyTorch keeps TorchScript but no longer advises it
+        warnings.simplefilter("ignore")  # TorchScript is deprecated
         script = torch.jit.load(io.BytesIO(torchscript))
     worst = {"largest": 0.0, "mean": 0.0}
     for count in BATCHES:
@@ -64,18 +65,19 @@ def verify(
 
 def _check(name: str, expected: Tensor, images: Tensor, tolerance: Tolerance) -> dict[str, float]:
     if images.shape != expected.shape:
-        raise ExportError(f"{name} gives images {tuple(images.shape)}, PyTorch {tuple(expected.shape)}")
+        raise ExportError(f"{name}: expected images {tuple(expected.shape)}, got {tuple(images.shape)}")
     differences = (images - expected).abs().numpy()
     largest = np.quantile(differences, tolerance.share)
     found = {"largest": float(largest), "mean": float(differences.mean())}
     for kind, difference in found.items():
-        if not difference <= (most := getattr(tolerance, kind)):  # NaN fails too
+        if not difference <= (limit := getattr(tolerance, kind)):  # fails for NaN, too
             where = f" in {tolerance.share:.1%} of the pixels" if kind == "largest" else ""
             raise ExportError(
-                f"{name} and PyTorch differ by {difference:.2e} ({kind}{where}) at {len(images)} images; at most {most}"
+                f"{name} and PyTorch differ by {difference:.2e} ({kind}{where}) for {len(images)} images; "
+                f"expected at most {limit}"
             )
     if not (images.min() >= 0 and images.max() <= 1):
-        raise ExportError(f"{name} gives pixels from {images.min():.3g} to {images.max():.3g}, outside [0, 1]")
+        raise ExportError(f"{name}: expected pixels in [0, 1], got {images.min():.3g} to {images.max():.3g}")
     return found
 
 
@@ -86,11 +88,11 @@ def _check_onnx(model: onnx.ModelProto, generator: ExportedGenerator) -> None:
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ExportError(f"the graph is not valid ONNX: {error}") from None
     found = {value.name: _shape(value) for value in (*inferred.graph.input, *inferred.graph.output)}
-    promised: dict[str, tuple[int | str, ...]] = {LATENTS: ("N", generator.latent_dim), IMAGES: ("N", 28, 28)}
+    expected: dict[str, tuple[int | str, ...]] = {LATENTS: ("N", generator.latent_dim), IMAGES: ("N", 28, 28)}
     if generator.conditional:
-        promised[CLASSES] = ("N", 10)
-    if found != promised:
-        raise ExportError(f"the graph: shape inference gives {found}, expected {promised}")
+        expected[CLASSES] = ("N", 10)
+    if found != expected:
+        raise ExportError(f"the graph: expected inputs and outputs {expected}, got {found}")
 
 
 def _shape(value: onnx.ValueInfoProto) -> tuple[int | str, ...]:

@@ -1,17 +1,18 @@
-"""One signature and one range for every network: what the contract of a model directory asks for."""
+"""A wrapper that gives all generators the signature and pixel range of exported models."""
 
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 from torch.utils.flop_counter import FlopCounterMode
 
 from training.networks.generator import GeneratorNetwork
-from training.networks.inputs import Inputs, every_digit, fixed_inputs
+from training.networks.inputs import Inputs, cyclic_labels, fixed_inputs
 
 
 class ExportedGenerator(nn.Module):
-    """A generator behind the contract's signature, batch norm folded, weights rounded to what float16 can hold.
+    """A generator for export: with batch norm folded and weights rounded to float16 precision.
 
-    The arithmetic stays float32; rounding first makes PyTorch, TorchScript and ONNX hold the very same numbers.
+    The computation stays in float32. Rounding here makes the weights identical in PyTorch, TorchScript and ONNX.
+    Modifies the generator in place.
     """
 
     def __init__(self, generator: GeneratorNetwork) -> None:
@@ -26,28 +27,28 @@ class ExportedGenerator(nn.Module):
 
     @property
     def latent_dim(self) -> int:
-        """D."""
+        """The size of the latents, D."""
         return self.network.latent_dim
 
     @property
     def conditional(self) -> bool:
-        """Whether it takes classes beside latents."""
+        """Whether the generator takes class weights in addition to latents."""
         return self.network.conditional
 
     def inputs(self, count: int, seed: int = 0) -> Inputs:
-        """Latents (count, D), and for a conditional generator classes (count, 10), 0 to 9 cyclically."""
-        return fixed_inputs(self.network, seed, every_digit(count))
+        """Random latents (count, D) and, for a conditional generator, cyclic classes (count, 10)."""
+        return fixed_inputs(self.network, seed, cyclic_labels(count))
 
     def forward(self, latents: Tensor, *classes: Tensor) -> Tensor:
-        """Latents float32 (N, D), classes (N, 10) where conditional -> images float32 (N, 28, 28), 0 to 1, ink 1."""
+        """Latents (N, D) and, if conditional, classes (N, 10) -> images (N, 28, 28) in [0, 1], ink 1. All float32."""
         pixels = self.network(latents, *classes)  # -> (N, 1, 28, 28)
         images: Tensor = (pixels - self.low) / (self.high - self.low)
-        # Engines' tanh may step an ulp past 1.
+        # Some implementations of tanh exceed 1 by one ulp.
         return images.reshape(-1, 28, 28).clamp(0, 1)
 
 
 def fold_batch_norm(layers: nn.Sequential) -> nn.Sequential:
-    """The layers with every batch norm, in evaluation mode, folded into the linear map before it."""
+    """Fold each batch norm, in evaluation mode, into the layer before it, and remove dropout."""
     folded: list[nn.Module] = []
     for layer in layers:
         if isinstance(layer, nn.BatchNorm1d) and isinstance(folded[-1], nn.Linear):
@@ -62,7 +63,7 @@ def fold_batch_norm(layers: nn.Sequential) -> nn.Sequential:
 
 
 def count_multiply_adds(generator: ExportedGenerator) -> int:
-    """Multiply-adds for one image, from PyTorch's own counter of floating-point operations (two a multiply-add)."""
+    """Multiply-adds per image, by PyTorch's counter of floating-point operations (two per multiply-add)."""
     with FlopCounterMode(display=False) as counter:
         generator(*generator.inputs(1))
     return int(counter.get_total_flops()) // 2

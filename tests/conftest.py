@@ -1,4 +1,4 @@
-"""What many tests need: small model directories, and the command line in this process."""
+"""Shared fixtures: small model directories, and running the command line in this process."""
 
 import hashlib
 import signal
@@ -18,10 +18,10 @@ from onnx import TensorProto, helper, numpy_helper
 from mnistgen._card import ModelCard
 from mnistgen._generator import CHUNK_WORK
 
-settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
+settings.register_profile("untimed", deadline=None)  # a slow machine must not cause failures
 settings.load_profile("untimed")
 
-# Whatever runs the tests may ignore signals that they send, as `nohup` does, and shells for background jobs.
+# Restore signal handlers, since a parent process such as `nohup` may have set signals to be ignored.
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, signal.SIG_DFL)
@@ -33,7 +33,7 @@ NodeEdit = Callable[[onnx.ModelProto], None]
 
 
 def small_model(conditional: bool) -> onnx.ModelProto:
-    """A graph that keeps the contract: images = sigmoid(latents @ weights + classes @ more weights)."""
+    """A valid model graph: images = sigmoid(latents @ weights + classes @ class_weights)."""
     source = np.random.default_rng(0)
     weights = {"weights": source.normal(0, 1, (LATENT_DIM, 784)), "class_weights": source.normal(0, 2, (10, 784))}
     inputs = [helper.make_tensor_value_info("latents", TensorProto.FLOAT, ["N", LATENT_DIM])]
@@ -89,7 +89,7 @@ def unconditional_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def install(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Make a distribution look installed, beside the real ones."""
+    """Add a fake installed distribution."""
     info = folder / f"{name.replace('-', '_')}-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
@@ -102,7 +102,7 @@ CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 def stand_in_for_onnxruntime(
     monkeypatch: pytest.MonkeyPatch, available: list[str], ends_on: str, run_error: str = ""
 ) -> None:
-    """Play a machine that tests do not run on: its providers, and the one that a session that wants CUDA ends on."""
+    """Replace onnxruntime by a fake with other providers; sessions that request CUDA use provider `ends_on`."""
 
     class InferenceSession:
         def __init__(self, graph: bytes, options: Any, providers: list[Any]) -> None:
@@ -135,7 +135,7 @@ def stand_in_for_onnxruntime(
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a command ended."""
+    """The result of a command."""
 
     code: int
     out: str
@@ -146,7 +146,7 @@ RunCli = Callable[..., Outcome]
 
 
 def assert_refused(outcome: Outcome, code: int, *words: str) -> None:
-    """One line on standard error, with these words in it, and nothing else."""
+    """Check that the only output is one line on standard error that contains these words."""
     assert outcome.code == code, outcome
     assert outcome.out == ""
     assert outcome.err.startswith("mnistgen: ")
@@ -156,7 +156,7 @@ def assert_refused(outcome: Outcome, code: int, *words: str) -> None:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file's bytes by its name."""
+    """The contents of all files in a folder, by relative path."""
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
@@ -169,7 +169,7 @@ def run_cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
 
     def run(*arguments: object) -> Outcome:
         monkeypatch.setattr("sys.argv", ["mnistgen", *map(str, arguments)])
-        monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)  # which main() replaces
+        monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)  # restore what main() replaces
         with pytest.raises(SystemExit) as stop:
             main()
         captured = capfd.readouterr()

@@ -1,6 +1,6 @@
-"""Preset: everything that determines how one model is trained, as data; to JSON and back.
+"""Presets: the configuration of a model and its training, as data that converts to and from JSON.
 
-A preset is a network and the stages that train it, each with its own hyperparameters. `training.stages` runs them.
+A preset is a network and a list of stages, each with its own hyperparameters. `training.stages` runs them.
 """
 
 import json
@@ -17,15 +17,15 @@ from training.errors import PresetError
 from training.schedules import STRICT, Schedule
 
 Count = Annotated[int, Field(ge=1, lt=2**31)]
-ClassBatch = Annotated[Count, Field(multiple_of=10)]  # the same number of each class
+ClassBatch = Annotated[Count, Field(multiple_of=10)]  # split evenly among the ten classes
 Weight = Annotated[float, Field(ge=0)]
 
 
 @dataclass(frozen=True, config=STRICT)
 class Network:
-    """A network: an architecture and its own options."""
+    """An architecture and its options."""
 
-    architecture: str  # a row of GENERATORS or DISCRIMINATORS
+    architecture: str  # a key of GENERATORS or DISCRIMINATORS
     options: dict[str, Any]
 
 
@@ -33,91 +33,91 @@ class Network:
 class EMA:
     """An exponential moving average of the generator's weights."""
 
-    half_life: Annotated[float, Field(gt=0)]  # images after which a weight counts half
-    ramp: Weight = 0.05  # the half-life is at most this share of the images seen so far
+    half_life: Annotated[float, Field(gt=0)]  # training images after which past weights count half
+    ramp: Weight = 0.05  # the half-life is at most this fraction of the images seen so far
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Penalties:
-    """What is added to the discriminator's loss."""
+    """Penalties that are added to the discriminator's loss."""
 
-    kinds: tuple[str, ...]  # rows of PENALTIES
+    kinds: tuple[str, ...]  # keys of PENALTIES
     weight: Schedule
-    every: Count = 1  # steps; the weight is multiplied by it, so that it weighs as much as at every step
-    mixed_precision: bool = False  # as the rest of the step, rather than float32: in half the time on CPUs
+    every: Count = 1  # steps between penalties; multiplies the weight, to compensate (lazy regularisation)
+    mixed_precision: bool = False  # use the precision of the rest of the step, not float32; halves the time on CPUs
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Adversarial:
-    """A generator against a discriminator; the best one, by the held-out digits, is handed on."""
+    """Train a generator against a discriminator. Returns the generator with the best held-out ratio."""
 
     keeps: ClassVar[str] = "best"
     kind: Literal["adversarial"] = "adversarial"
-    network: Network | None = None  # of a teacher for the distillation that follows; None: the preset's own
+    network: Network | None = None  # the teacher, if distillation follows; None: the preset's network
     discriminator: Network
-    loss: str  # a row of LOSSES
+    loss: str  # a key of LOSSES
     epochs: Count
     batch_size: Count = 128
-    learning_rate: Schedule = 2e-4  # Adam's, of both networks
+    learning_rate: Schedule = 2e-4  # of Adam, for both networks
     betas: tuple[float, Schedule] = (0.5, 0.999)
     penalties: Penalties | None = None
-    ema: EMA | None = None  # of the generator, which is then evaluated and handed on in its place
-    batch_norm_samples: Annotated[int, Field(ge=0, le=10**6)] = 0  # latents for statistics; 0: the running ones
-    patience: Annotated[int, Field(ge=0)] = 0  # evaluations without a better one before it stops early; 0: never
+    ema: EMA | None = None  # if set, the EMA copy of the generator is evaluated and returned
+    batch_norm_samples: Annotated[int, Field(ge=0, le=10**6)] = 0  # latents to re-estimate statistics; 0: keep them
+    patience: Annotated[int, Field(ge=0)] = 0  # stop after this many evaluations without improvement; 0: never
     log_every: Count = 100  # steps
     evaluate_every: Count = 1  # epochs
-    sample_every: Count = 1  # sample_unit
+    sample_every: Count = 1  # in units of sample_unit
     sample_unit: Literal["step", "epoch"] = "epoch"
     checkpoint_every: Count = 1_000  # steps
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Distillation:
-    """The preset's network learns to draw what the generator of the stage before, its teacher, draws."""
+    """Train the preset's network to reproduce the output of the previous stage's generator, its teacher."""
 
     keeps: ClassVar[str] = "last"
     kind: Literal["distillation"] = "distillation"
-    bank: ClassBatch  # digits of the teacher, drawn once
+    bank: ClassBatch  # teacher images, generated once
     steps: Count
     batch_size: ClassBatch = 500
-    learning_rate: Schedule  # Adam's
+    learning_rate: Schedule  # of Adam
     betas: tuple[float, float] = (0.9, 0.99)
     log_every: Count = 250  # steps
-    evaluate_every: Count = 2_500  # steps; samples and a checkpoint too
+    evaluate_every: Count = 2_500  # steps; also for samples and checkpoints
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class MomentMatching:
-    """Feature moments of the generator's digits are matched to those of real ones, without a discriminator."""
+    """Fine-tune by matching the feature moments of generated and real digits, without a discriminator."""
 
     keeps: ClassVar[str] = "last"
     kind: Literal["moment-matching"] = "moment-matching"
     steps: Count
     batch_size: ClassBatch = 250
-    learning_rate: Schedule  # Adam's
+    learning_rate: Schedule  # of Adam
     betas: tuple[float, float] = (0.0, 0.99)
-    memory: Count = 20_000  # generated digits that the running moments of a network reach back to
-    networks: Count = 4  # of the pool, drawn anew for each batch
-    pixel_error: Schedule = 0.0  # weight of the squared error to the digits of the run's first generator
-    feature_error: Schedule = 0.0  # and of that to their features
-    within_class: Weight = 3.0  # weight of the moments within classes beside those over all digits
-    ema: EMA  # of the generator, which is evaluated and handed on in its place
-    epochs: Count  # that each feature network learns for
+    memory: Count = 20_000  # generated digits that the running moments average over
+    networks: Count = 4  # feature networks per batch, drawn at random from the pool
+    pixel_error: Schedule = 0.0  # weight of the squared error to the images of the run's first generator
+    feature_error: Schedule = 0.0  # weight of the same error in feature space
+    within_class: Weight = 3.0  # weight of the per-class moments, relative to those over all digits
+    ema: EMA  # the EMA copy of the generator is evaluated and returned
+    epochs: Count  # of training for each feature network
     log_every: Count = 250  # steps
-    evaluate_every: Count = 250  # steps; samples and a checkpoint too
+    evaluate_every: Count = 250  # steps; also for samples and checkpoints
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Quantization:
-    """Export with 8-bit weights, activations and pixels, for generators whose last product goes through a sigmoid."""
+    """Export with 8-bit weights, activations and pixels. Requires a sigmoid after the last linear layer."""
 
-    calibration: Annotated[int, Field(ge=1, le=10**6)] = 4_000  # generated digits that the ranges come from
+    calibration: Annotated[int, Field(ge=1, le=10**6)] = 4_000  # generated digits that determine the ranges
 
 
-Stage: TypeAlias = Adversarial | Distillation | MomentMatching  # pydantic names its members in errors
+Stage: TypeAlias = Adversarial | Distillation | MomentMatching  # an alias: pydantic names the members in errors
 
-# What each kind of stage may come after; None: nothing.
-COMES_AFTER: Mapping[str, tuple[str | None, ...]] = {
+# The kinds of stage that each kind may follow; None: it may be the first.
+PREDECESSORS: Mapping[str, tuple[str | None, ...]] = {
     "adversarial": (None,),
     "distillation": ("adversarial",),
     "moment-matching": ("adversarial", "distillation"),
@@ -126,32 +126,32 @@ COMES_AFTER: Mapping[str, tuple[str | None, ...]] = {
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Preset:
-    """One model: its network, and the stages that train it."""
+    """A model: its generator network and the stages that train it."""
 
     name: str
-    summary: str  # one line for cards and listings
-    network: Network  # the generator that is exported
+    summary: str  # one line, for cards and listings
+    network: Network  # of the exported generator
     latent_dim: Count = 100
     stages: tuple[Annotated[Stage, Field(discriminator="kind")], ...]
     quantization: Quantization | None = None  # of the export
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
 
     def __post_init__(self) -> None:
-        """Raises PresetError for stages in an order that makes no sense."""
+        """Raises PresetError for an invalid order of stages."""
         if not self.stages:
             raise PresetError("stages: expected at least one, got none")
         kinds: list[str | None] = [None, *(stage.kind for stage in self.stages)]
         for before, kind in pairwise(kinds):
-            allowed = COMES_AFTER[str(kind)]
+            allowed = PREDECESSORS[str(kind)]
             if before not in allowed:
                 expected = " or ".join(name or "nothing" for name in allowed)
                 raise PresetError(f"stages: expected {kind} after {expected}, got it after {before or 'nothing'}")
         for stage, following in zip(self.stages, [*kinds[2:], None], strict=True):
             if isinstance(stage, Adversarial) and (stage.network is not None) != (following == "distillation"):
-                raise PresetError("stages: expected adversarial with a network of its own just before distillation")
+                raise PresetError("stages: expected adversarial with its own network exactly if distillation follows")
 
     def network_of(self, index: int) -> Network:
-        """The network that a stage trains: the preset's, or that of a teacher."""
+        """The network that a stage trains: the preset's or a teacher's."""
         stage = self.stages[index]
         return self.network if not isinstance(stage, Adversarial) or stage.network is None else stage.network
 
@@ -160,21 +160,21 @@ _ADAPTER: TypeAdapter[Preset] = TypeAdapter(Preset)
 
 
 def to_json(preset: Preset) -> dict[str, Any]:
-    """The preset as JSON types: what run directories, checkpoints and cards hold."""
+    """The preset as JSON types, as stored in run directories, checkpoints and cards."""
     content: dict[str, Any] = _ADAPTER.dump_python(preset, mode="json")
     return content
 
 
 def from_json(content: object) -> Preset:
-    """The preset that `to_json` described. Raises PresetError where the content is not that of a preset."""
+    """The inverse of `to_json`. Raises PresetError if the content is not a valid preset."""
     try:
         return _ADAPTER.validate_json(json.dumps(content))
     except (ValidationError, RecursionError) as error:
-        raise PresetError(explained(error)) from None
+        raise PresetError(validation_message(error)) from None
 
 
 def change(preset: Preset, *, epochs: int | None = None, seed: int | None = None) -> Preset:
-    """The preset with the epochs of its adversarial stage, or the seed, replaced. Raises PresetError for wrong ones."""
+    """Copy the preset with another number of adversarial epochs or seed. Raises PresetError for invalid values."""
     try:
         stages = tuple(
             replace(stage, epochs=epochs) if epochs is not None and isinstance(stage, Adversarial) else stage
@@ -182,11 +182,11 @@ def change(preset: Preset, *, epochs: int | None = None, seed: int | None = None
         )
         return replace(preset, stages=stages, seed=preset.seed if seed is None else seed)
     except ValidationError as error:
-        raise PresetError(explained(error)) from None
+        raise PresetError(validation_message(error)) from None
 
 
-def explained(error: Exception) -> str:
-    """The first thing that is wrong, in one line: `stages.0.epochs: input should be ..., got 0`."""
+def validation_message(error: Exception) -> str:
+    """The first validation error in one line: `stages.0.epochs: input should be ..., got 0`."""
     if not isinstance(error, ValidationError):
         return plain(str(error))
     first, *_ = error.errors(include_url=False, include_context=False)

@@ -1,4 +1,4 @@
-"""MNIST: found or downloaded, checked, moved to the device once, and split.
+"""Load MNIST: download if necessary, verify checksums, move to the device and split.
 
 Source: Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits", CC BY-SA 3.0.
 """
@@ -20,7 +20,7 @@ from training.errors import DataError
 
 @dataclass(frozen=True)
 class IdxFile:
-    """One file of MNIST, unpacked: what its IDX header must say and the checksum of the whole."""
+    """An uncompressed MNIST file: its expected shape and checksum."""
 
     name: str
     shape: tuple[int, ...]
@@ -28,12 +28,12 @@ class IdxFile:
 
     @property
     def header(self) -> bytes:
-        """Two zero bytes, type 8 (uint8), the number of dimensions, then each as a big-endian uint32."""
+        """Two zero bytes, type 8 (uint8), the number of dimensions, then each dimension as a big-endian uint32."""
         return struct.pack(f">HBB{len(self.shape)}I", 0, 8, len(self.shape), *self.shape)
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """The size of the file in bytes."""
         return len(self.header) + int(torch.Size(self.shape).numel())
 
 
@@ -63,31 +63,31 @@ FILES = (
 
 @dataclass(frozen=True)
 class Digits:
-    """Real digits on one device."""
+    """Labelled MNIST images on one device."""
 
-    images: Tensor  # uint8 (N, 28, 28), ink 255, paper 0
+    images: Tensor  # uint8 (N, 28, 28), ink 255, background 0
     labels: Tensor  # int64 (N,), 0 to 9
-    sha256: str  # of the file that the images came from
+    sha256: str  # of the image file
 
     def __len__(self) -> int:
         return len(self.images)
 
     def select(self, indices: Tensor | slice) -> "Digits":
-        """The digits at these indices, int64 (M,), in their order; or those of a slice."""
+        """The digits at indices int64 (M,), in that order, or in a slice."""
         return replace(self, images=self.images[indices], labels=self.labels[indices])
 
     def counts(self) -> Tensor:
-        """How many there are of each digit, int64 (10,)."""
+        """The number of digits of each class, int64 (10,)."""
         return torch.bincount(self.labels, minlength=10)
 
     def first_of_each(self, counts: Tensor) -> Tensor:
-        """Which are the first of their class, up to counts (10,) of them: bool (N,)."""
-        kinds = one_hot(self.labels, 10)
-        rank = (kinds.cumsum(0) * kinds).sum(1)  # 1 for the first of its class
+        """A mask, bool (N,), of the first counts[c] digits of each class c. Counts are int64 (10,)."""
+        classes = one_hot(self.labels, 10)
+        rank = (classes.cumsum(0) * classes).sum(1)  # 1 for the first digit of its class
         return rank <= counts[self.labels]
 
     def batch(self, indices: Tensor, image_range: tuple[float, float]) -> Tensor:
-        """The images at these indices, int64 (N,), as float32 (N, 1, 28, 28) with paper and ink at image_range."""
+        """The images at indices int64 (N,) as float32 (N, 1, 28, 28); image_range is (background, ink)."""
         low, high = image_range
         pixels = self.images[indices].unsqueeze(1).to(torch.float32)
         return pixels * ((high - low) / 255) + low
@@ -95,12 +95,12 @@ class Digits:
 
 @dataclass(frozen=True)
 class Mnist:
-    """The whole data set, and the one split of its training digits that everything here keeps to.
+    """MNIST with the fixed splits of its training digits.
 
-    A tenth of the training digits, `validation`, is held out: checkpoints are chosen by it. `unseen` is a sixth with
-    the test set's share of each digit, the held-out tenth among it, which no judge and no feature network learns from;
-    measured against the test set, it is what a fresh draw of real digits looks like. The test set is for reporting
-    alone.
+    Generators are trained on `training_split`; `validation`, a tenth, is held out to select checkpoints. Judges and
+    feature networks are trained on `seen`. `unseen` is a sixth of the training digits, has the class proportions of
+    the test set and includes the validation split; the evaluation uses it as a fresh sample of real digits. The test
+    set is used for reporting only.
     """
 
     train: Digits  # 60,000
@@ -108,46 +108,46 @@ class Mnist:
 
     @cached_property
     def validation(self) -> Digits:
-        """The held-out tenth, 6,000 digits."""
+        """The 6,000 held-out digits."""
         return self.train.select(self._order[: len(self.train) // 10])
 
     @cached_property
-    def fitting(self) -> Digits:
-        """The other nine tenths, 54,000 digits, which generators are trained on."""
+    def training_split(self) -> Digits:
+        """The other 54,000 digits, which generators are trained on."""
         return self.train.select(self._order[len(self.train) // 10 :])
 
     @cached_property
     def unseen(self) -> Digits:
-        """10,000 training digits, as many of each digit as the test set has; the held-out tenth is part of them."""
+        """10,000 training digits with the test set's class counts, including the validation split."""
         return self.train.select(self._order[self._is_unseen])
 
     @cached_property
     def seen(self) -> Digits:
-        """The other 50,000, which judges and feature networks are trained on."""
+        """The other 50,000 digits, which judges and feature networks are trained on."""
         return self.train.select(self._order[~self._is_unseen])
 
     @cached_property
     def _order(self) -> Tensor:
-        """A permutation of the training digits, int64 (60,000,): Philox's bits, which no version of NumPy changes."""
+        """A fixed permutation, int64 (60,000,). Philox's raw output does not change between NumPy versions."""
         keys = np.random.Philox(key=0).random_raw(len(self.train))
         return torch.from_numpy(np.argsort(keys, kind="stable")).to(self.train.labels.device)
 
     @cached_property
     def _is_unseen(self) -> Tensor:
-        """Which of the digits in `_order` are unseen, bool (60,000,)."""
+        """A mask over `_order`, bool (60,000,)."""
         return self.train.select(self._order).first_of_each(self._unseen_counts)
 
     @property
     def _unseen_counts(self) -> Tensor:
-        """The test set's counts, int64 (10,), scaled to a sixth of the training set."""
-        share = len(self.train) / 6 / len(self.test)
-        return (self.test.counts() * share).round().long()
+        """The test set's class counts, int64 (10,), scaled to a sixth of the training set."""
+        scale = len(self.train) / 6 / len(self.test)
+        return (self.test.counts() * scale).round().long()
 
 
 def load_mnist(root: Path, device: torch.device, files: tuple[IdxFile, ...] = FILES) -> Mnist:
-    """The data set under `root`, laid out as torchvision does (root/MNIST/raw), downloaded where absent.
+    """Load MNIST from root/MNIST/raw, torchvision's layout, and download missing files there.
 
-    Raises DataError where a file is missing and cannot be downloaded, or is not the file of that name.
+    Raises DataError if a file is missing and cannot be downloaded, or does not match its checksum.
     """
     folder = root / "MNIST" / "raw"
     missing = [file.name for file in files if not (folder / file.name).is_file()]
@@ -156,7 +156,7 @@ def load_mnist(root: Path, device: torch.device, files: tuple[IdxFile, ...] = FI
     for file in files:
         _check(folder / file.name, file)
     if (legacy := root / "MNIST" / "processed").exists():
-        raise DataError(f"{legacy}: a pickled copy that torchvision would prefer to the checked files; remove it")
+        raise DataError(f"{legacy}: torchvision would load this pickled copy, not the verified files; remove it")
     sets = {images: MNIST(root, train=train) for images, train in ((files[0], True), (files[2], False))}
     parts = [Digits(part.data.to(device), part.targets.to(device), file.sha256) for file, part in sets.items()]
     return Mnist(*parts)
@@ -170,12 +170,12 @@ def _download(root: Path, folder: Path, missing: list[str], files: tuple[IdxFile
         reason = str(error).strip().splitlines()[-1]
         raise DataError(
             f"{', '.join(missing)} not found in {folder}, and the download failed ({reason}). "
-            f"Put MNIST's four files, unpacked, into {folder}, or name their root with --data: {wanted}"
+            f"Put the four uncompressed MNIST files into {folder}, or pass another root with --data: {wanted}"
         ) from None
 
 
 def _check(path: Path, file: IdxFile) -> None:
-    """Refuse anything but the file itself, naming the first difference."""
+    """Raises DataError unless header, size and checksum are as expected."""
     content = path.read_bytes()
     if content[: len(file.header)] != file.header:
         found = content[: len(file.header)].hex(" ", 4)

@@ -1,18 +1,18 @@
-"""What can go wrong in training, as one small tree; a child of mnistgen's, whose messages are one line.
+"""The exceptions of training. Their messages are one line, as for all subclasses of MnistgenError.
 
 TrainingError
 ├── DataError        the MNIST files are missing, damaged or not MNIST
-├── PresetError      no such preset, or a value that it cannot take
+├── PresetError      an unknown preset, or an invalid value in one
 ├── CheckpointError  a checkpoint is damaged, or belongs to another preset
 ├── DivergedError    a loss became NaN or infinite
-└── EvaluationError  a model cannot be measured: it fails, or there is too little of something
+└── EvaluationError  a model cannot be evaluated: it fails, or there are too few samples
 """
 
 from mnistgen._errors import MnistgenError
 
 
 class TrainingError(MnistgenError):
-    """Base of all errors that training raises on purpose."""
+    """Base class of all training errors."""
 
 
 class DataError(TrainingError):
@@ -20,7 +20,7 @@ class DataError(TrainingError):
 
 
 class PresetError(TrainingError):
-    """No such preset, or a value that it cannot take."""
+    """An unknown preset, or an invalid value in one."""
 
 
 class CheckpointError(TrainingError):
@@ -32,4 +32,4 @@ class DivergedError(TrainingError):
 
 
 class EvaluationError(TrainingError):
-    """A model cannot be measured: it fails, or there is too little of something."""
+    """A model cannot be evaluated: it fails, or there are too few samples."""

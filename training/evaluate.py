@@ -1,10 +1,10 @@
-"""Measure how close a model's digits are to real ones: python training/evaluate.py MODEL_DIR|NAME|all."""
+"""Evaluate how close a model's digits are to real ones: python training/evaluate.py MODEL_DIR|NAME|all."""
 
-if __name__ == "__main__":  # before all that takes long to import, so that Ctrl-C is one line there too
+if __name__ == "__main__":  # before the slow imports, so that Ctrl-C during them is also reported in one line
     import sys
     from pathlib import Path
 
-    sys.path[0] = str(Path(__file__).resolve().parents[1])  # the repository, whatever folder this is called from
+    sys.path[0] = str(Path(__file__).resolve().parents[1])  # the repository root, to run from any directory
     from training.run.script import run
 
     run("training.evaluate")
@@ -21,22 +21,24 @@ from training.errors import EvaluationError
 
 
 def main(
-    targets: Annotated[list[str], typer.Argument(metavar="MODEL_DIR|NAME|all", help="Which models.")],
+    targets: Annotated[list[str], typer.Argument(metavar="MODEL_DIR|NAME|all", help="The models to evaluate.")],
     report: Annotated[
-        Path | None, typer.Option(help="Folder for report.md, report.json and pictures.", show_default="reports/MODEL")
+        Path | None, typer.Option(help="Folder for report.md, report.json and plots.", show_default="reports/MODEL")
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="One seed, against held-out training digits, without what takes long.")
+        bool, typer.Option("--quick", help="Use one seed and held-out training digits; skip the slow metrics.")
     ] = False,
-    write_card: Annotated[bool, typer.Option("--write-card", help="Put the figures into the models' cards.")] = False,
-    samples: Annotated[int | None, typer.Option(help="Digits a seed.", show_default="as many as the real ones")] = None,
+    write_card: Annotated[bool, typer.Option("--write-card", help="Write the results into the models' cards.")] = False,
+    samples: Annotated[
+        int | None, typer.Option(help="Generated digits per seed.", show_default="as many as real ones")
+    ] = None,
     seeds: Annotated[
-        int | None, typer.Option(help="Sampling seeds: 1 to this.", show_default="5, with --quick 1")
+        int | None, typer.Option(help="Number of sampling seeds.", show_default="5, with --quick 1")
     ] = None,
     data: Annotated[Path, typer.Option(help="Folder that holds MNIST/raw; downloaded there if absent.")] = Path("data"),
-    workers: Annotated[int, typer.Option(help="Processes.", show_default="the CPUs allowed")] = usable_cpus(),
+    workers: Annotated[int, typer.Option(help="Processes.", show_default="the available CPUs")] = usable_cpus(),
 ) -> None:
-    """Measure how close the digits of models are to real ones, beside references measured the same way.
+    """Evaluate how close the digits of models are to real ones, next to references evaluated in the same way.
 
     Example: python training/evaluate.py dcgan --report reports/dcgan
     """
@@ -44,7 +46,7 @@ def main(
 
     folder = report or Path("reports") / (Path(targets[0]).name if len(targets) == 1 else "several")
     if write_card and quick:
-        raise EvaluationError("--write-card: cards hold the figures of the full form; omit --quick")
+        raise EvaluationError("--write-card: cards contain results of the full evaluation; omit --quick")
     assess(
         locate(targets),
         folder,
@@ -55,10 +57,10 @@ def main(
         data=data,
         workers=workers,
     )
-    print(f"\n{folder / 'report.md'}: tables, definitions and pictures")
+    print(f"\n{folder / 'report.md'}: tables, definitions and plots")
 
 
 def locate(targets: list[str]) -> list[ModelDirectory]:
-    """The checked model directories that the command line names, each once."""
+    """The validated model directories of the targets, without duplicates."""
     names = [name for target in targets for name in (mnistgen.models() if target == "all" else [target])]
     return [find(name) for name in dict.fromkeys(names)]

@@ -1,4 +1,4 @@
-"""How classifiers and autoencoders learn: judges, feature networks, and the classifier of the accuracy score."""
+"""Supervised training of judges, feature networks and the classifier of the classification accuracy score."""
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
@@ -12,11 +12,11 @@ from training.augmentation import warp
 
 
 class Phase(NamedTuple):
-    """One learning-rate cycle."""
+    """A training phase with one learning-rate cycle."""
 
     epochs: int
-    peak_learning_rate: float  # AdamW's
-    strength: float = 0.0  # of the warps, as a share of their bounds; 0: none
+    peak_learning_rate: float  # of AdamW
+    strength: float = 0.0  # of the augmentation, see `warp`; 0: none
     batch_size: int = 125
     weight_decay: float = 0.02
 
@@ -31,9 +31,10 @@ def fit(
     autocast: Callable[[], AbstractContextManager[None]] = nullcontext,
     epochs: Callable[[Iterable[int]], Iterable[int]] = iter,
 ) -> None:
-    """Train a network in place with AdamW, one learning-rate cycle (L. Smith, 2017, arXiv:1708.07120).
+    """Train a network in place with AdamW and one learning-rate cycle (L. Smith, 2017, arXiv:1708.07120).
 
-    Images uint8 (N, 28, 28), labels int64 (N,); `loss` takes a batch of both. `epochs` may show progress.
+    Images are uint8 (N, 28, 28), labels int64 (N,). `loss` maps a batch of both to a scalar. `epochs` may wrap the
+    range of epochs, to show progress. Draws from torch's global random state.
     """
     size = min(phase.batch_size, len(images))
     batches = len(images) // size

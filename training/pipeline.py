@@ -1,4 +1,4 @@
-"""A run from its arguments to its exported and measured generator: what training/train.py does."""
+"""The implementation of training/train.py: plan a run, train its stages, export and evaluate the generator."""
 
 import shlex
 import time
@@ -24,7 +24,7 @@ from training.run import checkpoint as checkpoints
 from training.run.checkpoint import Checkpoint
 from training.run.device import Compute, choose, make_deterministic
 from training.run.directory import RunDirectory
-from training.run.distributed import World, check_networks, joined
+from training.run.distributed import World, check_networks, process_group
 from training.run.figures import draw_losses, draw_progress, draw_strip
 from training.run.outline import check_preset
 from training.run.progress import reporting
@@ -45,11 +45,11 @@ def execute(
     tensorboard: bool,
     evaluate: bool,
 ) -> None:
-    """A whole run, or the rest of it from `start`, in this process or in all of torchrun's."""
+    """Train, export and optionally evaluate, in this process or in all processes of torchrun."""
     if not resumed:
         run.check_new()
-    with naming_resume(run):
-        with joined(choose(device).device) as world:
+    with resume_hint(run):
+        with process_group(choose(device).device) as world:
             check_networks(check_preset(preset), world)
             exported = train(run, preset, start, device, data, world, resumed=resumed, tensorboard=tensorboard)
         if world.is_main and evaluate:
@@ -67,9 +67,9 @@ def train(
     resumed: bool,
     tensorboard: bool,
 ) -> Checkpoint:
-    """A whole run, or the rest of it from `start`: its stages and its export. All processes call this alike.
+    """Run all stages, or the remaining ones from checkpoint `start`, and export. Every process must call this.
 
-    Returns the generator that was exported.
+    Returns the checkpoint of the exported generator.
     """
     compute = choose(device)
     if start:
@@ -82,7 +82,7 @@ def train(
     if start:
         checkpoints.check_data(start, mnist.train.sha256)
         if isinstance(unfinished := preset.stages[start.header.stage], Adversarial):
-            check_epochs(unfinished, len(mnist.fitting), start)
+            check_epochs(unfinished, len(mnist.training_split), start)
     with ExitStack() as stack:
         if world.is_main:
             stack.enter_context(run.owned())
@@ -90,7 +90,7 @@ def train(
             print(describe(preset, compute, world, run), flush=True)
         world.barrier()
         make_deterministic(compute)
-        before, begun = start.header.seconds if start else 0.0, time.monotonic()
+        seconds_before, started = start.header.seconds if start else 0.0, time.monotonic()
         context = Context(
             preset=preset,
             mnist=mnist,
@@ -101,15 +101,15 @@ def train(
             progress=stack.enter_context(reporting(run, preset, tensorboard=tensorboard))
             if world.is_main
             else lambda *_: None,
-            seconds=lambda: before + time.monotonic() - begun,
+            seconds=lambda: seconds_before + time.monotonic() - started,
             announce=partial(print, flush=True) if world.is_main else lambda text: None,
         )
         first = start.header.stage if start else 0
         generators = [compute.place(run.read_generator(preset, index)).requires_grad_(False) for index in range(first)]
         steps = start.header.steps[:-1] if start else ()
         for index, stage in enumerate(preset.stages[first:], first):
-            here = replace(context, steps_before=steps, start=start if index == first else None)
-            generators.append(RUN[type(stage)](stage, generators, here))
+            stage_context = replace(context, steps_before=steps, start=start if index == first else None)
+            generators.append(RUN[type(stage)](stage, generators, stage_context))
             exported = checkpoints.read(run.generator_path(preset, index))
             steps = exported.header.steps
         if world.is_main:
@@ -119,7 +119,7 @@ def train(
 
 
 def prepare(run: RunDirectory, preset: Preset, start: Checkpoint | None, *, resumed: bool) -> None:
-    """Make the run directory, or take it back to the checkpoint that the run resumes from, or to its beginning."""
+    """Create the run directory, or rewind it to the checkpoint to resume from (without one, to the beginning)."""
     if resumed:
         run.save_preset(preset)
         run.rewind(*(start.header.stage, start.header.step) if start else (0, 0))
@@ -128,14 +128,14 @@ def prepare(run: RunDirectory, preset: Preset, start: Checkpoint | None, *, resu
 
 
 def describe(preset: Preset, compute: Compute, world: World, run: RunDirectory) -> str:
-    """The first line of the log."""
+    """The first line of the log: preset, stages, seed, device and run directory."""
     processes = f" in {world.size} processes" if world.size > 1 else ""
     stages = ", ".join(stage.kind for stage in preset.stages)
     return f"{preset.name}: {stages}; seed {preset.seed}, on {compute}{processes}; writing {run.path}"
 
 
 def finish(run: RunDirectory, preset: Preset, exported: Checkpoint) -> None:
-    """Draw the figures of the run, and export its generator."""
+    """Draw the figures of the run and export its generator."""
     draw_losses(run)
     draw_progress(run)
     draw_strip(run)
@@ -147,7 +147,7 @@ def finish(run: RunDirectory, preset: Preset, exported: Checkpoint) -> None:
 
 
 def measure(run: RunDirectory, preset: Preset, exported: Checkpoint, data: Path) -> None:
-    """Measure the export; what is quantized also in float32, so that its card says what that cost."""
+    """Evaluate the export; a quantized model also in float32, so that its card shows the loss from quantization."""
     from training.evaluation.assessment import assess  # late: its libraries take seconds to import
 
     forms = [run.export]
@@ -158,29 +158,32 @@ def measure(run: RunDirectory, preset: Preset, exported: Checkpoint, data: Path)
 
 
 @contextmanager
-def naming_resume(run: RunDirectory) -> Iterator[None]:
-    """After a signal, whatever it made fail, raises Interrupted that says how to resume."""
+def resume_hint(run: RunDirectory) -> Iterator[None]:
+    """Raises Interrupted with a hint how to resume for any exception that follows a signal."""
     try:
         yield
     except BaseException:
         if not exit_code():
             raise
-        how = f"resume with --resume {shlex.quote(str(run.path))}" if run.exists() else "nothing was begun"
-        raise Interrupted(f"interrupted; {how}") from None
+        hint = f"resume with --resume {shlex.quote(str(run.path))}" if run.exists() else "nothing was written"
+        raise Interrupted(f"interrupted; {hint}") from None
 
 
 def plan(
     name: str | None, epochs: int | None, seed: int | None, out: Path | None, resume: Path | None, *, quick: bool
 ) -> tuple[RunDirectory, Preset, Checkpoint | None]:
-    """Where to write, what to train and where to start, with nothing written yet."""
+    """Resolve the options to a run directory, a preset and the checkpoint to resume from. Writes nothing.
+
+    Raises PresetError, CheckpointError or TrainingError for invalid or contradictory options.
+    """
     if quick and (name not in (None, DEFAULT) or epochs is not None or resume is not None):
-        raise TrainingError(f"--quick trains {DEFAULT} from its beginning; omit --preset, --epochs and --resume")
+        raise TrainingError(f"--quick starts a new run of {DEFAULT}; omit --preset, --epochs and --resume")
     if resume is None:
         preset = change(QUICK, seed=seed) if quick else resolve(name or DEFAULT, epochs=epochs, seed=seed)
         folder = f"{preset.name}-quick" if quick else preset.name
         return RunDirectory(out or Path("runs") / f"{folder}-seed{preset.seed}"), preset, None
     if out is not None and out != resume:
-        raise TrainingError(f"--resume continues in {resume}; omit --out")
+        raise TrainingError(f"--resume continues the run in {resume}; omit --out")
     run = RunDirectory(resume)
     recorded = run.read_preset()
     if name is not None and name != recorded.name:

@@ -1,7 +1,7 @@
-"""PRESETS: every model that this project trains, with every hyperparameter visible.
+"""PRESETS: the models that this project trains, with all their hyperparameters.
 
-`digits`, the default, is the project's own. The six others follow published student projects; what their documents
-leave open is chosen here and marked "chosen".
+`digits`, the default, was developed here. The six others follow published student projects. Hyperparameters that their
+documents do not specify are marked "chosen".
 """
 
 import difflib
@@ -38,7 +38,7 @@ _MLP_DISCRIMINATOR: dict[str, Any] = {
     "init": "dcgan",  # chosen
 }
 
-# A convolutional teacher, which learns well from a discriminator but draws slowly ...
+# A convolutional teacher: trains well against a discriminator, but generates slowly ...
 _TEACHER = Adversarial(
     network=Network("upsampling", {"hidden": [256], "channels": [128, 64, 32], "final": "sigmoid"}),
     discriminator=Network("residual", {"channels": [32, 64, 128], "hidden": 256}),
@@ -51,9 +51,9 @@ _TEACHER = Adversarial(
     evaluate_every=2,
     checkpoint_every=500,
 )
-# ... a small student, which draws fast ...
+# ... a small student that generates fast ...
 _STUDENT = Distillation(bank=400_000, steps=32_000, batch_size=250, learning_rate=Linear(2e-3, 1e-5))
-# ... and what its digits still lack.
+# ... and fine-tuning by feature-moment matching.
 _MATCHING = MomentMatching(
     steps=2_500,
     learning_rate=Cosine(1.5e-4, 1e-6, warm_up=0.03),
@@ -82,7 +82,7 @@ _DIGITS = Preset(
     quantization=Quantization(),
 )
 
-# The same in minutes.
+# A short version of the same, for --quick.
 QUICK = replace(
     _DIGITS,
     stages=(
@@ -94,7 +94,7 @@ QUICK = replace(
 
 
 def _gan(name: str, summary: str, network: Network, **stage: Any) -> Preset:
-    """A published project's preset: one adversarial stage."""
+    """The preset of a published project: one adversarial stage with these hyperparameters."""
     return Preset(name=name, summary=summary, network=network, stages=(Adversarial(**stage),))
 
 
@@ -149,7 +149,7 @@ _PRESETS = [
         discriminator=Network("mlp", _MLP_DISCRIMINATOR),
         loss="bce",
         epochs=40,  # chosen
-        betas=(0.0, 0.9),  # chosen: with momentum, ReLU generators collapsed into one image in every run
+        betas=(0.0, 0.9),  # chosen: with momentum, ReLU generators collapsed to a single image in every run
         sample_every=2,
         evaluate_every=2,
         ema=_EMA,
@@ -193,7 +193,7 @@ _PRESETS = [
         ),
         loss="bce",
         epochs=30,  # chosen
-        batch_size=64,  # chosen: with a twelfth of the steps, and at 2e-4, fours made up less than 4 % of the digits
+        batch_size=64,  # chosen: with a twelfth of the steps, at 2e-4, less than 4 % of the digits were fours
         learning_rate=5e-4,
         checkpoint_every=250,
         ema=_EMA,
@@ -216,9 +216,9 @@ PRESETS: dict[str, Preset] = {preset.name: preset for preset in _PRESETS}
 
 
 def resolve(name: str, *, epochs: int | None = None, seed: int | None = None) -> Preset:
-    """The preset of this name with the changes that are not None. Raises PresetError as `change` does."""
+    """The preset of this name with `change` applied. Raises PresetError for unknown names and invalid values."""
     if name not in PRESETS:
         near = difflib.get_close_matches(name, PRESETS, n=1)
         hint = f"did you mean {near[0]}? " if near else ""
-        raise PresetError(f"no preset {name!r}: {hint}known are {', '.join(PRESETS)}")
+        raise PresetError(f"no preset {name!r}: {hint}known presets are {', '.join(PRESETS)}")
     return change(PRESETS[name], epochs=epochs, seed=seed)

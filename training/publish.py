@@ -1,14 +1,14 @@
-"""Make a generator the bundled model of its preset: python training/publish.py RUN/generators/FILE.
+"""Bundle a trained generator as the model of its preset: python training/publish.py RUN/generators/FILE.
 
-The file becomes training/weights/NAME.safetensors, and its export mnistgen/models/NAME. What the run wrote about itself
-comes along, in training/weights/NAME.
+The file is copied to training/weights/NAME.safetensors, the run's preset, metrics and loss curves to
+training/weights/NAME, and the exported model is written to mnistgen/models/NAME.
 """
 
-if __name__ == "__main__":  # before all that takes long to import, so that Ctrl-C is one line there too
+if __name__ == "__main__":  # before the slow imports, so that Ctrl-C during them is also reported in one line
     import sys
     from pathlib import Path
 
-    sys.path[0] = str(Path(__file__).resolve().parents[1])  # the repository, whatever folder this is called from
+    sys.path[0] = str(Path(__file__).resolve().parents[1])  # the repository root, to run from any directory
     from training.run.script import run
 
     run("training.publish")
@@ -24,11 +24,11 @@ from mnistgen._errors import shown
 from training.errors import CheckpointError
 from training.presets import PRESETS
 
-RECORD = ("preset.json", "metrics.jsonl", "losses.png")  # of a run directory
+RECORD = ("preset.json", "metrics.jsonl", "losses.png")  # files of the run directory that are copied
 
 
-def main(checkpoint: Annotated[Path, typer.Argument(help="A generator of a finished run.")]) -> None:
-    """Make a generator the bundled model of its preset."""
+def main(checkpoint: Annotated[Path, typer.Argument(help="A generator file of a finished run.")]) -> None:
+    """Bundle a trained generator as the model of its preset."""
     from export.build import convert  # late: PyTorch takes seconds to import
     from training.run import checkpoint as checkpoints
 
@@ -36,11 +36,11 @@ def main(checkpoint: Annotated[Path, typer.Argument(help="A generator of a finis
     name = generator.header.preset.name
     if name not in PRESETS:
         raise CheckpointError(f"{checkpoint}: expected a preset of training/presets.py, got {shown(name)}")
-    made, bundled = convert(generator), MODELS / name
+    export, bundled = convert(generator), MODELS / name
     checkpoints.write(checkpoints.WEIGHTS / f"{name}.safetensors", generator)
     for path in (checkpoint.resolve().parents[1] / file for file in RECORD):
         if path.is_file():
             (record := checkpoints.WEIGHTS / name).mkdir(exist_ok=True)
             shutil.copyfile(path, record / path.name)
-    made.write(bundled, torchscript=False)  # which is for PyTorch's users, who have the repository
-    print(f"{bundled}: {name}, {made.card.parameters:,} parameters, {len(made.graph) / 2**20:.1f} MiB")
+    export.write(bundled, torchscript=False)  # PyTorch users can export it from the repository
+    print(f"{bundled}: {name}, {export.card.parameters:,} parameters, {len(export.graph) / 2**20:.1f} MiB")

@@ -1,4 +1,4 @@
-"""Schedules: hyperparameters that change over a stage. Each is a number, or one of the kinds here."""
+"""Schedules: hyperparameters that may change over a stage. A schedule is a constant or one of the classes below."""
 
 import math
 from typing import Annotated, Literal
@@ -6,14 +6,14 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)  # of all data that presets are made of
+STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)  # for all classes that presets consist of
 Positive = Annotated[float, Field(gt=0)]
-Share = Annotated[float, Field(ge=0, lt=1)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
 @dataclass(frozen=True, config=STRICT)
 class Linear:
-    """A line from start to end."""
+    """Linear interpolation from start to end."""
 
     start: float
     end: float
@@ -26,7 +26,7 @@ class Linear:
 
 @dataclass(frozen=True, config=STRICT)
 class Cosine:
-    """A line from 0 to start over the first `warm_up` of the stage, then half a cosine from start to end.
+    """Linear warm-up from 0 to start over the fraction `warm_up` of the stage, then cosine annealing to end.
 
     Source: I. Loshchilov, F. Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017 (arXiv:1608.03983),
     equation 5, without restarts.
@@ -34,20 +34,20 @@ class Cosine:
 
     start: float
     end: float
-    warm_up: Share = 0.0
+    warm_up: Fraction = 0.0
     kind: Literal["cosine"] = "cosine"
 
     def at(self, progress: float) -> float:
         """The value at a progress from 0 to 1."""
         if progress < self.warm_up:
             return self.start * (progress / self.warm_up)
-        angle = math.pi * ((progress - self.warm_up) / (1 - self.warm_up))  # grouped so that it ends at pi itself
+        angle = math.pi * ((progress - self.warm_up) / (1 - self.warm_up))  # parentheses make it end at exactly pi
         return Linear(self.start, self.end).at((1 - math.cos(angle)) / 2)
 
 
 @dataclass(frozen=True, config=STRICT)
 class Exponential:
-    """From start to end, by the same factor in equal times; a product of powers, which meets both ends exactly."""
+    """Exponential interpolation from start to end; as a product of powers, exact at both ends."""
 
     start: Positive
     end: Positive
@@ -64,5 +64,5 @@ Schedule = (
 
 
 def value_at(schedule: Schedule, progress: float) -> float:
-    """The value of a schedule at a progress from 0, the stage's start, to 1, its end."""
+    """The value of a schedule at a progress from 0, the start of the stage, to 1, its end."""
     return float(schedule) if isinstance(schedule, int | float) else schedule.at(progress)

@@ -1,4 +1,4 @@
-"""The scripts in this process."""
+"""Fixtures of the training tests."""
 
 from tests.training.conftest import run_script
 

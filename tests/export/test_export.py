@@ -1,4 +1,4 @@
-"""Export: what PyTorch computes is what users get, or nothing is written."""
+"""Export: the exported models match PyTorch, or nothing is written."""
 
 import dataclasses
 import errno
@@ -31,14 +31,14 @@ from tests.training.conftest import RunScript
 from tests.training.small import ROOT, SMALL
 from training.config import Adversarial, Network, Preset, Quantization, to_json
 from training.networks import build_generator
-from training.networks.inputs import every_digit, fixed_inputs
+from training.networks.inputs import cyclic_labels, fixed_inputs
 from training.presets import PRESETS
 from training.run import checkpoint as checkpoints
-from training.run.checkpoint import WEIGHTS, Checkpoint, Header, of_generator
+from training.run.checkpoint import WEIGHTS, Checkpoint, Header, generator_checkpoint
 
 
 def untrained(preset: Preset) -> Checkpoint:
-    """A checkpoint of a fresh generator, its batch norm with statistics that folding must not lose."""
+    """The checkpoint of an untrained generator with random batch-norm statistics."""
     torch.manual_seed(0)
     generator = build_generator(preset.network, preset.latent_dim)
     for layer in generator.layers:
@@ -56,11 +56,11 @@ def untrained(preset: Preset) -> Checkpoint:
         precision="float32",
         threads=1,
     )
-    return of_generator(generator, header)
+    return generator_checkpoint(generator, header)
 
 
 @pytest.mark.parametrize("preset", SMALL.values(), ids=SMALL)
-def test_every_preset_exports(preset: Preset, tmp_path: Path) -> None:
+def test_presets_export_and_match_pytorch(preset: Preset, tmp_path: Path) -> None:
     checkpoint = untrained(dataclasses.replace(preset, quantization=None))
     card = build(checkpoint, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["card.json", "model.onnx", "model.torchscript.pt"]
@@ -72,15 +72,15 @@ def test_every_preset_exports(preset: Preset, tmp_path: Path) -> None:
     assert card.steps == sum(range(12, 12 + len(preset.stages)))
     assert card.parameters == sum(value.numel() for value in original.parameters())
 
-    inputs = fixed_inputs(original, 1, every_digit(50))
+    inputs = fixed_inputs(original, 1, cyclic_labels(50))
     with torch.no_grad():
         low, high = original.image_range
         expected = ((original.eval()(*inputs).squeeze(1) - low) / (high - low) * 255).numpy()
     decoded = generator.decode(*(value.numpy() for value in inputs))
-    assert np.abs(decoded - expected).max() < 3  # grey levels; half-precision weights move a few
+    assert np.abs(decoded - expected).max() < 3  # grey levels; the weights are rounded to half precision
 
 
-def test_the_graph_keeps_its_promises(tmp_path: Path) -> None:
+def test_graph_operators_weights_and_metadata(tmp_path: Path) -> None:
     card = build(untrained(SMALL["conv"]), tmp_path)
     model = onnx.load(tmp_path / "model.onnx")
     operators = {node.op_type for node in model.graph.node}
@@ -96,9 +96,9 @@ def test_the_graph_keeps_its_promises(tmp_path: Path) -> None:
     assert str(ROOT).encode() not in (tmp_path / "model.onnx").read_bytes()
 
 
-def test_torchscript_has_the_same_signature(tmp_path: Path) -> None:
+def test_torchscript_has_same_signature_and_images(tmp_path: Path) -> None:
     build(untrained(SMALL["mlp"]), tmp_path)
-    with pytest.warns(FutureWarning, match=r"torch\.jit\.load"):  # kept by PyTorch, no longer advised
+    with pytest.warns(FutureWarning, match=r"torch\.jit\.load"):  # TorchScript is deprecated
         script = torch.jit.load(tmp_path / "model.torchscript.pt")
     latents, _ = draw(1, 0, 9, 100)
     images = script(torch.from_numpy(latents))
@@ -117,13 +117,13 @@ class TestQuantized:
     def preset(self) -> Preset:
         return dataclasses.replace(SMALL["digits"], quantization=Quantization(calibration=700))
 
-    def test_products_are_in_8_bits_and_pixels_near(self, preset: Preset, tmp_path: Path) -> None:
+    def test_weights_are_int8_and_images_close_to_float32(self, preset: Preset, tmp_path: Path) -> None:
         card = build(untrained(preset), tmp_path)
         model = onnx.load(tmp_path / "model.onnx")
         kinds = {onnx.TensorProto.DataType.Name(weight.data_type) for weight in model.graph.initializer if weight.dims}
         assert {"INT8"} <= kinds <= {"INT8", "INT32", "FLOAT", "INT64"}
         floats = [weight for weight in model.graph.initializer if weight.data_type == onnx.TensorProto.FLOAT]
-        assert all(len(weight.dims) < 2 for weight in floats)  # scales, and no matrix, are left in float32
+        assert all(len(weight.dims) < 2 for weight in floats)  # only scales, no matrices
         assert model.graph.output[0].type.tensor_type.elem_type == onnx.TensorProto.UINT8
         assert {entry.key for entry in model.metadata_props} >= {"name", "preset"}
         assert card.parity is not None
@@ -136,7 +136,7 @@ class TestQuantized:
         )
         assert np.abs(first - second).mean() < 255 * card.parity["tolerance"]["mean"]
 
-    def test_a_few_pixels_may_differ_by_anything(self) -> None:
+    def test_tolerance_ignores_a_small_share_of_pixels(self) -> None:
         expected = torch.zeros(256, 1, 28, 28)
         images = expected.clone()
         images[0, :, :5] = 0.9
@@ -144,36 +144,36 @@ class TestQuantized:
         with pytest.raises(ExportError, match=r"differ by 9\.00e-01 \(largest in 99\.9% of the pixels\)"):
             _check("onnxruntime", expected[:100], images[:100], QUANTIZED)
 
-    def test_the_script_can_omit_it(self, preset: Preset, tmp_path: Path, run_script: RunScript) -> None:
+    def test_float32_option_omits_quantization(self, preset: Preset, tmp_path: Path, run_script: RunScript) -> None:
         checkpoints.write(path := tmp_path / "small.safetensors", untrained(preset))
-        for folder, options in {"eight": [], "float32": ["--float32"]}.items():
+        for folder, options in {"quantized": [], "float32": ["--float32"]}.items():
             assert run_script("export/export.py", path, "--out", tmp_path / folder, *options).code == 0
-        eight, whole = (mnistgen.Generator(tmp_path / folder).card for folder in ("eight", "float32"))
-        assert eight.preset["quantization"] is not None
-        assert whole.preset == eight.preset | {"quantization": None}
+        quantized, float32 = (mnistgen.Generator(tmp_path / folder).card for folder in ("quantized", "float32"))
+        assert quantized.preset["quantization"] is not None
+        assert float32.preset == quantized.preset | {"quantization": None}
 
-    def test_digits_do_not_depend_on_the_batch(self, preset: Preset, tmp_path: Path) -> None:
+    def test_images_do_not_depend_on_batch_size(self, preset: Preset, tmp_path: Path) -> None:
         build(untrained(preset), tmp_path)
-        whole = mnistgen.Generator(tmp_path, threads=2).sample(70, seed=1)
+        expected = mnistgen.Generator(tmp_path, threads=2).sample(70, seed=1)
         single = mnistgen.Generator(tmp_path, threads=1)
         parts = [single.sample(7, seed=1, start=start) for start in range(0, 70, 7)]
-        assert np.array_equal(np.concatenate(parts), whole)
+        assert np.array_equal(np.concatenate(parts), expected)
 
-    def test_pixels_that_no_sigmoid_made(self, tmp_path: Path) -> None:
+    def test_raises_without_final_sigmoid(self, tmp_path: Path) -> None:
         preset = dataclasses.replace(SMALL["mlp"], quantization=Quantization())
-        with pytest.raises(ExportError, match="quantization: expected a sigmoid after the last product, got Tanh"):
+        with pytest.raises(ExportError, match="quantization: expected a sigmoid after the last linear layer, got Tanh"):
             build(untrained(preset), tmp_path)
         assert list(tmp_path.iterdir()) == []
 
-    def test_too_far_from_pytorch(self, preset: Preset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_raises_beyond_tolerance(self, preset: Preset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(building, "QUANTIZED", Tolerance(share=1.0, largest=1.0, mean=1e-7))
         with pytest.raises(ExportError, match=r"onnxruntime and PyTorch differ by .* \(mean\)"):
             build(untrained(preset), tmp_path)
         assert list(tmp_path.iterdir()) == []
 
 
-class TestRefusals:
-    def test_another_result_in_onnx(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+class TestErrors:
+    def test_onnx_differs_from_pytorch(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         to_onnx = export.to_onnx.to_onnx
 
         def tampered(generator: ExportedGenerator, *rest: Any) -> onnx.ModelProto:
@@ -189,7 +189,7 @@ class TestRefusals:
             build(untrained(SMALL["mlp"]), tmp_path)
         assert list(tmp_path.iterdir()) == []
 
-    def test_another_result_in_torchscript(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_torchscript_differs_from_pytorch(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         other = load_generator(untrained(SMALL["mlp-relu"]))
         to_torchscript = export.to_torchscript.to_torchscript
         monkeypatch.setattr(building, "to_torchscript", lambda generator: to_torchscript(other))
@@ -203,13 +203,13 @@ class TestRefusals:
         with pytest.raises(ExportError, match="the weights do not fit preset mlp"):
             build(Checkpoint(header, checkpoint.tensors), tmp_path)
 
-    def test_images_of_another_size(self, tmp_path: Path) -> None:
+    def test_images_of_wrong_size(self, tmp_path: Path) -> None:
         options = SMALL["conv"].network.options | {"layers": [[16, 7, 1, 0], [8, 4, 2, 1], [1, 4, 4, 0]]}
         with pytest.raises(ExportError, match=r"expected images \(2, 28, 28\) for two latents, got \(8, 28, 28\)"):
             build(untrained(dataclasses.replace(SMALL["conv"], network=Network("conv", options))), tmp_path)
 
     @pytest.mark.parametrize("source", ["nothing", "README.md"])
-    def test_the_script_says_it_in_one_line(
+    def test_script_reports_errors_in_one_line(
         self, source: str, tmp_path: Path, run_script: RunScript, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.chdir(ROOT)
@@ -221,9 +221,9 @@ class TestRefusals:
 
 
 class TestFiles:
-    def test_nothing_is_written_before_all_is_checked(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_writes_nothing_before_verification(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         def found(*parts: object) -> dict[str, float]:
-            assert list(tmp_path.iterdir()) == []  # that a kill could leave behind
+            assert list(tmp_path.iterdir()) == []  # nor temporary files, which a kill would leave behind
             return {"largest": 0.0, "mean": 0.0}
 
         monkeypatch.setattr(building, "verify", found)
@@ -231,9 +231,7 @@ class TestFiles:
         assert len(list((tmp_path / "out").iterdir())) == 3
 
     @pytest.mark.parametrize("call", [1, 2, 3])
-    def test_a_full_disk_leaves_the_files_before(
-        self, call: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_full_disk_keeps_existing_files(self, call: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         card = read_card(MODELS / "mlp")
         Export(card, b"graph", b"script").write(tmp_path)
         before = contents(tmp_path)
@@ -252,25 +250,25 @@ class TestFiles:
 
 
 class TestBundled:
-    """The models that ship are what this repository's own weights export to."""
+    """The bundled models are exports of the weights in this repository."""
 
-    def test_they_have_weights_and_a_preset(self) -> None:
+    def test_bundled_models_have_weights_and_presets(self) -> None:
         assert set(mnistgen.models()) == {path.stem for path in WEIGHTS.glob("*.safetensors")} <= PRESETS.keys()
 
     @pytest.mark.parametrize("name", mnistgen.models())
-    def test_export_makes_the_bundled_model(self, name: str, tmp_path: Path) -> None:
+    def test_export_reproduces_bundled_model(self, name: str, tmp_path: Path) -> None:
         weights = checkpoints.read(WEIGHTS / f"{name}.safetensors")
         preset, steps = PRESETS[name], weights.header.steps
-        assert but_evaluations(weights.header.preset) == but_evaluations(preset)
+        assert without_evaluation_intervals(weights.header.preset) == without_evaluation_intervals(preset)
         assert len(steps) == len(preset.stages)
         for step, stage in zip(steps, preset.stages, strict=True):
             most = stage.epochs * (60_000 // stage.batch_size) if isinstance(stage, Adversarial) else stage.steps
             assert 0 < step <= most
         card = build(weights, tmp_path)
         bundled = mnistgen.models()[name]
-        # Other versions of the libraries may write other bytes.
-        moving: Any = {"sha256": "", "versions": {}, "parity": None, "quality": None, "preset": {}}
-        assert dataclasses.replace(card, **moving) == dataclasses.replace(bundled, **moving)
+        # These fields depend on the versions of libraries.
+        varying: Any = {"sha256": "", "versions": {}, "parity": None, "quality": None, "preset": {}}
+        assert dataclasses.replace(card, **varying) == dataclasses.replace(bundled, **varying)
         assert card.preset == bundled.preset == to_json(weights.header.preset)
         first, second = (_weights(path / "model.onnx") for path in (tmp_path, MODELS / name))
         assert first.keys() == second.keys()
@@ -280,8 +278,8 @@ class TestBundled:
         assert np.abs(images[0] - images[1]).max() <= 1
 
 
-def but_evaluations(preset: Preset) -> dict[str, Any]:
-    """The preset as JSON, but for how often it was evaluated, which changes nothing in the course of the training."""
+def without_evaluation_intervals(preset: Preset) -> dict[str, Any]:
+    """The preset as JSON, without the evaluation intervals, which do not affect training."""
     content = to_json(preset)
     for stage in content["stages"]:
         del stage["evaluate_every"]

@@ -1,4 +1,4 @@
-"""Small presets and a few hundred real digits, and the scripts in this process."""
+"""Fixtures: small presets, a few hundred real digits, and running scripts in this process."""
 
 import dataclasses
 import os
@@ -37,7 +37,7 @@ def compute() -> Compute:
 
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A cache folder for the tests alone; processes that they start have it too."""
+    """A temporary cache folder, also for subprocesses."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
@@ -58,14 +58,14 @@ MakeContext = Callable[..., Context]
 
 @pytest.fixture
 def make_context(mnist: Mnist, compute: Compute, tmp_path: Path) -> MakeContext:
-    """A run of a preset as its stages see it, evaluated by what is quick to compute."""
+    """Create the context of a run, with given ratios or a cheap evaluation."""
 
     def make(preset: Preset, *ratios: float, name: str = "run", **changes: Any) -> Context:
         run = RunDirectory(tmp_path / name)
         if not run.exists():
             run.create(preset)
-        left = list(ratios)
-        begun = time.monotonic()
+        remaining = list(ratios)
+        started = time.monotonic()
         return dataclasses.replace(
             Context(
                 preset=preset,
@@ -74,10 +74,10 @@ def make_context(mnist: Mnist, compute: Compute, tmp_path: Path) -> MakeContext:
                 compute=compute,
                 world=World(),
                 evaluation=Evaluation(
-                    lambda images: left.pop(0) if left else float(images.mean()), torch.arange(20) % 10
+                    lambda images: remaining.pop(0) if remaining else float(images.mean()), torch.arange(20) % 10
                 ),
                 progress=lambda *_: None,
-                seconds=lambda: time.monotonic() - begun,
+                seconds=lambda: time.monotonic() - started,
             ),
             **changes,
         )
@@ -87,7 +87,7 @@ def make_context(mnist: Mnist, compute: Compute, tmp_path: Path) -> MakeContext:
 
 @pytest.fixture(params=["conv", "mlp-dropout", "mlp"])
 def preset(request: pytest.FixtureRequest) -> Preset:
-    """A preset of each kind, cut down to seconds."""
+    """A small preset of each kind."""
     return SMALL[request.param]
 
 
@@ -101,10 +101,12 @@ def run_script(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str
     for name, preset in SMALL.items():
         monkeypatch.setitem(presets.PRESETS, name, preset)
     monkeypatch.setattr(load_mnist, "__defaults__", (FILES,))
-    monkeypatch.setattr(training.pipeline, "usable_cpus", lambda: 1)  # others would know nothing of these changes
+    monkeypatch.setattr(
+        training.pipeline, "usable_cpus", lambda: 1
+    )  # no worker processes, which would not have these changes
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     for module, name in ((sys, "path"), (sys, "unraisablehook"), (sys, "excepthook"), (warnings, "showwarning")):
-        monkeypatch.setattr(module, name, getattr(module, name))  # which scripts replace
+        monkeypatch.setattr(module, name, getattr(module, name))  # restore what scripts replace
     numbers = [number for name in interruption.SIGNALS if (number := getattr(signal, name, None))]
     handlers = {number: signal.getsignal(number) for number in numbers}
 
@@ -131,7 +133,7 @@ def train_here(run_script: RunScript) -> RunScript:
 
 @pytest.fixture
 def refused(train_here: RunScript) -> Refused:
-    """What train.py says, in its one line, of arguments that it refuses."""
+    """Run train.py with invalid arguments and return its one-line error message."""
 
     def run(*arguments: object) -> str:
         outcome = train_here(*arguments)
@@ -145,14 +147,14 @@ def refused(train_here: RunScript) -> Refused:
 
 
 def train(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    """train.py on a small preset, in a process of its own."""
+    """Run train.py with small presets in a new process."""
     command = [sys.executable, "-m", "tests.training.small", *map(str, arguments), "--data", str(DATA)]
     settings = os.environ | {"OMP_NUM_THREADS": "1"} | environment
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=settings)
 
 
 def train_in_two(*arguments: object, processes: int = 2) -> subprocess.CompletedProcess[str]:
-    """The same through torchrun."""
+    """Run train.py with small presets under torchrun."""
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "-m"]
     command = [sys.executable, *launch, "tests.training.small", *map(str, arguments), "--data", str(DATA)]
     settings = os.environ | {"OMP_NUM_THREADS": "1"}

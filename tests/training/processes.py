@@ -1,4 +1,4 @@
-"""Steps of a small GAN, in one process or, through torchrun, in several: -m tests.training.processes OUT."""
+"""Training steps of a small GAN in one or, with torchrun, several processes: -m tests.training.processes OUT."""
 
 import sys
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from training.config import Network
 from training.networks import build_discriminator, build_generator
 from training.run.device import choose, make_deterministic
-from training.run.distributed import World, joined
+from training.run.distributed import World, process_group
 
 Record = dict[str, Tensor]
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,7 +25,7 @@ DISCRIMINATOR = Network("mlp", _LAYERS | {"widths": [32, 16], "final": "none"})
 
 
 def gan_steps(world: World, steps: int = 2) -> Record:
-    """Losses, gradients and what remains, of steps whose losses have batch means, random targets and a penalty."""
+    """Losses, gradients and final state of steps with batch means, random targets and a penalty."""
     torch.manual_seed(3)
     generator, discriminator = build_generator(GENERATOR, LATENT_DIM), build_discriminator(DISCRIMINATOR)
     networks: dict[str, nn.Module] = {"generator": generator, "discriminator": discriminator}
@@ -65,7 +65,7 @@ def gan_steps(world: World, steps: int = 2) -> Record:
 
 
 def rows(world: World) -> Record:
-    """What shard, gather, mean and broadcast give, to the bit."""
+    """The exact results of shard, gather, mean and broadcast."""
     batch = torch.arange(24.0).reshape(8, 3)
     mean = world.mean(world.shard(batch[:, 0]).square())
     broadcast = torch.tensor(world.broadcast(lambda: world.rank + 0.5))
@@ -81,7 +81,7 @@ CASES: dict[str, Callable[[World], Record]] = {"steps of a GAN": gan_steps, "row
 
 
 def records(world: World) -> Record:
-    """All cases' records in one."""
+    """The records of all cases."""
     return {f"{name}: {key}": value for name, case in CASES.items() for key, value in case(world).items()}
 
 
@@ -89,7 +89,7 @@ if __name__ == "__main__":
     chosen = choose("cpu", threads=1)
     make_deterministic(chosen)
     out = Path(sys.argv[1])
-    with joined(chosen.device) as world:
+    with process_group(chosen.device) as world:
         save_file(
             {name: value.contiguous() for name, value in records(world).items()}, out / f"{world.rank}.safetensors"
         )

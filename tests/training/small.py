@@ -1,7 +1,7 @@
-"""The presets cut down to seconds, and train.py on them: python -m tests.training.small train.py's arguments.
+"""Small versions of the presets, and train.py with them: python -m tests.training.small ARGUMENTS.
 
-KILL_AT_STEP and KILL_AT_SYNC make the process kill itself, as a power cut would, inside the half of a step or inside
-the writing of a file that they count to. PRECISION settles what the machine would choose.
+With KILL_AT_STEP=N or KILL_AT_SYNC=N in the environment, the process kills itself at its N-th call of autocast or of
+fsync. PRECISION overrides the choice of the precision.
 """
 
 import dataclasses
@@ -75,7 +75,7 @@ SMALL = {name: _small(preset) for name, preset in presets.PRESETS.items()}
 
 
 def signal_at(count: int, function: Callable[..., Any], number: int = signal.SIGKILL) -> Callable[..., Any]:
-    """The function, which sends this process a signal in its call of this number, from 1 on."""
+    """Wrap a function so that its call number `count`, from 1, sends a signal to this process."""
     calls = 0
 
     def counted(*arguments: Any, **options: Any) -> Any:
@@ -91,7 +91,7 @@ def signal_at(count: int, function: Callable[..., Any], number: int = signal.SIG
 if __name__ == "__main__":
     presets.PRESETS.update(SMALL)
     data.load_mnist.__defaults__ = (FILES,)
-    devices.usable_cpus = lambda *_: 1  # other processes would know nothing of these changes
+    devices.usable_cpus = lambda *_: 1  # no worker processes, which would not have these changes
     if precision := os.environ.get("PRECISION"):
         device._multiplies_bfloat16 = lambda device: precision == "bfloat16"
     Compute.autocast = signal_at(int(os.environ.get("KILL_AT_STEP", "0")), Compute.autocast)  # type: ignore[method-assign]

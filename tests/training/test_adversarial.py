@@ -1,4 +1,4 @@
-"""The adversarial stage, in this process: resuming every kind of preset, the best generator, diverging, and data."""
+"""The adversarial stage: resuming, selection of the best generator, divergence, data and checkpoints."""
 
 import dataclasses
 from typing import Any
@@ -33,21 +33,21 @@ def with_stage(preset: Preset, **changes: Any) -> Preset:
     return dataclasses.replace(preset, stages=(dataclasses.replace(preset.stages[0], **changes),))
 
 
-def test_resumed_is_the_same_to_the_bit(preset: Preset, make_context: MakeContext) -> None:
-    straight = make_context(preset, name="whole")
-    run(straight)
-    halves = make_context(change(preset, epochs=1), name="halves")
-    run(halves)
+def test_resume_is_bitwise_identical(preset: Preset, make_context: MakeContext) -> None:
+    uninterrupted = make_context(preset, name="uninterrupted")
+    run(uninterrupted)
+    interrupted = make_context(change(preset, epochs=1), name="interrupted")
+    run(interrupted)
     torch.manual_seed(99)
-    run(make_context(preset, name="halves", start=last(halves)))
-    whole, resumed = last(straight), last(halves)
+    run(make_context(preset, name="interrupted", start=last(interrupted)))
+    expected, resumed = last(uninterrupted), last(interrupted)
     assert (resumed.header.stage, resumed.header.step) == (0, 14)
-    assert whole.tensors.keys() == resumed.tensors.keys()
-    for name, value in whole.tensors.items():
+    assert expected.tensors.keys() == resumed.tensors.keys()
+    for name, value in expected.tensors.items():
         assert torch.equal(value, resumed.tensors[name]), name
 
 
-def test_the_seed_makes_the_run(preset: Preset, make_context: MakeContext) -> None:
+def test_run_depends_on_seed(preset: Preset, make_context: MakeContext) -> None:
     generators = [
         run(make_context(change(preset, epochs=1, seed=seed), name=str(index))).state_dict()
         for index, seed in enumerate((3, 3, 4))
@@ -56,9 +56,7 @@ def test_the_seed_makes_the_run(preset: Preset, make_context: MakeContext) -> No
     assert not all(torch.equal(generators[0][name], generators[2][name]) for name in generators[0])
 
 
-def test_a_loss_that_is_not_finite_stops_the_run(
-    preset: Preset, make_context: MakeContext, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_non_finite_loss_raises(preset: Preset, make_context: MakeContext, monkeypatch: pytest.MonkeyPatch) -> None:
     from training.objectives.losses import BinaryCrossEntropy
 
     loss, calls = BinaryCrossEntropy.generator, 0
@@ -77,23 +75,23 @@ def test_a_loss_that_is_not_finite_stops_the_run(
     assert last(context).header.step == 3
 
 
-def test_too_few_digits_for_a_batch(preset: Preset, make_context: MakeContext, mnist: Mnist) -> None:
+def test_too_few_digits_raise(preset: Preset, make_context: MakeContext, mnist: Mnist) -> None:
     few = Mnist(mnist.train.select(slice(10)), mnist.test)
     with pytest.raises(TrainingError, match="batch_size: expected at most the 9 digits"):
         run(make_context(preset, mnist=few))
 
 
-def test_every_epoch_has_its_own_order() -> None:
+def test_epochs_are_shuffled_differently() -> None:
     orders = [epoch_order(100, seed, epoch) for seed in (1, 2) for epoch in (0, 1)]
     for order in orders:
         assert sorted(order.tolist()) == list(range(100))
     assert len({tuple(order.tolist()) for order in orders}) == 4
 
 
-class TestChoice:
+class TestSelection:
     PRESET = change(SMALL["mlp"], epochs=4)
 
-    def test_the_best_generator_is_handed_on(self, make_context: MakeContext) -> None:
+    def test_returns_best_generator(self, make_context: MakeContext) -> None:
         context = make_context(self.PRESET, 9, 4, 6, 5)
         generator = run(context)
         best = checkpoints.read(context.run.generators / "0-adversarial-best.safetensors")
@@ -106,20 +104,20 @@ class TestChoice:
         assert not any(parameter.requires_grad for parameter in generator.parameters())
         assert [line["ratio"] for line in context.run.read_metrics() if "ratio" in line] == [9, 4, 6, 5]
 
-    def test_patience_ends_a_run_that_gets_no_better(self, make_context: MakeContext) -> None:
+    def test_patience_stops_early(self, make_context: MakeContext) -> None:
         context = make_context(with_stage(self.PRESET, epochs=9, patience=2), 9, 4, 6, 5)
         run(context)
         assert context.run.read_generator(context.preset, 0)
         assert last(context).header.step == 28
 
-    def test_a_resumed_run_knows_what_was_best(self, make_context: MakeContext) -> None:
+    def test_resume_remembers_best_generator(self, make_context: MakeContext) -> None:
         half = make_context(change(self.PRESET, epochs=2), 9, 4)
         best = run(half)
         resumed = run(make_context(self.PRESET, 6, 5, start=last(half)))
         for name, value in best.state_dict().items():
             assert torch.equal(value, resumed.state_dict()[name])
 
-    def test_a_finished_stage_is_not_run_again(self, make_context: MakeContext) -> None:
+    def test_finished_stage_is_not_repeated(self, make_context: MakeContext) -> None:
         context = make_context(self.PRESET, 9, 4, 6, 5)
         generator = run(context)
         again = run(make_context(self.PRESET, start=last(context)))
@@ -128,8 +126,8 @@ class TestChoice:
 
 
 @pytest.mark.parametrize("kinds", [("r1", "r2"), ("gradient",)])
-def test_everything_that_a_preset_can_ask_for(kinds: tuple[str, ...], make_context: MakeContext) -> None:
-    """Schedules, penalties and a paired loss go through the loop."""
+def test_schedules_penalties_and_paired_loss(kinds: tuple[str, ...], make_context: MakeContext) -> None:
+    """The loop supports schedules, penalties and a paired loss."""
     stage = SMALL["conv"].stages[0]
     assert isinstance(stage, Adversarial)
     preset = with_stage(
@@ -158,30 +156,30 @@ class TestCheckpoint:
         run(context)
         return context
 
-    def test_every_changed_byte_is_noticed(self, context: Context) -> None:
+    def test_changed_bytes_are_detected(self, context: Context) -> None:
         path = next(context.run.checkpoints.iterdir())
         content = path.read_bytes()
-        for place in (0, 3, 40, len(content) // 2, len(content) - 1):
-            path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        for offset in (0, 3, 40, len(content) // 2, len(content) - 1):
+            path.write_bytes(content[:offset] + bytes([content[offset] ^ 1]) + content[offset + 1 :])
             with pytest.raises(CheckpointError, match=str(path)):
                 checkpoints.read(path)
 
-    def test_another_preset(self, context: Context) -> None:
+    def test_other_preset_raises(self, context: Context) -> None:
         checkpoint = last(context)
         other = dataclasses.replace(checkpoint.header.preset, latent_dim=7)
-        with pytest.raises(CheckpointError, match="trained with latent_dim 100, the preset says 7"):
+        with pytest.raises(CheckpointError, match="trained with latent_dim 100, but the preset has 7"):
             checkpoints.check_preset(checkpoint, other)
         checkpoints.check_preset(checkpoint, change(checkpoint.header.preset, epochs=999))
 
-    def test_it_is_not_exported(self, context: Context) -> None:
-        with pytest.raises(CheckpointError, match="expected the file of a generator, such as RUN/generators has"):
+    def test_training_checkpoint_is_not_exportable(self, context: Context) -> None:
+        with pytest.raises(CheckpointError, match="expected a generator file, as in RUN/generators"):
             checkpoints.generator_of(last(context))
 
-    def test_foreign_files(self, context: Context) -> None:
+    def test_other_files_raise(self, context: Context) -> None:
         from safetensors.torch import save_file
 
-        save_file({"weight": torch.zeros(3)}, foreign := context.run.path / "foreign.safetensors")
+        save_file({"weight": torch.zeros(3)}, other := context.run.path / "other.safetensors")
         with pytest.raises(CheckpointError, match="not a checkpoint or cache of mnistgen"):
-            checkpoints.read(foreign)
+            checkpoints.read(other)
         with pytest.raises(CheckpointError, match="no such checkpoint"):
             checkpoints.read(context.run.path / "none.safetensors")

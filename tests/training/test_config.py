@@ -1,4 +1,4 @@
-"""Presets: to JSON and back, and which cannot be."""
+"""Presets: conversion to JSON, validation and changes."""
 
 import dataclasses
 import json
@@ -29,13 +29,13 @@ ADVERSARIAL, DISTILLATION, MATCHING = DIGITS.stages
 
 
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
-def test_json_and_back(preset: Preset) -> None:
+def test_json_round_trip(preset: Preset) -> None:
     assert from_json(json.loads(json.dumps(to_json(preset)))) == preset
     networks = check_preset(preset)
     assert sum(isinstance(network, GeneratorNetwork) for network in networks) == len(preset.stages)
 
 
-def test_changes() -> None:
+def test_change() -> None:
     changed = change(DIGITS, epochs=3, seed=7)
     assert isinstance(changed.stages[0], Adversarial)
     assert (changed.stages[0].epochs, changed.seed, changed.stages[1:]) == (3, 7, DIGITS.stages[1:])
@@ -46,8 +46,8 @@ def test_changes() -> None:
         change(DIGITS, seed=-1)
 
 
-def test_an_unknown_name() -> None:
-    with pytest.raises(PresetError, match=r"no preset 'dcgn': did you mean dcgan\? known are digits, "):
+def test_unknown_name_suggests_similar_one() -> None:
+    with pytest.raises(PresetError, match=r"no preset 'dcgn': did you mean dcgan\? known presets are digits, "):
         resolve("dcgn")
 
 
@@ -65,22 +65,22 @@ def test_an_unknown_name() -> None:
             (ADVERSARIAL, MATCHING, DISTILLATION),
             "stages: expected distillation after adversarial, got it after moment-matching",
         ),
-        ((ADVERSARIAL,), "stages: expected adversarial with a network of its own just before distillation"),
+        ((ADVERSARIAL,), "stages: expected adversarial with its own network exactly if distillation follows"),
         (
             (dataclasses.replace(ADVERSARIAL, network=None), DISTILLATION),  # type: ignore[arg-type]
-            "stages: expected adversarial with a network of its own just before distillation",
+            "stages: expected adversarial with its own network exactly if distillation follows",
         ),
     ],
 )
-def test_an_order_that_makes_no_sense(stages: tuple[Stage, ...], message: str) -> None:
+def test_invalid_stage_order_raises(stages: tuple[Stage, ...], message: str) -> None:
     with pytest.raises(PresetError) as error:
         dataclasses.replace(DIGITS, stages=stages)
     assert str(error.value) == message
 
 
-def test_a_teacher_that_takes_other_inputs() -> None:
+def test_teacher_with_other_inputs_raises() -> None:
     unconditional = Network("mlp", DIGITS.network.options | {"conditional": False})
-    with pytest.raises(PresetError, match=r"^stages\.0: expected a teacher that is conditional and has the range"):
+    with pytest.raises(PresetError, match=r"^stages\.0: expected a teacher with its student's "):
         check_preset(dataclasses.replace(DIGITS, network=unconditional))
 
 
@@ -89,22 +89,22 @@ def test_a_teacher_that_takes_other_inputs() -> None:
     [
         ({"loss": "bcf"}, "stages.0: loss: expected one of bce"),
         ({"discriminator": Network("mpl", {})}, "stages.0: architecture: expected one of mlp, conv, residual"),
-        ({"discriminator": Network("mlp", {"width": 3})}, "network: expected one that can be made, but TypeError: "),
+        ({"discriminator": Network("mlp", {"width": 3})}, "network: cannot be built: TypeError: "),
     ],
 )
-def test_what_is_in_no_table(stage: dict[str, object], message: str) -> None:
+def test_unknown_components_raise(stage: dict[str, object], message: str) -> None:
     preset = SMALL["mlp"]
-    stages = (dataclasses.replace(preset.stages[0], **stage),)  # type: ignore[arg-type]  # names are right
+    stages = (dataclasses.replace(preset.stages[0], **stage),)  # type: ignore[arg-type]  # field names are correct
     with pytest.raises(PresetError) as error:
         check_preset(dataclasses.replace(preset, stages=stages))
     assert str(error.value).startswith(message)
 
 
-def test_values_of_other_types_are_refused_where_they_are_written() -> None:
+def test_invalid_stage_values_raise() -> None:
     with pytest.raises(ValidationError):
         MomentMatching(steps=0, learning_rate=1e-4, ema=EMA(half_life=1.0), epochs=1)
     with pytest.raises(ValidationError):
-        Distillation(bank=100, steps=10, batch_size=25, learning_rate=1e-3)  # ten classes cannot share it
+        Distillation(bank=100, steps=10, batch_size=25, learning_rate=1e-3)  # not divisible by ten
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_values_of_other_types_are_refused_where_they_are_written() -> None:
         ('"learning_rate": 0.0002', '"learning_rate": {"kind": "linear"}', "learning_rate."),
     ],
 )
-def test_json_that_is_no_preset(old: str, new: str, message: str) -> None:
+def test_invalid_json_raises(old: str, new: str, message: str) -> None:
     text = json.dumps(to_json(SMALL["mlp"]))
     assert old in text
     with pytest.raises(PresetError) as error:
@@ -129,6 +129,6 @@ def test_json_that_is_no_preset(old: str, new: str, message: str) -> None:
 
 
 @pytest.mark.parametrize("content", [[], {}, None, "preset"])
-def test_json_that_is_nothing_like_it(content: object) -> None:
+def test_unrelated_json_raises(content: object) -> None:
     with pytest.raises(PresetError):
         from_json(content)

@@ -1,4 +1,4 @@
-"""MNIST's files: read as they are, and anything else refused by name."""
+"""Loading, validation and splits of MNIST."""
 
 import hashlib
 import shutil
@@ -16,7 +16,7 @@ from training.errors import DataError
 
 CPU = torch.device("cpu")
 IMAGES = "train-images-idx3-ubyte"
-VALIDATED = [162, 185, 322, 431, 318]  # the first of the held-out digits, by their places among the 512
+VALIDATION = [162, 185, 322, 431, 318]  # indices, among the 512 digits, of the first ones of the validation split
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def test_digits_are_those_of_the_files() -> None:
+def test_digits_match_files() -> None:
     mnist = load_mnist(DATA, CPU, FILES)
     digits = mnist.train
     assert (len(digits), len(mnist.test)) == (512, 128)
@@ -37,27 +37,27 @@ def test_digits_are_those_of_the_files() -> None:
 
 
 class TestSplit:
-    def test_the_held_out_tenth_and_the_rest_make_the_whole(self) -> None:
+    def test_validation_and_training_split_are_complementary(self) -> None:
         mnist = load_mnist(DATA, CPU, FILES)
-        assert (len(mnist.validation), len(mnist.fitting)) == (51, 461)
-        assert images(mnist.validation) | images(mnist.fitting) == images(mnist.train)
+        assert (len(mnist.validation), len(mnist.training_split)) == (51, 461)
+        assert images(mnist.validation) | images(mnist.training_split) == images(mnist.train)
 
-    def test_the_classifier_never_sees_those_that_stand_for_fresh_ones(self) -> None:
+    def test_seen_and_unseen_are_complementary(self) -> None:
         mnist = load_mnist(DATA, CPU, FILES)
         assert not images(mnist.seen) & images(mnist.unseen)
         assert len(mnist.seen) + len(mnist.unseen) == 512
 
-    def test_fresh_digits_come_as_often_as_the_test_sets(self) -> None:
+    def test_unseen_has_class_proportions_of_test_set(self) -> None:
         mnist = load_mnist(DATA, CPU, FILES)
         expected = mnist.test.counts() * (512 / 6 / 128)
         assert (mnist.unseen.counts() - expected).abs().max() <= 0.5
 
-    def test_the_split_never_changes(self) -> None:
+    def test_split_is_fixed(self) -> None:
         mnist = load_mnist(DATA, CPU, FILES)
-        places = [
+        indices = [
             int((mnist.train.images == image).flatten(1).all(1).nonzero()) for image in mnist.validation.images[:5]
         ]
-        assert places == VALIDATED
+        assert indices == VALIDATION
 
 
 def images(digits: Digits) -> set[bytes]:
@@ -65,7 +65,7 @@ def images(digits: Digits) -> set[bytes]:
 
 
 @pytest.mark.parametrize("image_range", [(-1.0, 1.0), (0.0, 1.0)])
-def test_batches_have_the_networks_range(digits: Digits, image_range: tuple[float, float]) -> None:
+def test_batches_have_requested_range(digits: Digits, image_range: tuple[float, float]) -> None:
     batch = digits.batch(torch.arange(512), image_range)
     assert (batch.dtype, tuple(batch.shape)) == (torch.float32, (512, 1, 28, 28))
     assert (float(batch.min()), float(batch.max())) == pytest.approx(image_range, abs=1e-6)
@@ -74,7 +74,7 @@ def test_batches_have_the_networks_range(digits: Digits, image_range: tuple[floa
     assert (pixels == digits.images.numpy()).all()
 
 
-def test_the_real_files_have_the_published_sizes() -> None:
+def test_mnist_files_have_published_sizes() -> None:
     assert [file.size for file in data.FILES] == [47_040_016, 60_008, 7_840_016, 10_008]
     assert data.FILES[0].header == bytes.fromhex("00000803 0000ea60 0000001c 0000001c")
 
@@ -90,7 +90,7 @@ def test_the_real_files_have_the_published_sizes() -> None:
         (lambda content: b"", "got nothing"),
     ],
 )
-def test_damaged_files_are_named(root: Path, damage: Callable[[bytes], bytes], message: str) -> None:
+def test_damaged_files_raise(root: Path, damage: Callable[[bytes], bytes], message: str) -> None:
     path = root / "MNIST" / "raw" / IMAGES
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(DataError) as error:
@@ -99,12 +99,12 @@ def test_damaged_files_are_named(root: Path, damage: Callable[[bytes], bytes], m
     assert message in str(error.value)
 
 
-def test_other_digits_are_not_mnist() -> None:
+def test_other_data_set_raises() -> None:
     with pytest.raises(DataError, match="train-images-idx3-ubyte: expected the IDX header"):
         load_mnist(DATA, CPU)
 
 
-def test_without_files_and_network_it_says_what_to_put_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_download_lists_required_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def offline(*arguments: object, **options: object) -> None:
         raise RuntimeError("Error downloading train-images-idx3-ubyte.gz:\nno route to host")
 
@@ -118,7 +118,7 @@ def test_without_files_and_network_it_says_what_to_put_where(tmp_path: Path, mon
     assert "\n" not in message
 
 
-def test_a_pickled_copy_is_not_trusted(root: Path) -> None:
+def test_pickled_copy_raises(root: Path) -> None:
     (root / "MNIST" / "processed").mkdir()
     with pytest.raises(DataError, match="remove it"):
         load_mnist(root, CPU, FILES)

@@ -1,4 +1,4 @@
-"""One run in two processes is the run in one: losses and gradients; World() alone changes nothing."""
+"""Two processes compute the same losses and gradients as one; World() is a no-op."""
 
 import os
 import subprocess
@@ -12,17 +12,17 @@ from torch import nn
 from tests.training.processes import CASES, ROOT, Record
 from training.errors import TrainingError
 from training.run.device import Compute
-from training.run.distributed import World, check_networks, joined
+from training.run.distributed import World, check_networks, process_group
 
 VARIABLES = ("WORLD_SIZE", "RANK", "LOCAL_RANK")
 CPU = torch.device("cpu")
-# What adding up in another order may change: a share of the value, and where that is nothing but rounding, so much.
+# Tolerances for the rounding of sums in another order.
 RTOL, ATOL = 1e-4, 1e-5
 
 
 @pytest.fixture(scope="module")
 def of_two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Record, Record]:
-    """What each of two processes recorded of all cases."""
+    """The records of all cases from each of two processes."""
     out = tmp_path_factory.mktemp("processes")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     settings = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "error"}
@@ -36,7 +36,7 @@ def of_two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Record, Record]:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_two_processes_compute_what_one_does(case: str, of_two: tuple[Record, Record], compute: Compute) -> None:
+def test_two_processes_match_one(case: str, of_two: tuple[Record, Record], compute: Compute) -> None:
     both = {name.removeprefix(f"{case}: "): value for name, value in of_two[0].items() if name.startswith(f"{case}: ")}
     one = CASES[case](World())
     assert both.keys() == one.keys()
@@ -45,14 +45,14 @@ def test_two_processes_compute_what_one_does(case: str, of_two: tuple[Record, Re
         torch.testing.assert_close(both[name], value.detach(), rtol=rtol, atol=atol, msg=f"{name}: {{}}".format)
 
 
-def test_the_processes_stay_the_same_to_the_bit(of_two: tuple[Record, Record]) -> None:
+def test_processes_stay_bitwise_identical(of_two: tuple[Record, Record]) -> None:
     first, second = of_two
     assert first.keys() == second.keys()
     assert [name for name in first if not torch.equal(first[name], second[name])] == []
 
 
-class TestAlone:
-    def test_tensors_pass_through(self) -> None:
+class TestSingleProcess:
+    def test_tensors_are_returned_unchanged(self) -> None:
         world, batch = World(), torch.randn(3, 2)
         assert world.shard(batch) is batch
         assert world.gather(batch) is batch
@@ -62,7 +62,7 @@ class TestAlone:
         assert world.broadcast(lambda: 0.5) == 0.5
         world.barrier()
 
-    def test_gradients_stay_as_they_are(self) -> None:
+    def test_gradients_are_unchanged(self) -> None:
         linear = nn.Linear(2, 3)
         linear(torch.randn(4, 2)).sum().backward()
         gradient = linear.weight.grad
@@ -73,29 +73,29 @@ class TestAlone:
         assert torch.equal(gradient, before)
 
     @pytest.mark.parametrize("size", [None, "1"])
-    def test_without_torchrun_nothing_is_joined(self, size: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_no_process_group_without_torchrun(self, size: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in VARIABLES:
             monkeypatch.delenv(name, raising=False)
         if size:
             monkeypatch.setenv("WORLD_SIZE", size)
-        with joined(CPU) as world:
+        with process_group(CPU) as world:
             assert world == World()
             assert not torch.distributed.is_initialized()
 
 
-def test_rows_are_taken_in_the_order_of_the_ranks() -> None:
+def test_shards_are_in_rank_order() -> None:
     batch = torch.arange(6)
     assert [World(rank, 3).shard(batch).tolist() for rank in range(3)] == [[0, 1], [2, 3], [4, 5]]
     assert [World(rank, 3).is_main for rank in range(3)] == [True, False, False]
 
 
-def test_a_batch_that_cannot_be_shared_is_refused() -> None:
+def test_indivisible_batch_raises() -> None:
     with pytest.raises(TrainingError, match=r"^batch_size: expected a multiple of the 3 processes, got 64$"):
         World(0, 3).shard(torch.zeros(64))
 
 
 @pytest.mark.parametrize("layer", [nn.BatchNorm2d(3), nn.Dropout(0.3)])
-def test_layers_that_would_have_to_see_the_global_batch_are_refused(layer: nn.Module) -> None:
+def test_batch_norm_and_dropout_raise(layer: nn.Module) -> None:
     networks = [nn.Linear(2, 2), nn.Sequential(nn.Linear(2, 3), layer)]
     check_networks(networks, World())
     check_networks(networks[:1], World(0, 2))
@@ -112,22 +112,22 @@ def test_layers_that_would_have_to_see_the_global_batch_are_refused(layer: nn.Mo
         (("2", "2", "0"), "RANK: expected 0 to 1, as WORLD_SIZE is 2, got 2"),
     ],
 )
-def test_an_environment_that_is_not_whole_is_refused(
+def test_incomplete_environment_raises(
     environment: tuple[str | None, ...], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in zip(VARIABLES, environment, strict=True):
         monkeypatch.delenv(name, raising=False)
         if value is not None:
             monkeypatch.setenv(name, value)
-    with pytest.raises(TrainingError) as error, joined(CPU):
+    with pytest.raises(TrainingError) as error, process_group(CPU):
         pass
     assert str(error.value) == message
 
 
-def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_processes_than_gpus_raise(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in zip(VARIABLES, ("2", "1", "1"), strict=True):
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    with pytest.raises(TrainingError) as error, joined(torch.device("cuda")):
+    with pytest.raises(TrainingError) as error, process_group(torch.device("cuda")):
         pass
     assert str(error.value) == "device cuda: expected a GPU for each process, got 1 for local rank 1"

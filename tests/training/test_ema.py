@@ -1,4 +1,4 @@
-"""The exponential moving average of a generator's weights, and batch norm measured for it."""
+"""The EMA of a generator's weights, and recomputed batch-norm statistics."""
 
 import pytest
 import torch
@@ -29,7 +29,7 @@ def weight(network: nn.Module) -> float:
 
 
 class TestEMA:
-    def test_after_a_half_life_the_past_counts_half(self) -> None:
+    def test_past_weights_halve_after_half_life(self) -> None:
         ema = frozen_copy(filled(small_generator(), 0.0))
         target = filled(small_generator(), 1.0)
         config = EMA(half_life=1000, ramp=1.0)
@@ -37,22 +37,22 @@ class TestEMA:
             update_ema(ema, target, config, images_before=10_000 + 100 * step, images=100)
         assert weight(ema) == pytest.approx(0.5, abs=1e-5)
 
-    def test_at_first_the_half_life_is_short(self) -> None:
+    def test_half_life_ramps_up(self) -> None:
         config = EMA(half_life=1000, ramp=0.1)
         ema = frozen_copy(filled(small_generator(), 0.0))
         update_ema(ema, filled(small_generator(), 1.0), config, images_before=0, images=100)
-        assert weight(ema) == 1  # nothing was before it
+        assert weight(ema) == 1  # there are no past weights
         update_ema(ema, filled(small_generator(), 3.0), config, images_before=1000, images=100)
         assert weight(ema) == pytest.approx(2, abs=1e-5)  # a half-life of 0.1 x 1000 images
 
-    def test_it_is_never_trained(self) -> None:
+    def test_copy_is_frozen(self) -> None:
         ema = frozen_copy(small_generator())
         assert not ema.training
         assert not any(parameter.requires_grad for parameter in ema.parameters())
 
 
 class TestBatchNorm:
-    def test_statistics_become_those_of_fresh_latents(self) -> None:
+    def test_recomputes_statistics(self) -> None:
         generator = small_generator("mlp-bn").train()
         state = torch.get_rng_state()
         measure_batch_norm(generator, 10_000, seed=1)
@@ -68,7 +68,7 @@ class TestBatchNorm:
         assert torch.allclose(first_norm.running_var, features.var(0), rtol=0.1)
         assert not generator.training
 
-    def test_without_samples_the_running_ones_stay(self) -> None:
+    def test_keeps_running_statistics_without_samples(self) -> None:
         generator = small_generator("mlp-bn").train()
         before = {name: value.clone() for name, value in generator.state_dict().items()}
         measure_batch_norm(generator, 0, seed=1)

@@ -1,4 +1,4 @@
-"""A fake-quantized generator against its export, which onnxruntime runs."""
+"""Fake quantization, compared to the quantized export in onnxruntime."""
 
 from pathlib import Path
 
@@ -12,8 +12,8 @@ from tests.training.small import SMALL
 from training.networks import build_generator
 from training.networks.fake_quantization import FakeQuantizedGenerator
 from training.networks.generator import GeneratorNetwork
-from training.networks.inputs import draw, every_digit
-from training.run.checkpoint import Header, of_generator
+from training.networks.inputs import cyclic_labels, draw
+from training.run.checkpoint import Header, generator_checkpoint
 from training.stages.moment_matching import to_grey_levels
 
 PRESET = SMALL["digits"]
@@ -24,11 +24,11 @@ def network() -> GeneratorNetwork:
     torch.manual_seed(5)
     network = build_generator(PRESET.network, PRESET.latent_dim).eval()
     for parameter in network.layers[-1].parameters():
-        parameter.data.mul_(3)  # pixels of every grey
+        parameter.data.mul_(3)  # for pixels of all grey levels
     return network
 
 
-def test_it_loses_what_the_export_loses(network: GeneratorNetwork, tmp_path: Path) -> None:
+def test_error_matches_export(network: GeneratorNetwork, tmp_path: Path) -> None:
     header = Header(
         preset=PRESET,
         steps=(1, 1, 1),
@@ -38,7 +38,7 @@ def test_it_loses_what_the_export_loses(network: GeneratorNetwork, tmp_path: Pat
         precision="float32",
         threads=1,
     )
-    build(of_generator(network, header), tmp_path / "model")
+    build(generator_checkpoint(network, header), tmp_path / "model")
     generator = Generator(tmp_path / "model", device="cpu")
     quantized = FakeQuantizedGenerator(build_generator(PRESET.network, PRESET.latent_dim).eval())
     quantized.network.load_state_dict(network.state_dict())
@@ -48,13 +48,13 @@ def test_it_loses_what_the_export_loses(network: GeneratorNetwork, tmp_path: Pat
     exported = generator.decode(inputs[0].numpy(), inputs[1].argmax(dim=1).numpy()).astype(int)
     with torch.no_grad():
         exact, eight_bits = (np.rint(255 * net(*inputs).squeeze(1).numpy()).astype(int) for net in (network, quantized))
-    # Whether a value is rounded up or down hangs on the last bit of a range; how much is lost does not.
-    lost, quantized_loss = (np.square(images - exact).mean() ** 0.5 for images in (exported, eight_bits))
-    assert lost > 0.5
-    assert quantized_loss == pytest.approx(lost, rel=0.35)
+    # Individual roundings depend on the last bit of a range; the mean error does not.
+    error, fake_error = (np.square(images - exact).mean() ** 0.5 for images in (exported, eight_bits))
+    assert error > 0.5
+    assert fake_error == pytest.approx(error, rel=0.35)
 
 
-def test_the_gradient_reaches_the_networks_own_weights(network: GeneratorNetwork) -> None:
+def test_gradients_reach_float_weights(network: GeneratorNetwork) -> None:
     before = {name: value.clone() for name, value in network.state_dict().items()}
     quantized = FakeQuantizedGenerator(network)
     quantized.calibrate()
@@ -65,13 +65,13 @@ def test_the_gradient_reaches_the_networks_own_weights(network: GeneratorNetwork
         assert parameter.grad.any(), name
 
 
-def test_it_draws_like_any_generator(network: GeneratorNetwork) -> None:
+def test_generates_images(network: GeneratorNetwork) -> None:
     quantized = FakeQuantizedGenerator(network)
     quantized.calibrate()
-    assert draw(quantized, 1, every_digit(10)).shape == (10, 28, 28)
+    assert draw(quantized, 1, cyclic_labels(10)).shape == (10, 28, 28)
 
 
-def test_grey_levels_round_pixels_with_a_straight_through_gradient() -> None:
+def test_grey_levels_have_straight_through_gradient() -> None:
     images = torch.tensor([-1.0, 0.001, 0.99]).requires_grad_()
     pixels = to_grey_levels(images, (-1.0, 1.0))
     assert torch.equal((pixels * 255).round() / 255, pixels)

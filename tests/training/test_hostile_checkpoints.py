@@ -1,4 +1,4 @@
-"""Checkpoints that were damaged, or made to do damage: every script refuses them in one line."""
+"""Damaged and maliciously crafted checkpoints: every script reports them in one line."""
 
 import copy
 import json
@@ -22,12 +22,12 @@ from training.errors import CheckpointError
 from training.networks import build_discriminator, build_generator
 from training.run import checkpoint as checkpoints
 from training.run import sealed
-from training.run.checkpoint import Checkpoint, Header, of_generator
+from training.run.checkpoint import Checkpoint, Header, generator_checkpoint
 from training.run.directory import RunDirectory
 from training.stages.state import TrainingState
 
 PRESET = SMALL["mlp"]
-Edit = Callable[[dict[str, Tensor], dict[str, Any]], object]  # of tensors and header
+Edit = Callable[[dict[str, Tensor], dict[str, Any]], object]  # edits tensors and header in place
 WEIGHT = "generator.layers.0.weight"
 HEADER = Header(
     preset=PRESET, steps=(3,), seconds=1.0, data_sha256=FILES[0].sha256, device="cpu", precision="float32", threads=1
@@ -36,13 +36,13 @@ HEADER = Header(
 
 @pytest.fixture(scope="module")
 def generator() -> Checkpoint:
-    """What is exported."""
-    return of_generator(build_generator(PRESET.network, PRESET.latent_dim), HEADER)
+    """A generator file."""
+    return generator_checkpoint(build_generator(PRESET.network, PRESET.latent_dim), HEADER)
 
 
 @pytest.fixture(scope="module")
 def checkpoint() -> Checkpoint:
-    """Of a run, after a step that changed nothing."""
+    """A training checkpoint, after a step with zero gradients."""
     stage = PRESET.stages[0]
     assert isinstance(stage, Adversarial)
     generator = build_generator(PRESET.network, PRESET.latent_dim)
@@ -73,7 +73,7 @@ def resumed_from(run: RunDirectory) -> Path:
 
 
 def header_of(checkpoint: Checkpoint, path: Path) -> dict[str, Any]:
-    """The header as JSON, as it is in a file."""
+    """The header of a checkpoint as JSON."""
     checkpoints.write(path, checkpoint)
     header: dict[str, Any] = json.loads(sealed.read(path)[1])
     return header
@@ -92,20 +92,20 @@ def export_refuses(run_script: RunScript, tmp_path: Path) -> Callable[[Path], st
 
 
 def mutated(content: bytes, source: random.Random) -> bytes:
-    """One of the things that happen to files."""
-    place = source.randrange(len(content))
+    """Truncate, change, extend or replace the content at random."""
+    offset = source.randrange(len(content))
     return source.choice(
         [
-            content[:place],
-            content[:place] + bytes([content[place] ^ 1 << source.randrange(8)]) + content[place + 1 :],
-            content[:place] + bytes(source.randrange(1, 9)) + content[place:],
+            content[:offset],
+            content[:offset] + bytes([content[offset] ^ 1 << source.randrange(8)]) + content[offset + 1 :],
+            content[:offset] + bytes(source.randrange(1, 9)) + content[offset:],
             source.choice([0, 2, len(content), 10**8, 2**63]).to_bytes(8, "little") + content[8:],
             source.randbytes(source.choice([0, 7, 9, 5000])),
         ]
     )
 
 
-def test_a_dozen_mutations(run: RunDirectory, export_refuses: Callable[[Path], str], refused: Refused) -> None:
+def test_random_mutations_raise(run: RunDirectory, export_refuses: Callable[[Path], str], refused: Refused) -> None:
     source = random.Random(18)  # noqa: S311
     exported, path = run.generator_path(PRESET, 0), resumed_from(run)
     contents_before = exported.read_bytes(), path.read_bytes()
@@ -116,13 +116,13 @@ def test_a_dozen_mutations(run: RunDirectory, export_refuses: Callable[[Path], s
         assert refused("--resume", run.path).startswith(f"train.py: {path}: ")
 
 
-def test_every_changed_character_of_the_header_is_noticed(run: RunDirectory) -> None:
+def test_changed_header_is_detected(run: RunDirectory) -> None:
     path = run.generator_path(PRESET, 0)
     content = path.read_bytes()
     changed = content.replace(rb"\"steps\":[3]", rb"\"steps\":[7]")
     assert changed != content
     path.write_bytes(changed)
-    with pytest.raises(CheckpointError, match="tensors and header are not those that were written"):
+    with pytest.raises(CheckpointError, match="tensors or header were modified"):
         checkpoints.read(path)
 
 
@@ -131,10 +131,10 @@ HOSTILE: dict[str, Edit] = {
     f"{WEIGHT}: expected (16, 100), got (1, 100)": lambda tensors, header: tensors.update({WEIGHT: torch.ones(1, 100)}),
     "generator.\\n: expected none, got (3,)": lambda tensors, header: tensors.update({"generator.\n": torch.ones(3)}),
     "ema.layers.0.bias: expected (16,), got none": lambda tensors, header: tensors.update({"ema.x": torch.ones(3)}),
-    "the weights: expected numbers that float16 can hold": lambda tensors, header: tensors.update(
+    "the weights: expected finite values in the range of float16": lambda tensors, header: tensors.update(
         {WEIGHT: torch.full(tensors[WEIGHT].shape, 1e9)}
     ),
-    "network: expected one that can be made, but ": lambda tensors, header: header["preset"]["network"].update(
+    "network: cannot be built: ": lambda tensors, header: header["preset"]["network"].update(
         options=header["preset"]["network"]["options"] | {"widths": [1] * 10_000}
     ),
     "network: expected at most 2,147,483,648 values": lambda tensors, header: header["preset"].update(latent_dim=10**9),
@@ -151,13 +151,13 @@ HOSTILE: dict[str, Edit] = {
 
 
 @pytest.mark.parametrize("message", HOSTILE)
-def test_made_to_do_damage(
+def test_crafted_checkpoint_raises(
     message: str, generator: Checkpoint, export_refuses: Callable[[Path], str], tmp_path: Path
 ) -> None:
     tensors = {name: value.clone() for name, value in generator.tensors.items()}
-    header = header_of(generator, tmp_path / "whole.safetensors")
+    header = header_of(generator, tmp_path / "valid.safetensors")
     HOSTILE[message](tensors, header)
-    sealed.write(path := tmp_path / "hostile.safetensors", tensors, json.dumps(header))
+    sealed.write(path := tmp_path / "crafted.safetensors", tensors, json.dumps(header))
     error = export_refuses(path)
     assert message in error
     assert len(error) < 500
@@ -178,7 +178,7 @@ def test_made_to_do_damage(
         ),
     ],
 )
-def test_a_state_that_does_not_fit(
+def test_mismatched_state_raises(
     name: str,
     value: Tensor | None,
     words: str,
@@ -196,7 +196,7 @@ def test_a_state_that_does_not_fit(
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
-def test_what_is_no_file(
+def test_not_a_regular_file(
     make: Callable[[Path], Any], run: RunDirectory, refused: Refused, run_script: RunScript, tmp_path: Path
 ) -> None:
     make(path := run.checkpoints / "0-0000009.safetensors")
@@ -207,28 +207,28 @@ def test_what_is_no_file(
 
 class TestPublish:
     @pytest.fixture(autouse=True)
-    def places(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-        places = tmp_path / "places"
-        monkeypatch.setattr(checkpoints, "WEIGHTS", places / "weights")
-        monkeypatch.setattr(publish, "MODELS", places / "models")
-        return places
+    def folders(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        folders = tmp_path / "folders"
+        monkeypatch.setattr(checkpoints, "WEIGHTS", folders / "weights")
+        monkeypatch.setattr(publish, "MODELS", folders / "models")
+        return folders
 
-    def test_a_name_that_leads_elsewhere(
-        self, generator: Checkpoint, run_script: RunScript, tmp_path: Path, places: Path
+    def test_preset_name_with_path_traversal(
+        self, generator: Checkpoint, run_script: RunScript, tmp_path: Path, folders: Path
     ) -> None:
-        header = header_of(generator, tmp_path / "whole.safetensors")
+        header = header_of(generator, tmp_path / "valid.safetensors")
         header["preset"]["name"] = "../../elsewhere"
-        sealed.write(path := tmp_path / "foreign.safetensors", generator.tensors, json.dumps(header))
+        sealed.write(path := tmp_path / "crafted.safetensors", generator.tensors, json.dumps(header))
         before = contents(tmp_path)
         outcome = run_script("training/publish.py", path)
         message = f"publish.py: {path}: expected a preset of training/presets.py, got '../../elsewhere'\n"
         assert (outcome.code, outcome.err) == (1, message)
         assert contents(tmp_path) == before
 
-    def test_weights_and_model_are_written(self, run: RunDirectory, run_script: RunScript, places: Path) -> None:
+    def test_writes_weights_and_model(self, run: RunDirectory, run_script: RunScript, folders: Path) -> None:
         outcome = run_script("training/publish.py", run.generator_path(PRESET, 0))
         assert outcome.code == 0, outcome.err
-        assert sorted(contents(places)) == [
+        assert sorted(contents(folders)) == [
             "models/mlp/card.json",
             "models/mlp/model.onnx",
             "weights/mlp.safetensors",

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM at any moment: one line, the exit code that shells expect, and nothing left half written."""
+"""Ctrl-C and SIGTERM: reported in one line with the conventional exit code, and no partial files."""
 
 import os
 import signal
@@ -29,12 +29,12 @@ SMALL_RUN = ("--preset", "mlp", "--epochs", 1)
 
 
 def hidden(folder: Path) -> list[str]:
-    """Files that are half written or keep others out."""
+    """Temporary files and locks."""
     return [path.name for path in folder.rglob(".*")]
 
 
 class TestImports:
-    """Each script starts with a stand-in for a library, which sends its process a signal and then blames something."""
+    """Each script imports a fake library that sends its process a signal and then raises another exception."""
 
     def run(
         self, script: str, folder: Path, number: signal.Signals, **environment: str
@@ -48,7 +48,7 @@ class TestImports:
         return subprocess.run([sys.executable, script], cwd=ROOT, capture_output=True, text=True, env=settings)
 
     @pytest.mark.parametrize("script", SCRIPTS)
-    def test_help_takes_no_pytorch(self, script: str, tmp_path: Path) -> None:
+    def test_help_does_not_import_pytorch(self, script: str, tmp_path: Path) -> None:
         (tmp_path / "torch.py").write_text("raise ImportError('torch')\n")
         command = [sys.executable, script, "--help"]
         settings = os.environ | {"PYTHONPATH": str(tmp_path)}
@@ -56,16 +56,16 @@ class TestImports:
         assert f"Usage: {Path(script).name}" in result.stdout
 
     @pytest.mark.parametrize("script", SCRIPTS)
-    def test_one_line(self, script: str, tmp_path: Path) -> None:
+    def test_sigint_is_reported_in_one_line(self, script: str, tmp_path: Path) -> None:
         result = self.run(script, tmp_path, signal.SIGINT)
-        line = f"{Path(script).name}: interrupted; nothing was begun\n"
+        line = f"{Path(script).name}: interrupted; nothing was written\n"
         assert (result.returncode, result.stdout, result.stderr) == (130, "", line)
 
     def test_sigterm(self, tmp_path: Path) -> None:
         result = self.run(SCRIPTS[0], tmp_path, signal.SIGTERM)
-        assert (result.returncode, result.stderr) == (143, "train.py: interrupted; nothing was begun\n")
+        assert (result.returncode, result.stderr) == (143, "train.py: interrupted; nothing was written\n")
 
-    def test_of_several_processes_the_first_speaks(self, tmp_path: Path) -> None:
+    def test_only_rank_zero_reports(self, tmp_path: Path) -> None:
         result = self.run(SCRIPTS[0], tmp_path, signal.SIGINT, RANK="1", WORLD_SIZE="2")
         assert (result.returncode, result.stderr) == (130, "")
 
@@ -81,28 +81,28 @@ class TestTraining:
             (training.pipeline, "build", 1),
         ],
     )
-    def test_names_what_to_resume(
+    def test_message_names_resume_option(
         self, owner: Any, name: str, call: int, train_here: RunScript, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         run = tmp_path / "a run"
         monkeypatch.setattr(owner, name, signal_at(call, getattr(owner, name), signal.SIGINT))
         outcome = train_here(*SMALL_RUN, "--out", run)
-        begun = (run / "preset.json").exists()
-        assert begun == ((owner, call) != (os, 1))
-        how = f"resume with --resume '{run}'" if begun else "nothing was begun"
-        assert (outcome.code, outcome.err) == (130, f"train.py: interrupted; {how}\n")
+        created = (run / "preset.json").exists()
+        assert created == ((owner, call) != (os, 1))
+        hint = f"resume with --resume '{run}'" if created else "nothing was written"
+        assert (outcome.code, outcome.err) == (130, f"train.py: interrupted; {hint}\n")
         assert hidden(run) == []
 
     @pytest.mark.parametrize("name", ["load_mnist", "baseline"])
-    def test_before_anything_was_begun(
+    def test_interrupted_before_first_write(
         self, name: str, train_here: RunScript, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(training.pipeline, name, signal_at(1, getattr(training.pipeline, name), signal.SIGTERM))
         outcome = train_here(*SMALL_RUN, "--out", tmp_path / "run")
-        assert (outcome.code, outcome.err) == (143, "train.py: interrupted; nothing was begun\n")
+        assert (outcome.code, outcome.err) == (143, "train.py: interrupted; nothing was written\n")
         assert list(tmp_path.iterdir()) == []
 
-    def test_a_signal_in_a_callback_that_ignores_what_is_raised(
+    def test_signal_in_callback_that_ignores_exceptions(
         self, train_here: RunScript, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         autocast = Compute.autocast
@@ -119,7 +119,7 @@ class TestTraining:
         assert outcome.code == 130
         assert outcome.err == f"train.py: interrupted; resume with --resume {tmp_path / 'run'}\n"
 
-    def test_a_file_that_is_not_closed_any_more(
+    def test_signal_while_file_is_open(
         self, train_here: RunScript, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def with_file(compute: Compute) -> Any:
@@ -131,7 +131,7 @@ class TestTraining:
         assert outcome.err == f"train.py: interrupted; resume with --resume {tmp_path / 'run'}\n"
 
 
-def test_workers_never_see_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_do_not_receive_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
     def blocked(*task: object) -> bool:
         return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 

@@ -1,4 +1,4 @@
-"""The penalties are those of their formulas, on scores whose gradients are known in closed form."""
+"""The penalties for scores with known gradients."""
 
 import math
 
@@ -25,7 +25,7 @@ def fake() -> Tensor:
 
 
 @pytest.fixture
-def shares() -> Tensor:
+def mix() -> Tensor:
     return torch.rand(5, 1, 1, 1, generator=torch.Generator().manual_seed(3))
 
 
@@ -42,32 +42,32 @@ class TestLinearScore:
     """D(x) = w.x + 7 has the gradient w everywhere."""
 
     @pytest.mark.parametrize("name", ["r1", "r2"])
-    def test_zero_centred(self, name: str, real: Tensor, fake: Tensor, shares: Tensor) -> None:
+    def test_r1_and_r2(self, name: str, real: Tensor, fake: Tensor, mix: Tensor) -> None:
         weights = torch.linspace(-1, 1, 784, requires_grad=True)
-        value = PENALTIES[name](lambda images: images.flatten(1) @ weights + 7, real, fake, shares)
+        value = PENALTIES[name](lambda images: images.flatten(1) @ weights + 7, real, fake, mix)
         assert (value.shape, value.dtype) == ((), torch.float32)
-        (steepness,) = norms(weights.detach()[None])
-        assert value.item() == pytest.approx(steepness**2 / 2, rel=1e-5)
+        (slope_norm,) = norms(weights.detach()[None])
+        assert value.item() == pytest.approx(slope_norm**2 / 2, rel=1e-5)
         (slope,) = torch.autograd.grad(value, weights)
         assert torch.allclose(slope, weights)  # d(w.w / 2)/dw
 
-    def test_one_centred(self, real: Tensor, fake: Tensor, shares: Tensor) -> None:
+    def test_gradient_penalty(self, real: Tensor, fake: Tensor, mix: Tensor) -> None:
         weights = torch.linspace(-1, 1, 784, requires_grad=True)
-        value = PENALTIES["gradient"](lambda images: images.flatten(1) @ weights + 7, real, fake, shares)
+        value = PENALTIES["gradient"](lambda images: images.flatten(1) @ weights + 7, real, fake, mix)
         assert (value.shape, value.dtype) == ((), torch.float32)
-        (steepness,) = norms(weights.detach()[None])
-        assert value.item() == pytest.approx((steepness - 1) ** 2, rel=1e-5)
+        (slope_norm,) = norms(weights.detach()[None])
+        assert value.item() == pytest.approx((slope_norm - 1) ** 2, rel=1e-5)
         (slope,) = torch.autograd.grad(value, weights)
-        assert torch.allclose(slope, 2 * (steepness - 1) / steepness * weights, atol=1e-6)
+        assert torch.allclose(slope, 2 * (slope_norm - 1) / slope_norm * weights, atol=1e-6)
 
-    def test_a_gradient_of_norm_one_is_free(self, real: Tensor, fake: Tensor, shares: Tensor) -> None:
+    def test_unit_gradient_norm_has_no_penalty(self, real: Tensor, fake: Tensor, mix: Tensor) -> None:
         weights = torch.full((784,), 1 / 28)  # 784 / 28**2 = 1
-        value = PENALTIES["gradient"](lambda images: images.flatten(1) @ weights, real, fake, shares)
+        value = PENALTIES["gradient"](lambda images: images.flatten(1) @ weights, real, fake, mix)
         assert value.item() == pytest.approx(0, abs=1e-10)
 
-    def test_a_flat_score_has_a_finite_slope(self, real: Tensor, fake: Tensor, shares: Tensor) -> None:
+    def test_zero_gradient_is_differentiable(self, real: Tensor, fake: Tensor, mix: Tensor) -> None:
         weights = torch.zeros(784, requires_grad=True)
-        value = PENALTIES["gradient"](lambda images: images.flatten(1) @ weights, real, fake, shares)
+        value = PENALTIES["gradient"](lambda images: images.flatten(1) @ weights, real, fake, mix)
         assert value.item() == 1
         (slope,) = torch.autograd.grad(value, weights)
         assert slope.isfinite().all()
@@ -77,19 +77,19 @@ class TestQuadraticScore:
     """D(x) = a/2 x.x has the gradient ax."""
 
     @pytest.mark.parametrize("name", ["r1", "r2"])
-    def test_zero_centred(self, name: str, real: Tensor, fake: Tensor, shares: Tensor) -> None:
+    def test_r1_and_r2(self, name: str, real: Tensor, fake: Tensor, mix: Tensor) -> None:
         factor = torch.tensor(0.3, requires_grad=True)
-        value = PENALTIES[name](lambda images: factor / 2 * images.square().sum(dim=(1, 2, 3)), real, fake, shares)
+        value = PENALTIES[name](lambda images: factor / 2 * images.square().sum(dim=(1, 2, 3)), real, fake, mix)
         squares = mean([norm**2 for norm in norms({"r1": real, "r2": fake}[name])])
         assert value.item() == pytest.approx(0.3**2 / 2 * squares, rel=1e-5)
         (slope,) = torch.autograd.grad(value, factor)
         assert slope.item() == pytest.approx(0.3 * squares, rel=1e-5)
 
-    def test_one_centred(self, real: Tensor, shares: Tensor) -> None:
-        """Between an image and itself there is no choice of points."""
+    def test_gradient_penalty(self, real: Tensor, mix: Tensor) -> None:
+        """With equal images, all interpolated points are the same."""
         factor = torch.tensor(0.3, requires_grad=True)
         value = PENALTIES["gradient"](
-            lambda images: factor / 2 * images.square().sum(dim=(1, 2, 3)), real, real.clone(), shares
+            lambda images: factor / 2 * images.square().sum(dim=(1, 2, 3)), real, real.clone(), mix
         )
         assert value.item() == pytest.approx(mean([(0.3 * norm - 1) ** 2 for norm in norms(real)]), rel=1e-5)
         (slope,) = torch.autograd.grad(value, factor)
@@ -97,44 +97,42 @@ class TestQuadraticScore:
         assert slope.item() == pytest.approx(expected, rel=1e-5)
 
 
-class TestPointsBetween:
-    def test_each_lies_on_its_own_segment_at_its_share(self, real: Tensor, fake: Tensor, shares: Tensor) -> None:
+class TestInterpolation:
+    def test_points_are_interpolated_per_image(self, real: Tensor, fake: Tensor, mix: Tensor) -> None:
         seen = []
 
         def score(images: Tensor) -> Tensor:
             seen.append(images.detach())
             return images.sum(dim=(1, 2, 3))
 
-        PENALTIES["gradient"](score, real, fake, shares)
+        PENALTIES["gradient"](score, real, fake, mix)
         (points,) = seen
-        for point, start, end, share in zip(points, real, fake, shares.flatten().tolist(), strict=True):
-            assert torch.allclose(point, (1 - share) * start + share * end, atol=1e-6)
+        for point, start, end, factor in zip(points, real, fake, mix.flatten().tolist(), strict=True):
+            assert torch.allclose(point, (1 - factor) * start + factor * end, atol=1e-6)
 
 
 @names
-def test_the_generator_is_out_of_it(name: str, real: Tensor, shares: Tensor) -> None:
+def test_no_gradient_to_generator(name: str, real: Tensor, mix: Tensor) -> None:
     brightness = torch.tensor(0.5, requires_grad=True)
     weights = torch.ones(784, requires_grad=True)
     fake = brightness * real.flip(0)
-    PENALTIES[name](lambda images: images.flatten(1).square() @ weights, real, fake, shares).backward()
+    PENALTIES[name](lambda images: images.flatten(1).square() @ weights, real, fake, mix).backward()
     assert weights.grad is not None
     assert brightness.grad is None
     assert not real.requires_grad
 
 
 @names
-def test_a_discriminators_parameters_learn_from_loss_and_penalty(
-    name: str, real: Tensor, fake: Tensor, shares: Tensor
-) -> None:
+def test_gradients_of_loss_and_penalty_add_up(name: str, real: Tensor, fake: Tensor, mix: Tensor) -> None:
     options = {"widths": [16, 8], "activation": "leaky-relu", "final": "none", "init": "default"}
     discriminator = build_discriminator(Network("mlp", options))
     weights, *_, last_bias = discriminator.parameters()
     loss = LOSSES["relativistic"]().discriminator(discriminator(real), discriminator(fake))
-    penalty = PENALTIES[name](discriminator, real, fake, shares)
+    penalty = PENALTIES[name](discriminator, real, fake, mix)
     (by_loss,) = torch.autograd.grad(loss, weights, retain_graph=True)
     by_penalty, by_bias = torch.autograd.grad(penalty, (weights, last_bias), retain_graph=True, allow_unused=True)
     assert by_penalty.any()
-    assert by_bias is None or not by_bias.any()  # raising every score makes none steeper
+    assert by_bias is None or not by_bias.any()  # a constant offset does not change the gradient
     (loss + 2 * penalty).backward()
     assert weights.grad is not None
     assert torch.allclose(weights.grad, by_loss + 2 * by_penalty)

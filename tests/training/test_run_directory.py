@@ -1,4 +1,4 @@
-"""Run directories that something happened to: killed runs, full disks, damaged and foreign files, two at once."""
+"""Run directories after kills and full disks, with damaged or other files, and in concurrent runs."""
 
 import errno
 import json
@@ -40,7 +40,7 @@ def stopped(train_here: RunScript, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture
 def resumed(train_here: RunScript, monkeypatch: pytest.MonkeyPatch) -> Resumed:
-    """Goes on with a run until it is to be exported, which takes longer than all before."""
+    """Resumes a run and interrupts it before the export, which is slow."""
 
     def resume(run: RunDirectory) -> Outcome:
         monkeypatch.setattr(training.pipeline, "build", signal_at(1, building.build, signal.SIGINT))
@@ -53,39 +53,41 @@ def resumed(train_here: RunScript, monkeypatch: pytest.MonkeyPatch) -> Resumed:
     return resume
 
 
-class TestWithoutACheckpoint:
-    def test_it_starts_from_the_beginning(
+class TestWithoutCheckpoint:
+    def test_resume_starts_from_beginning(
         self, train_here: RunScript, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         run = RunDirectory(tmp_path)
         run.create(PRESET)
-        run.append_metrics({"stage": 0, "step": 2, "ratio": 0.0})  # of a run that was killed
+        run.append_metrics({"stage": 0, "step": 2, "ratio": 0.0})  # from a killed run
         monkeypatch.setattr(Compute, "autocast", signal_at(8, Compute.autocast, signal.SIGINT))
         outcome = train_here("--resume", tmp_path)
         assert outcome.code == 130
         assert outcome.out.startswith("mlp: adversarial; seed 1, on cpu, ")
         assert [line["step"] for line in run.read_metrics()] == [2, 3]
 
-    def test_one_of_out_and_resume_works(self, refused: Refused, tmp_path: Path) -> None:
-        (tmp_path / ".mnistgen-01234567-89abcdef.partial").touch()  # killed before there was a preset
+    def test_either_out_or_resume_works(self, refused: Refused, tmp_path: Path) -> None:
+        (
+            tmp_path / ".mnistgen-01234567-89abcdef.partial"
+        ).touch()  # from a run that was killed before it wrote preset.json
         RunDirectory(tmp_path).check_new()
-        assert "holds no run: it has no preset.json; start one with --out" in refused("--resume", tmp_path)
+        assert "is no run directory: no preset.json; start a run with --out" in refused("--resume", tmp_path)
         RunDirectory(tmp_path).create(PRESET)
         assert f"is not empty; --resume {tmp_path} resumes it" in refused(*NEW, "--out", tmp_path)
         assert RunDirectory(tmp_path).read_preset() == PRESET
 
-    def test_a_folder_with_foreign_files(self, refused: Refused, tmp_path: Path) -> None:
+    def test_folder_with_other_files(self, refused: Refused, tmp_path: Path) -> None:
         (tmp_path / "thesis.txt").write_text("mine")
-        assert "is not empty and holds no run; choose another --out" in refused(*NEW, "--out", tmp_path)
-        assert "holds no run" in refused("--resume", tmp_path)
+        assert "is not empty and no run directory; choose another --out" in refused(*NEW, "--out", tmp_path)
+        assert "is no run directory" in refused("--resume", tmp_path)
         assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
-def test_what_a_killed_run_left_half_written_goes_but_not_a_live_ones(
+def test_removes_temporary_files_unless_locked(
     stopped: RunDirectory, train_here: RunScript, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dead = [folder / ".mnistgen-01234567-01234567.partial" for folder in (stopped.path, stopped.checkpoints)]
-    for path in dead:
+    leftovers = [folder / ".mnistgen-01234567-01234567.partial" for folder in (stopped.path, stopped.checkpoints)]
+    for path in leftovers:
         path.write_bytes(b"half")
     monkeypatch.setattr(Compute, "autocast", signal_at(1, Compute.autocast, signal.SIGINT))
     with open_owned(stopped.samples / ".mnistgen-01234567-01234567.partial"):
@@ -93,13 +95,13 @@ def test_what_a_killed_run_left_half_written_goes_but_not_a_live_ones(
         assert [path.parent for path in stopped.path.rglob(".*")] == [stopped.samples]
 
 
-def test_two_at_once(stopped: RunDirectory, refused: Refused) -> None:
+def test_locked_run_raises(stopped: RunDirectory, refused: Refused) -> None:
     with open_owned(stopped.path / ".lock"):
         message = refused("--resume", stopped.path)
-    assert f"{stopped.path} is being trained by another process; wait until it has ended" in message
+    assert f"{stopped.path} is in use by another training process; wait until it ends" in message
 
 
-def test_a_full_disk_while_a_checkpoint_is_written(
+def test_full_disk_during_checkpoint(
     train_here: RunScript, resumed: Resumed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sync, calls = os.fsync, []
@@ -122,38 +124,38 @@ def test_a_full_disk_while_a_checkpoint_is_written(
 
 class TestDamage:
     @pytest.mark.filterwarnings("default:.*damaged")
-    def test_lines_of_metrics(self, stopped: RunDirectory, resumed: Resumed) -> None:
+    def test_damaged_metrics_are_skipped(self, stopped: RunDirectory, resumed: Resumed) -> None:
         good = stopped.metrics.read_bytes()
         stopped.metrics.write_bytes(b'{"step": 1, "rat\n' + b"\xff\xfe[1]\n{}\n" + good + b'{"step": 4, "ra')
         warning, _ = resumed(stopped).err.splitlines()
-        assert warning == f"train.py: {stopped.metrics}: left out 3 damaged lines, line 1 first"
+        assert warning == f"train.py: {stopped.metrics}: skipped 3 damaged lines, the first is line 1"
         assert [line["step"] for line in stopped.read_metrics()] == [2, 3, 4, 6, 7]
 
-    def test_samples_that_somebody_removed(self, stopped: RunDirectory, resumed: Resumed) -> None:
+    def test_missing_samples(self, stopped: RunDirectory, resumed: Resumed) -> None:
         for path in stopped.sample_paths():
             path.unlink()
         stopped.samples.rmdir()
         resumed(stopped)
         assert [path.stem for path in stopped.sample_paths()] == ["0-0000004", "0-0000007"]
 
-    def test_samples_that_are_none(self, stopped: RunDirectory, train_here: RunScript) -> None:
+    def test_damaged_sample(self, stopped: RunDirectory, train_here: RunScript) -> None:
         path = stopped.samples / "0-0000001.png"
         path.write_bytes(stopped.sample_paths()[0].read_bytes()[:500])
         outcome = train_here("--resume", stopped.path)
         message = f"train.py: {path}: not a grid of samples; remove it, and resume with --resume\n"
         assert (outcome.code, outcome.err) == (1, message)
 
-    def test_foreign_files_among_its_own_stay(self, stopped: RunDirectory, resumed: Resumed) -> None:
-        foreign = [stopped.checkpoints / "a copy.safetensors", stopped.samples / "notes.png"]
-        for path in foreign:
+    def test_other_files_are_kept(self, stopped: RunDirectory, resumed: Resumed) -> None:
+        others = [stopped.checkpoints / "a copy.safetensors", stopped.samples / "notes.png"]
+        for path in others:
             path.write_bytes(b"mine")
         resumed(stopped)
-        assert [path.read_bytes() for path in foreign] == [b"mine"] * 2
+        assert [path.read_bytes() for path in others] == [b"mine"] * 2
 
-    def test_the_last_checkpoint(self, stopped: RunDirectory, refused: Refused) -> None:
+    def test_damaged_checkpoint(self, stopped: RunDirectory, refused: Refused) -> None:
         path = stopped.checkpoints / "0-0000006.safetensors"
         path.write_bytes((stopped.checkpoints / "0-0000003.safetensors").read_bytes()[:-1])
-        assert f"{path}: not a whole safetensors file" in (message := refused("--resume", stopped.path))
+        assert f"{path}: not a valid safetensors file" in (message := refused("--resume", stopped.path))
         assert message.endswith("; remove it to resume from stage 0, step 3\n")
 
     @pytest.mark.parametrize(
@@ -179,7 +181,7 @@ class TestDamage:
             ),
         ],
     )
-    def test_preset(self, damage: Callable[[str], str], message: str, refused: Refused, tmp_path: Path) -> None:
+    def test_damaged_preset(self, damage: Callable[[str], str], message: str, refused: Refused, tmp_path: Path) -> None:
         path = tmp_path / "preset.json"
         text = json.dumps(to_json(PRESET))
         assert damage(text) != text
@@ -190,6 +192,6 @@ class TestDamage:
         assert len(error) < 500
 
     @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
-    def test_a_preset_that_is_no_file(self, make: Callable[[Path], Any], refused: Refused, tmp_path: Path) -> None:
+    def test_preset_is_not_a_regular_file(self, make: Callable[[Path], Any], refused: Refused, tmp_path: Path) -> None:
         make(tmp_path / "preset.json")
         assert f"{tmp_path / 'preset.json'}: cannot be read (" in refused("--resume", tmp_path)

@@ -1,4 +1,4 @@
-"""Schedules go where they say; what cannot be one is refused where presets are read."""
+"""Values of schedules, and validation of their JSON."""
 
 import math
 
@@ -20,22 +20,20 @@ warming = st.builds(Cosine, numbers, numbers, st.floats(0.01, 0.99))
 
 
 @given(numbers, shares)
-def test_a_number_stays(number: float, progress: float) -> None:
+def test_constant(number: float, progress: float) -> None:
     assert value_at(number, progress) == number
 
 
 @given(between)
 @example(Exponential(0.3, 0.9))  # 0.3 * (0.9 / 0.3) is not 0.9
 @example(Linear(0.3, 0.9))  # nor is 0.3 + (0.9 - 0.3)
-def test_ends_are_met_exactly(schedule: Linear | Cosine | Exponential) -> None:
+def test_endpoints_are_exact(schedule: Linear | Cosine | Exponential) -> None:
     assert value_at(schedule, 0) == schedule.start
     assert value_at(schedule, 1) == schedule.end
 
 
 @given(between, shares, shares)
-def test_the_way_is_monotone_and_within_the_ends(
-    schedule: Linear | Cosine | Exponential, one: float, other: float
-) -> None:
+def test_monotonic_and_bounded(schedule: Linear | Cosine | Exponential, one: float, other: float) -> None:
     low, high = sorted((schedule.start, schedule.end))
     slack = 1e-12 * max(abs(low), abs(high))
     earlier, later = value_at(schedule, min(one, other)), value_at(schedule, max(one, other))
@@ -52,23 +50,23 @@ def test_the_way_is_monotone_and_within_the_ends(
         (Exponential(10.0, 1.0), 10 / 10**0.25, math.sqrt(10)),
     ],
 )
-def test_on_the_way_from_ten_to_one(schedule: Schedule, quarter: float, half: float) -> None:
+def test_intermediate_values(schedule: Schedule, quarter: float, half: float) -> None:
     assert value_at(schedule, 0.25) == pytest.approx(quarter)
     assert value_at(schedule, 0.5) == pytest.approx(half)
 
 
 class TestWarmUp:
     @given(warming, shares)
-    def test_is_a_line_from_nothing(self, schedule: Cosine, share: float) -> None:
+    def test_is_linear_from_zero(self, schedule: Cosine, share: float) -> None:
         value = value_at(schedule, share * schedule.warm_up)
         assert value == pytest.approx(share * schedule.start, rel=1e-9, abs=1e-300)
 
     @given(warming, shares)
-    def test_comes_before_the_whole_cosine(self, schedule: Cosine, share: float) -> None:
+    def test_is_followed_by_full_cosine(self, schedule: Cosine, share: float) -> None:
         value = value_at(schedule, schedule.warm_up + share * (1 - schedule.warm_up))
         assert value == pytest.approx(value_at(Cosine(schedule.start, schedule.end), share), rel=1e-6, abs=1e-6)
 
-    def test_by_hand(self) -> None:
+    def test_known_values(self) -> None:
         schedule = Cosine(2e-4, 1e-5, warm_up=0.02)
         assert value_at(schedule, 0) == 0
         assert value_at(schedule, 0.01) == pytest.approx(1e-4)
@@ -77,7 +75,7 @@ class TestWarmUp:
 
 
 @given(st.one_of(numbers, between, warming))
-def test_json_and_back(schedule: Schedule) -> None:
+def test_json_round_trip(schedule: Schedule) -> None:
     assert SCHEDULES.validate_json(SCHEDULES.dump_json(schedule)) == schedule
 
 
@@ -100,6 +98,6 @@ def test_json_and_back(schedule: Schedule) -> None:
         "1" + "0" * 400,
     ],
 )
-def test_what_is_refused(text: str) -> None:
+def test_invalid_json_raises(text: str) -> None:
     with pytest.raises(ValidationError):
         SCHEDULES.validate_json(text)

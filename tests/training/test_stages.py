@@ -1,4 +1,4 @@
-"""train.py on a preset of several stages: killed and resumed in each of them, in one process and in two."""
+"""train.py on a preset with several stages: killed and resumed in each, in one and in two processes."""
 
 import json
 import signal
@@ -12,14 +12,14 @@ from tests.training.conftest import train, train_in_two
 from training.run.checkpoint import read
 from training.run.directory import RunDirectory
 
-# What each stage logs beside its step and time.
+# The metric that each stage logs.
 LOSSES = ("generator_loss", "distillation_loss", "moment_distance")
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
-    """A whole run of `digits`, the default, not measured."""
-    run = RunDirectory(tmp_path_factory.mktemp("runs") / "whole")
+    """A complete run of `digits`, the default, without evaluation."""
+    run = RunDirectory(tmp_path_factory.mktemp("runs") / "uninterrupted")
     result = train("--no-evaluate", "--out", run.path)
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
@@ -30,14 +30,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
     return run
 
 
-def timeless(run: RunDirectory) -> list[dict[str, float]]:
+def without_times(run: RunDirectory) -> list[dict[str, float]]:
     return [
         {name: value for name, value in line.items() if name not in ("minutes", "images_per_second")}
         for line in run.read_metrics()
     ]
 
 
-def test_every_stage_hands_on_a_generator(finished: RunDirectory) -> None:
+def test_each_stage_writes_its_generator(finished: RunDirectory) -> None:
     files = sorted(finished.generators.iterdir())
     assert [path.name for path in files] == [
         "0-adversarial-best.safetensors",
@@ -53,7 +53,7 @@ def test_every_stage_hands_on_a_generator(finished: RunDirectory) -> None:
     assert card.preset == json.loads((finished.path / "preset.json").read_text())
 
 
-def test_metrics_say_stage_and_time(finished: RunDirectory) -> None:
+def test_metrics_contain_stage_and_time(finished: RunDirectory) -> None:
     lines = finished.read_metrics()
     assert [line["stage"] for line in lines] == sorted(line["stage"] for line in lines)
     for line in lines:
@@ -63,16 +63,16 @@ def test_metrics_say_stage_and_time(finished: RunDirectory) -> None:
     assert {line["stage"] for line in lines if "ratio" in line} == {0, 1, 2}
 
 
-def test_killed_in_every_stage_and_resumed_it_ends_with_the_same_bits(finished: RunDirectory, tmp_path: Path) -> None:
+def test_resume_after_sigkill_in_each_stage_is_bitwise_identical(finished: RunDirectory, tmp_path: Path) -> None:
     run = RunDirectory(tmp_path / "killed")
     assert train("--no-evaluate", "--out", run.path, KILL_AT_STEP="20").returncode == -signal.SIGKILL
     stages = []
-    for steps in ("14", "12", "57"):  # autocasts, after which the process kills itself
+    for steps in ("14", "12", "57"):  # calls of autocast before the kill
         assert train("--no-evaluate", "--resume", run.path, KILL_AT_STEP=steps).returncode == -signal.SIGKILL
         last = run.last()
         assert last
         stages.append(last.header.stage)
-    assert {0, 1, 2} - set(stages) <= {0}  # killed in each, and between them
+    assert {0, 1, 2} - set(stages) <= {0}  # killed in each stage
     assert train("--no-evaluate", "--resume", run.path).returncode == 0
     ends = [each.last() for each in (finished, run)]
     assert ends[0]
@@ -80,15 +80,15 @@ def test_killed_in_every_stage_and_resumed_it_ends_with_the_same_bits(finished: 
     assert ends[0].tensors.keys() == ends[1].tensors.keys()
     for name, value in ends[0].tensors.items():
         assert torch.equal(value, ends[1].tensors[name]), name
-    assert timeless(finished) == timeless(run)
+    assert without_times(finished) == without_times(run)
     assert [path.name for path in finished.sample_paths()] == [path.name for path in run.sample_paths()]
-    # The header has the time that training took.
+    # The files differ in the training time in their metadata.
     models = [mnistgen.Generator(each.export) for each in (finished, run)]
     assert models[0].sample(20, seed=1).tobytes() == models[1].sample(20, seed=1).tobytes()
 
 
-def test_in_two_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PRECISION", "float32")  # whose rounding is the one that is allowed for below
+def test_two_processes_match_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRECISION", "float32")  # the tolerance below is for float32
     runs = [RunDirectory(tmp_path / name) for name in ("one", "two")]
     assert train("--no-evaluate", "--out", runs[0].path).returncode == 0
     result = train_in_two("--no-evaluate", "--out", runs[1].path)
@@ -100,11 +100,11 @@ def test_in_two_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert "batch_size: expected a multiple of the 3 processes, got 64" in refused
 
 
-def test_measured_at_the_end(tmp_path: Path) -> None:
+def test_default_model_is_evaluated(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path / "run")
     result = train("--out", run.path)
     assert result.returncode == 0, result.stderr
     quality = mnistgen.Generator(run.export).card.quality
     assert quality is not None
-    assert all("float32" in figure for figure in quality["figures"].values())  # what quantization cost
+    assert all("float32" in figure for figure in quality["figures"].values())  # the loss from quantization
     assert (run.report / "report.md").exists()

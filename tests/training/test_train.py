@@ -1,4 +1,4 @@
-"""train.py as its users run it: whole runs, kills, resumes and refusals."""
+"""The script train.py: complete runs, kills, resuming and errors."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ from training.presets import DEFAULT, PRESETS
 from training.run import checkpoint as checkpoints
 from training.run.directory import RunDirectory
 
-WHOLE = PRESETS[DEFAULT]  # the tests replace the table's rows by small ones
+FULL = PRESETS[DEFAULT]  # the tests replace the presets by small ones
 METRICS = (
     "stage",
     "step",
@@ -31,7 +31,7 @@ METRICS = (
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A whole small run of `conv`."""
+    """A complete small run of `conv`."""
     run = tmp_path_factory.mktemp("runs") / "conv"
     result = train("--preset", "conv", "--out", run)
     assert result.returncode == 0, result.stderr
@@ -66,16 +66,16 @@ class TestRunDirectory:
         with Image.open(finished / "losses.png") as losses:
             assert losses.size[0] > 500
 
-    def test_the_last_two_checkpoints_are_kept(self, finished: Path) -> None:
+    def test_keeps_last_two_checkpoints(self, finished: Path) -> None:
         assert sorted(path.stem for path in (finished / "checkpoints").iterdir()) == ["0-0000012", "0-0000014"]
 
-    def test_the_export_can_be_sampled(self, finished: Path) -> None:
+    def test_export_can_be_sampled(self, finished: Path) -> None:
         generator = mnistgen.Generator(finished / "export")
-        assert generator.card.steps in (7, 14)  # whichever came closer to the held-out digits
+        assert generator.card.steps in (7, 14)  # whichever has the better held-out ratio
         assert generator.sample(3, seed=1).shape == (3, 28, 28)
 
 
-def test_publishing_bundles_what_the_run_exported(
+def test_publish_bundles_exported_model(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_script: RunScript
 ) -> None:
     monkeypatch.setattr(checkpoints, "WEIGHTS", tmp_path / "weights")
@@ -89,15 +89,15 @@ def test_publishing_bundles_what_the_run_exported(
         assert (tmp_path / "weights" / "conv" / name).read_bytes() == (finished / name).read_bytes()
 
 
-def test_killed_anywhere_and_resumed_it_ends_with_the_same_bits(finished: Path, tmp_path: Path) -> None:
+def test_resume_after_sigkill_is_bitwise_identical(finished: Path, tmp_path: Path) -> None:
     run = tmp_path / "conv"
-    # Each is killed in the middle: of the first steps (before any checkpoint), of a step, of writing a checkpoint.
+    # Kill it before the first checkpoint, during steps, and while it writes a checkpoint.
     assert train("--preset", "conv", "--out", run, KILL_AT_STEP="4").returncode == -signal.SIGKILL
     assert train("--resume", run, KILL_AT_STEP="10").returncode == -signal.SIGKILL
     assert train("--resume", run, KILL_AT_STEP="3").returncode == -signal.SIGKILL
     assert train("--resume", run, KILL_AT_SYNC="5").returncode == -signal.SIGKILL
     assert train("--resume", run).returncode == 0
-    assert list(run.rglob(".*")) == []  # nothing half written, no lock
+    assert list(run.rglob(".*")) == []  # no temporary files, no lock
     expected = checkpoints.read(finished / "checkpoints" / "0-0000014.safetensors")
     resumed = checkpoints.read(run / "checkpoints" / "0-0000014.safetensors")
     assert resumed.tensors.keys() == expected.tensors.keys()
@@ -113,7 +113,7 @@ def test_killed_anywhere_and_resumed_it_ends_with_the_same_bits(finished: Path, 
         assert path.read_bytes() == (run / "samples" / path.name).read_bytes()
 
 
-def test_more_epochs_go_on_where_the_run_ended(finished: Path, tmp_path: Path, train_here: RunScript) -> None:
+def test_resume_with_more_epochs(finished: Path, tmp_path: Path, train_here: RunScript) -> None:
     run = tmp_path / "conv"
     shutil.copytree(finished, run)
     assert train_here("--resume", run, "--epochs", 3).code == 0
@@ -121,10 +121,10 @@ def test_more_epochs_go_on_where_the_run_ended(finished: Path, tmp_path: Path, t
     assert mnistgen.Generator(run / "export").card.steps in (7, 14, 21)
 
 
-def test_two_processes_train_as_one_does_and_go_on_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_processes_match_one_and_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    monkeypatch.setenv("PRECISION", "float32")  # whose rounding is the one that is allowed for below
+    monkeypatch.setenv("PRECISION", "float32")  # the tolerance below is for float32
     one, two = tmp_path / "one", tmp_path / "two"
     assert train("--preset", "mlp", "--out", one, "--tensorboard").returncode == 0
     assert train_in_two("--preset", "mlp", "--out", two, "--epochs", 1).returncode == 0
@@ -133,7 +133,7 @@ def test_two_processes_train_as_one_does_and_go_on_too(tmp_path: Path, monkeypat
     assert resumed.stdout.splitlines()[0].startswith(
         "mlp: adversarial; seed 1, on cpu, float32, channels_last, 1 thread in 2"
     )
-    assert len(resumed.stdout.splitlines()) < 12  # one of the processes speaks
+    assert len(resumed.stdout.splitlines()) < 12  # only the main process prints
     lines = [RunDirectory(run).read_metrics() for run in (one, two)]
     assert [line["step"] for line in lines[0]] == [line["step"] for line in lines[1]]
     for ours, theirs in zip(*lines, strict=True):
@@ -144,7 +144,7 @@ def test_two_processes_train_as_one_does_and_go_on_too(tmp_path: Path, monkeypat
     assert logged == [(line["step"], pytest.approx(line["ratio"])) for line in lines[0] if "ratio" in line]
 
 
-def test_processes_that_cannot_share_a_batch(tmp_path: Path) -> None:
+def test_indivisible_batch_raises(tmp_path: Path) -> None:
     result = train_in_two("--preset", "mlp", "--out", tmp_path / "run", processes=3)
     assert "batch_size: expected a multiple of the 3 processes, got 64" in result.stderr
     assert not (tmp_path / "run").exists()
@@ -157,53 +157,53 @@ def test_dry_run_prints_the_preset_and_writes_nothing(tmp_path: Path, train_here
     assert list(tmp_path.iterdir()) == []
 
 
-def test_quick_trains_the_default_in_fewer_steps(tmp_path: Path, train_here: RunScript, refused: Refused) -> None:
+def test_quick_uses_fewer_steps(tmp_path: Path, train_here: RunScript, refused: Refused) -> None:
     printed = json.loads(train_here("--quick", "--seed", 3, "--dry-run").out)
     assert (printed["name"], printed["seed"]) == (DEFAULT, 3)
-    whole = to_json(WHOLE)
-    assert [stage["kind"] for stage in printed["stages"]] == [stage["kind"] for stage in whole["stages"]]
+    full = to_json(FULL)
+    assert [stage["kind"] for stage in printed["stages"]] == [stage["kind"] for stage in full["stages"]]
     assert all(
-        quick["steps"] < long["steps"] for quick, long in zip(printed["stages"][1:], whole["stages"][1:], strict=True)
+        quick["steps"] < long["steps"] for quick, long in zip(printed["stages"][1:], full["stages"][1:], strict=True)
     )
     for wrong in (("--preset", "mlp"), ("--epochs", 3), ("--resume", tmp_path)):
-        assert "--quick trains digits from its beginning; omit --preset, --epochs and --resume" in refused(
-            "--quick", *wrong
-        )
+        assert "--quick starts a new run of digits; omit --preset, --epochs and --resume" in refused("--quick", *wrong)
 
 
-class TestRefusals:
-    def test_presets(self, refused: Refused) -> None:
+class TestErrors:
+    def test_invalid_preset_options(self, refused: Refused) -> None:
         assert "no preset 'dcgn': did you mean dcgan?" in refused("--preset", "dcgn")
         assert "epochs: input should be greater than or equal to 1, got 0" in refused("--preset", "mlp", "--epochs", 0)
         assert "device: expected one of auto, cpu, cuda, got 'tpu'" in refused("--preset", "mlp", "--device", "tpu")
 
-    def test_an_existing_run_is_not_overwritten(self, finished: Path, refused: Refused) -> None:
+    def test_existing_run_is_not_overwritten(self, finished: Path, refused: Refused) -> None:
         before = {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
         assert f"is not empty; --resume {finished} resumes it" in refused("--preset", "mlp", "--out", finished)
         assert "trains preset conv, not mlp" in refused("--resume", finished, "--preset", "mlp")
         assert "has seed 1, not 5" in refused("--resume", finished, "--seed", 5)
         assert before == {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
 
-    def test_a_corrupt_checkpoint(self, finished: Path, tmp_path: Path, refused: Refused) -> None:
+    def test_corrupt_checkpoint(self, finished: Path, tmp_path: Path, refused: Refused) -> None:
         run = tmp_path / "conv"
         shutil.copytree(finished, run)
         path = run / "checkpoints" / "0-0000014.safetensors"
         path.write_bytes(path.read_bytes()[:-100])
         before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
-        assert f"{path}: not a whole safetensors file" in refused("--resume", run)
+        assert f"{path}: not a valid safetensors file" in refused("--resume", run)
         assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
 
-    def test_a_preset_that_does_not_match(self, finished: Path, tmp_path: Path, refused: Refused) -> None:
+    def test_mismatched_options(self, finished: Path, tmp_path: Path, refused: Refused) -> None:
         run = tmp_path / "conv"
         shutil.copytree(finished, run)
         text = (run / "preset.json").read_text()
         (run / "preset.json").write_text(text.replace('"learning_rate": 0.0005', '"learning_rate": 0.5'))
-        assert "trained with stages.0.learning_rate 0.0005, the preset says 0.5" in refused("--resume", run)
+        assert "trained with stages.0.learning_rate 0.0005, but the preset has 0.5" in refused("--resume", run)
 
-    def test_fewer_epochs_than_are_done(self, finished: Path, refused: Refused) -> None:
+    def test_fewer_epochs_than_completed(self, finished: Path, refused: Refused) -> None:
         before = (finished / "preset.json").read_bytes()
-        assert "epochs: expected at least the 2 that are done, got 1" in refused("--resume", finished, "--epochs", 1)
+        assert "epochs: expected at least the 2 completed ones, got 1" in refused("--resume", finished, "--epochs", 1)
         assert (finished / "preset.json").read_bytes() == before
 
-    def test_not_a_run(self, tmp_path: Path, refused: Refused) -> None:
-        assert f"{tmp_path} holds no run: it has no preset.json; start one with --out" in refused("--resume", tmp_path)
+    def test_not_a_run_directory(self, tmp_path: Path, refused: Refused) -> None:
+        assert f"{tmp_path} is no run directory: no preset.json; start a run with --out" in refused(
+            "--resume", tmp_path
+        )

@@ -1,15 +1,15 @@
-"""How close digits are to real ones: measured by a panel of judges, reported, drawn, written into cards.
+"""Evaluation of how close generated digits are to real ones, with reports, plots and figures for model cards.
 
-judges.py, networks.py      the panel; train_judges.py and judge_training.py trained it, weights/ holds it
-frechet.py, neighbours.py, accuracy_score.py    the metrics, on arrays
-baseline.py                 the real digits that others are measured against
-sources.py, measure.py      models and references, and all figures of one of them
-figures.py                  FIGURES, Estimate, Scores, Report: what is measured, as data
+judges.py, networks.py      the judges, networks that provide features; trained by train_judges.py and judge_training.py
+frechet.py, neighbours.py, accuracy_score.py    the metrics, as functions on arrays
+baseline.py                 the real digits to compare with
+sources.py, measure.py      models and references, and the measurement of one of them
+figures.py                  FIGURES, Estimate, Scores, Report: the results as data
 assessment.py               the whole evaluation, for evaluate.py and train.py
-report.py, charts.py, pictures.py, drawing.py    tables and figures
-truncation.py               the script: what truncation gains and costs
+report.py, charts.py, pictures.py, drawing.py    tables and plots
+truncation.py               a script that measures the effect of truncation
 """
 
 from pathlib import Path
 
-WEIGHTS = Path(__file__).parent / "weights"  # of the judges: NAME.safetensors and NAME.json, made by train_judges.py
+WEIGHTS = Path(__file__).parent / "weights"  # of the judges: NAME.safetensors and NAME.json, from train_judges.py

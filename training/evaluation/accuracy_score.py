@@ -1,4 +1,4 @@
-"""The classification accuracy score: how well a classifier that learned from generated digits alone reads real ones.
+"""The classification accuracy score: the accuracy, on real digits, of a classifier trained on generated digits only.
 
 Source: S. Ravuri and O. Vinyals, "Classification Accuracy Score for Conditional Generative Models", 2019
 (arXiv:1905.10887).
@@ -13,12 +13,12 @@ from training.fitting import Phase, fit
 from training.run.device import choose
 
 PHASE = Phase(epochs=6, peak_learning_rate=6e-3, batch_size=200, weight_decay=0.01)
-# channels in, channels out, kernel, stride: 28 -> 14 -> 7 -> 4 pixels wide
+# input channels, output channels, kernel size, stride: 28 -> 14 -> 7 -> 4 pixels wide
 LAYERS = ((1, 16, 5, 2), (16, 32, 3, 2), (32, 64, 3, 2))
 
 
 class StudentClassifier(nn.Module):
-    """The fixed small classifier; never changed, or figures could not be compared."""
+    """A small fixed classifier. A change to it would make scores incomparable with earlier ones."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,17 +35,17 @@ class StudentClassifier(nn.Module):
         return logits
 
     def loss(self, images: Tensor, labels: Tensor) -> Tensor:
-        """The cross-entropy of labels int64 (N,)."""
+        """The mean cross-entropy for images uint8 (N, 28, 28) and labels int64 (N,)."""
         return F.cross_entropy(self(images), labels)
 
 
 def accuracy_score(
     images: UInt8, labels: Int64, test_images: UInt8, test_labels: Int64, *, seed: int, phase: Phase = PHASE
 ) -> float:
-    """Train on images uint8 (N, 28, 28) with labels (N,), test on real ones, and give the accuracy, 0 to 1.
+    """Train on images uint8 (N, 28, 28) with labels (N,), and return the accuracy, 0 to 1, on the test images.
 
-    Draws from a random state of its own, from the seed. In bfloat16 where the CPU multiplies it, which moves the score
-    less than another seed does.
+    Depends on the seed and does not change torch's global random state. Uses bfloat16 if the CPU supports it; the
+    effect on the score is smaller than that of the seed.
     """
     compute = choose("cpu")
     with torch.random.fork_rng(devices=[]):
@@ -55,5 +55,5 @@ def accuracy_score(
         fit(classifier, classifier.loss, *data, phase, autocast=compute.autocast)
     with torch.inference_mode():
         classifier.eval()
-        read = torch.cat([classifier(chunk).argmax(dim=1) for chunk in torch.from_numpy(test_images).split(1000)])
-    return float((read.numpy() == test_labels).mean())
+        predicted = torch.cat([classifier(chunk).argmax(dim=1) for chunk in torch.from_numpy(test_images).split(1000)])
+    return float((predicted.numpy() == test_labels).mean())

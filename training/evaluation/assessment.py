@@ -1,4 +1,4 @@
-"""The whole evaluation: models and references measured, report and cards written, pictures drawn."""
+"""The whole evaluation: measure models and references, write the report and cards, draw the plots."""
 
 import json
 import os
@@ -26,15 +26,15 @@ from training.evaluation import report as reports
 from training.evaluation.baseline import Baseline, Form, baseline
 from training.evaluation.drawing import draw_all
 from training.evaluation.figures import JudgeRecord, Report, Scores, to_json
-from training.evaluation.judges import JUDGES, MOST_FEATURES, checksums, weights_path
+from training.evaluation.judges import JUDGES, MAX_FEATURES, checksums, weights_path
 from training.evaluation.measure import Measurement, measure_once, summarise
 from training.evaluation.sources import REFERENCES, Model, Source
 
 SEEDS: dict[Form, int] = {"full": 5, "quick": 1}
-# Which figure of real digits one stands beside, where there are not enough of them for the same.
-BESIDE = {"large_accuracy_score": "accuracy_score"}
+# The figure of real digits to compare with, where there are too few real digits for the same figure.
+REAL_FIGURE = {"large_accuracy_score": "accuracy_score"}
 LIBRARIES = ("mnistgen", "onnxruntime", "torch", "numpy", "scipy", "scikit-learn")
-WIDTH = 120  # characters: figures cut off at the edge of a terminal would be worse than lines that wrap
+WIDTH = 120  # characters; on narrower terminals lines wrap, so that no figure is cut off
 
 
 def assess(
@@ -48,20 +48,26 @@ def assess(
     data: Path,
     workers: int,
 ) -> Report:
-    """Measure models beside the references, print the tables, and write report.md, report.json and pictures.
+    """Measure models and references, print the tables, and write report.md, report.json and plots.
 
-    By default as many digits a seed as there are target digits, and SEEDS seeds. With write_card the figures go into
-    the models' cards too, in a quantized model's beside those of its float32 form where that is measured with it.
-    Raises EvaluationError, DataError or OSError; report and cards are written when all is measured, then the pictures.
+    `samples` is the number of generated digits per seed, by default that of the target digits; `seeds` defaults to
+    SEEDS. With write_card, the figures are also written into the models' cards; for a quantized model together with
+    those of its float32 form, if that is among the models. Report and cards are written after all measurements, then
+    the plots. Raises EvaluationError, DataError or OSError.
     """
-    if write_card:
-        check_writable([model.path for model in models])
-    check_writable([folder])
+    if samples is not None and samples <= MAX_FEATURES:
+        raise EvaluationError(
+            f"samples: expected at least {MAX_FEATURES + 1}, for the covariance of {MAX_FEATURES} features, "
+            f"got {samples}"
+        )
+    if seeds is not None and seeds < 1:
+        raise EvaluationError(f"seeds: expected 1 or more, got {seeds}")
+    check_writable([*(model.path for model in models if write_card), folder])
     mnist = load_mnist(data, torch.device("cpu"))
     real = baseline(mnist, form)
-    count = checked_samples(samples, real)
-    sources = [Model(model.path, name, model.card.sha256) for name, model in named(models).items()]
-    used = checked_seeds(seeds, form)
+    count = samples or len(real.target.images)
+    sources = [Model(model.path, name, model.card.sha256) for name, model in unique_names(models).items()]
+    used = tuple(range(1, (seeds or SEEDS[form]) + 1))
     scores = measure_all([*sources, *REFERENCES], used, count, form, data, workers)
     result = Report(
         form=form,
@@ -79,7 +85,7 @@ def assess(
     if write_card:
         rows = list(zip([model.card for model in models], result.models, strict=True))
         for model, (card, row) in zip(models, rows, strict=True):
-            float32 = next((other for its, other in rows if is_float32_form(its, card)), None)
+            float32 = next((other for other_card, other in rows if is_float32_form(other_card, card)), None)
             replace(card, quality=quality(result, row, float32)).write(model.path)
     reports.write(result, folder, {})
     with tempfile.TemporaryDirectory(prefix="mnistgen-report-") as drawn:
@@ -92,12 +98,12 @@ def assess(
 
 
 def show(result: Report) -> None:
-    """Print the tables."""
+    """Print the tables and notes."""
     Console(width=WIDTH).print(*reports.tables(result), *reports.notes(result), sep="\n", highlight=False, markup=False)
 
 
-def named(models: Sequence[ModelDirectory]) -> dict[str, ModelDirectory]:
-    """The models by the names of their cards; by their paths too where a name comes twice."""
+def unique_names(models: Sequence[ModelDirectory]) -> dict[str, ModelDirectory]:
+    """The models by the names in their cards, with the path added to names that are not unique."""
     names = [model.card.name for model in models]
     return {
         name if names.count(name) == 1 else f"{name} ({model.path})".replace("/", "_"): model
@@ -106,50 +112,30 @@ def named(models: Sequence[ModelDirectory]) -> dict[str, ModelDirectory]:
 
 
 def check_writable(folders: Iterable[Path]) -> None:
-    """Refuse before hours of measuring what could not be written after them. Raises EvaluationError."""
+    """Raise EvaluationError for folders that cannot be written, before hours of measurements."""
     for folder in folders:
-        place = folder
-        while not place.exists():
-            place = place.parent
-        if not place.is_dir() or not os.access(place, os.W_OK):
-            raise EvaluationError(f"{folder}: expected a folder that can be written, but {place} cannot")
-
-
-def checked_samples(samples: int | None, real: Baseline) -> int:
-    """How many digits to draw a seed. Raises EvaluationError for fewer than the figures need."""
-    if samples is None:
-        return len(real.target.images)
-    if samples <= MOST_FEATURES:
-        raise EvaluationError(
-            f"samples: expected at least {MOST_FEATURES + 1}, for the covariance of {MOST_FEATURES} features, "
-            f"got {samples}"
-        )
-    return samples
-
-
-def checked_seeds(seeds: int | None, form: Form) -> tuple[int, ...]:
-    """The sampling seeds. Raises EvaluationError for fewer than one."""
-    count = SEEDS[form] if seeds is None else seeds
-    if count < 1:
-        raise EvaluationError(f"seeds: expected 1 or more, got {count}")
-    return tuple(range(1, count + 1))
+        existing = folder
+        while not existing.exists():
+            existing = existing.parent
+        if not existing.is_dir() or not os.access(existing, os.W_OK):
+            raise EvaluationError(f"{folder}: expected a writable folder, but {existing} is not writable")
 
 
 def measure_all(
     sources: Sequence[Source], seeds: Sequence[int], samples: int, form: Form, data: Path, workers: int
 ) -> list[Scores]:
-    """The scores of every source, in their order; one task a source and seed, spread over the workers."""
+    """The scores of each source, in order. Distributes one task per source and seed over the workers."""
     tasks = [(index, seed) for index, source in enumerate(sources) for seed in seeds[: source.seeds]]
     found: dict[int, list[Measurement]] = {index: [] for index in range(len(sources))}
     console = Console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         bar = progress.add_task("measured", total=len(tasks))
-        with signals_kept_back():  # from the workers, which this process ends
+        with signals_kept_back():  # from the workers; this process terminates them
             results = Parallel(n_jobs=workers, return_as="generator")(
                 delayed(measure_once)(sources[index], seed, samples, form, data) for index, seed in tasks
             )
-        with closing(results):  # which ends the workers
+        with closing(results):  # terminates the workers
             for (index, seed), measurement in zip(tasks, results, strict=True):
                 found[index].append(measurement)
                 progress.advance(bar)
@@ -159,7 +145,7 @@ def measure_all(
 
 
 def judge_records(real: Baseline) -> dict[str, JudgeRecord]:
-    """What a report says of the judges."""
+    """The judges' entries for a report."""
     accuracies = {
         name: json.loads(weights_path(name).with_suffix(".json").read_text())["accuracy"] for name in checksums()
     }
@@ -172,17 +158,17 @@ def judge_records(real: Baseline) -> dict[str, JudgeRecord]:
 
 
 def is_float32_form(card: ModelCard, quantized: ModelCard) -> bool:
-    """Whether a card speaks of the float32 form of a quantized model: of the same weights, exported without."""
-    alike = ("name", "steps", "seed", "data", "parameters")
+    """Whether a card belongs to the float32 form of a quantized model, i.e. the same weights without quantization."""
+    same = ("name", "steps", "seed", "data", "parameters")
     return (
         quantized.preset.get("quantization") is not None
         and card.preset == quantized.preset | {"quantization": None}
-        and all(getattr(card, field) == getattr(quantized, field) for field in alike)
+        and all(getattr(card, field) == getattr(quantized, field) for field in same)
     )
 
 
 def quality(result: Report, row: Scores, float32: Scores | None = None) -> dict[str, Any]:
-    """What a model's card says of its digits: every figure beside that of real digits, and of the model in float32."""
+    """The quality entry of a card: each figure with that of real digits and of the model's float32 form, if known."""
     real = result.references[0].figures
     return {
         "digits": result.samples,
@@ -191,7 +177,7 @@ def quality(result: Report, row: Scores, float32: Scores | None = None) -> dict[
         "target": result.target,
         "figures": {
             name: asdict(estimate)
-            | {"real_digits": real[BESIDE.get(name, name)].mean}
+            | {"real_digits": real[REAL_FIGURE.get(name, name)].mean}
             | ({"float32": float32.figures[name].mean} if float32 and float32.figures[name].known else {})
             for name, estimate in row.figures.items()
             if estimate.known

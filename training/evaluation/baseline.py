@@ -1,4 +1,4 @@
-"""Real digits that others are measured against, and a fresh draw of real digits that gives the ratios their unit."""
+"""The baseline: real digits that others are compared with, and other real digits that define a ratio of 1."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,56 +17,56 @@ from training.run.cache import cached
 
 Form = Literal["full", "quick"]
 
-VERSION = 2  # of what is cached below and of the measurements; to raise when either is computed in another way
+VERSION = 2  # part of the cache keys; increment it when the features or measurements are computed in another way
 
 
 @dataclass(frozen=True)
-class Real:
+class RealDigits:
     """Real digits and their features."""
 
-    name: str  # how many of which
+    name: str  # with their number, e.g. "10,000 test digits"
     images: UInt8  # (N, 28, 28)
-    labels: Int64  # (N,), true ones
+    labels: Int64  # (N,), true labels
     features: Features
 
     @property
     def shares(self) -> NDArray[np.float64]:
-        """The share of each digit, (10,)."""
+        """The fraction of each class, float64 (10,)."""
         return np.bincount(self.labels, minlength=10) / len(self.labels)
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """`target` is what digits are measured against, `fresh` as many other real digits.
+    """The target digits that digits are compared with, and fresh digits, an equally large set of other real digits.
 
-    Every ratio is a Fréchet distance to `target` over that of `fresh` to `target`: 1.0 is a fresh draw of real digits.
-    Neither set holds a digit that a judge has learned from.
+    A ratio is the Fréchet distance to the target, divided by that of the fresh digits: 1.0 is as close as real digits.
+    No judge was trained on digits of either set.
     """
 
     form: Form
-    target: Real
-    fresh: Real
+    target: RealDigits
+    fresh: RealDigits
 
     def ratio(self, images: UInt8) -> float:
-        """The geometric mean of the panel's Fréchet ratios of images uint8 (N, 28, 28): the headline figure."""
+        """The main figure: the geometric mean over the judges of the Fréchet ratios of images uint8 (N, 28, 28)."""
         return geometric_mean(self.ratios(images))
 
     def ratios(self, images: UInt8) -> dict[str, float]:
-        """The Fréchet ratio of images uint8 (N, 28, 28) by each judge."""
+        """The Fréchet ratio of images uint8 (N, 28, 28) for each judge."""
         return self.ratios_of(panel_features(images))
 
     def ratios_of(self, features: Features) -> dict[str, float]:
-        """The same from their features."""
+        """The Fréchet ratio for each judge, from the features of the images."""
         return {judge: self._distance(judge, features[judge]) / self.fresh_distances[judge] for judge in JUDGES}
 
     @cached_property
     def fresh_distances(self) -> dict[str, float]:
-        """The Fréchet distance of the fresh digits by each judge: what ratios divide by."""
+        """The Fréchet distance of the fresh digits for each judge, the denominator of the ratios."""
         return {judge: self._distance(judge, self.fresh.features[judge]) for judge in JUDGES}
 
     @cached_property
     def target_manifold(self) -> Manifold:
-        """Of the classifier's features."""
+        """The target's manifold in the classifier's feature space."""
         return manifold(self.target.features["classifier"])
 
     def _distance(self, judge: str, features: Float32) -> float:
@@ -77,7 +77,7 @@ class Baseline:
         return {judge: gaussian(self._standardize(judge, self.target.features[judge])) for judge in JUDGES}
 
     def _standardize(self, judge: str, features: Float32) -> Float32:
-        """Features (N, F) with the fresh digits' mean and deviation taken out, where the judge's row says so."""
+        """Standardize features (N, F) by the fresh digits' mean and standard deviation, if the judge requires it."""
         if not JUDGES[judge].standardized:
             return features
         fresh = self.fresh.features[judge]
@@ -87,48 +87,48 @@ class Baseline:
 
 
 def geometric_mean(ratios: dict[str, float]) -> float:
-    """The geometric mean of positive ratios, by which no judge's scale weighs more than another's."""
+    """The geometric mean of positive ratios, which weighs all judges equally."""
     return float(np.prod(list(ratios.values())) ** (1 / len(ratios)))
 
 
 def _halves(mnist: Mnist) -> tuple[Digits, Digits]:
-    """The unseen digits in two halves of the same classes, within one; the first of them are all held out."""
+    """The unseen digits in two halves with equal class counts, up to 1. The first is part of the validation split."""
     first = mnist.unseen.first_of_each((mnist.unseen.counts() / 2).round().long())
     return mnist.unseen.select(first), mnist.unseen.select(~first)
 
 
 @dataclass(frozen=True)
-class Sets:
-    """Which digits a form measures against, and which are its fresh ones; `split` gives both."""
+class Split:
+    """The target and the fresh digits of a form: their names, and a function that returns both."""
 
     target: str
     fresh: str
     split: Callable[[Mnist], tuple[Digits, Digits]]
 
 
-# The full form reports against the test set; the quick form, by which checkpoints are chosen,
-# never uses it. Fresh digits have the target's share of each class: chance in them would weigh more than all else.
-FORMS: dict[Form, Sets] = {
-    "full": Sets("test digits", "other training digits", lambda mnist: (mnist.test, mnist.unseen)),
-    "quick": Sets("held-out training digits", "other training digits", _halves),
+# The full form uses the test set. The quick form selects checkpoints and never uses it. Fresh digits have the class
+# proportions of the target, as random differences in them would dominate the distance.
+FORMS: dict[Form, Split] = {
+    "full": Split("test digits", "other training digits", lambda mnist: (mnist.test, mnist.unseen)),
+    "quick": Split("held-out training digits", "other training digits", _halves),
 }
 
 
 def baseline(mnist: Mnist, form: Form) -> Baseline:
-    """The baseline of a form; features come from the user's cache where they are in it."""
-    sets = FORMS[form]
-    target, fresh = sets.split(mnist)
+    """The baseline of a form. Features are cached in the user's cache folder."""
+    split = FORMS[form]
+    target, fresh = split.split(mnist)
     return Baseline(
-        form, _real(sets.target, target, f"{form}-target", mnist), _real(sets.fresh, fresh, f"{form}-fresh", mnist)
+        form, _real(split.target, target, f"{form}-target", mnist), _real(split.fresh, fresh, f"{form}-fresh", mnist)
     )
 
 
-def _real(name: str, digits: Digits, key: str, mnist: Mnist) -> Real:
+def _real(name: str, digits: Digits, key: str, mnist: Mnist) -> RealDigits:
     images, labels = digits.images.cpu().numpy(), digits.labels.cpu().numpy()
     features = cached(f"features-{key}", sources(mnist), lambda: dict(panel_features(images)))
-    return Real(f"{len(digits):,} {name}", images, labels, features)
+    return RealDigits(f"{len(digits):,} {name}", images, labels, features)
 
 
 def sources(mnist: Mnist) -> dict[str, str | int]:
-    """The checksums of everything that figures of real digits depend on."""
+    """The checksums and versions that figures of real digits depend on, for cache keys."""
     return {"train": mnist.train.sha256, "test": mnist.test.sha256, "version": VERSION, **checksums()}

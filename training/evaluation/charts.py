@@ -1,7 +1,7 @@
-"""Charts of what was measured: classes, mistakes, curves of a training run, models side by side.
+"""Plots of results: class shares, confusion matrix, training curves, comparison of models.
 
-Figures in, a matplotlib Figure out, which carries its resolution. The colours are those of M. Okabe and K. Ito, "Color
-Universal Design", 2008, which most eyes tell apart.
+Functions return a matplotlib Figure. The colours, from M. Okabe and K. Ito, "Color Universal Design", 2008, are
+distinguishable with colour vision deficiency.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,8 +20,8 @@ from training.evaluation.judges import JUDGES
 Float64 = NDArray[np.float64]
 
 BLUE, ORANGE, GREY, INK = "#0072B2", "#D55E00", "#8C8C8C", "#222222"
-MARKERS = "os^Dv<>"  # of the judges
-# A decorator: what is drawn within looks like this, whatever matplotlib is set to.
+MARKERS = "os^Dv<>"  # one per judge
+# A decorator that applies this style, independent of the user's matplotlib configuration.
 styled = matplotlib.rc_context(
     {
         "figure.dpi": 120,
@@ -37,43 +37,44 @@ styled = matplotlib.rc_context(
         "legend.frameon": False,
     }
 )
-CURVES: dict[str, Mapping[str, str]] = {  # label of a panel -> label of a curve -> key in metrics.jsonl
+CURVES: dict[str, Mapping[str, str]] = {  # axes label -> curve label -> key in metrics.jsonl
     "loss": {"discriminator": "discriminator_loss", "generator": "generator_loss"},
     "score, 0 to 1": {"real digits": "real_score", "generated digits": "fake_score"},
     "distillation loss": {"squared error to the teacher's": "distillation_loss"},
     "moment distance": {"over the feature networks": "moment_distance"},
 }
-TRUNCATION: Mapping[str, Mapping[str, str]] = {  # label of a panel -> label of a curve -> key of FIGURES
+TRUNCATION: Mapping[str, Mapping[str, str]] = {  # axes label -> curve label -> key of FIGURES
     "Fréchet ratio": {"ratio": "ratio"},
-    "share": {"precision": "precision", "recall": "recall"},
-    "share read as labelled": {"label accuracy": "label_accuracy"},
+    "precision and recall": {"precision": "precision", "recall": "recall"},
+    "label accuracy": {"label accuracy": "label_accuracy"},
 }
-SMOOTHED = 100  # windows of the moving average in a stage
+WINDOWS = 100  # moving-average windows per stage
 
 
 @styled
 def class_shares(shares: Sequence[Estimate], target_shares: Sequence[float], target: str) -> Figure:
-    """Bars with the share of each of the ten digits, 0 to 1, and marks at the target's shares, named so."""
+    """A bar chart of the shares of the ten digits, 0 to 1, with marks at the target's; `target` is its name."""
     figure = Figure(figsize=(7, 3.6))
     axes = figure.add_subplot()
     means, intervals = _means_and_intervals(shares)
     axes.bar(range(10), means, yerr=intervals, color=BLUE, alpha=0.75, error_kw={"ecolor": INK}, label="generated")
-    places = np.arange(10)
-    axes.hlines(target_shares, places - 0.45, places + 0.45, color=ORANGE, linewidth=2, label=target)
-    _name_classes(axes)
+    digits = np.arange(10)
+    axes.hlines(target_shares, digits - 0.45, digits + 0.45, color=ORANGE, linewidth=2, label=target)
+    axes.set(xlim=(-0.6, 9.6), xticks=range(10), xlabel="digit")
+    axes.tick_params(axis="x", length=0)
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     axes.grid(axis="y")
     axes.legend(ncols=2, loc="lower right", bbox_to_anchor=(1, 1))
-    axes.set_title("How often each digit comes", loc="left")
+    axes.set_title("Share of each digit", loc="left")
     return figure
 
 
 @styled
 def confusion(counts: Sequence[Sequence[int]]) -> Figure:
-    """A heat map (10, 10) of labels (rows) by readings (columns), as shares of each row.
+    """A heat map of a confusion matrix (10, 10), labels (rows) by predictions (columns), normalised by row.
 
-    The diagonal stands apart, so that the colours show the mistakes.
+    The diagonal is not coloured, so that the colours show the misclassifications.
     """
     rows = np.asarray(counts, float)
     shares = rows / np.maximum(rows.sum(axis=1, keepdims=True), 1)
@@ -83,24 +84,24 @@ def confusion(counts: Sequence[Sequence[int]]) -> Figure:
     axes = figure.add_subplot()
     axes.set_facecolor("#E6E6E6")
     picture = axes.imshow(mistakes, cmap="Blues", vmin=0, vmax=most)
-    for (label, read), share in np.ndenumerate(shares):
-        if share or label == read:
-            colour = "white" if label != read and share > 0.6 * most else INK
-            axes.text(read, label, f"{100 * share:.1f}", ha="center", va="center", fontsize=7, color=colour)
-    axes.set(xticks=range(10), yticks=range(10), xlabel="read by the classifier", ylabel="label")
+    for (label, predicted), share in np.ndenumerate(shares):
+        if share or label == predicted:
+            colour = "white" if label != predicted and share > 0.6 * most else INK
+            axes.text(predicted, label, f"{100 * share:.1f}", ha="center", va="center", fontsize=7, color=colour)
+    axes.set(xticks=range(10), yticks=range(10), xlabel="predicted by the classifier", ylabel="label")
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
-    figure.colorbar(picture, shrink=0.6, format=PercentFormatter(1, symbol=" %"), label="mistakes")
-    axes.set_title("Labels and what the classifier reads, in % of each label")
+    figure.colorbar(picture, shrink=0.6, format=PercentFormatter(1, symbol=" %"), label="misclassified")
+    axes.set_title("Confusion matrix of the classifier, in % of each label")
     return figure
 
 
 @styled
 def training_curves(metrics: Sequence[Mapping[str, Any]]) -> Figure:
-    """The held-out ratio, as far as it was measured, and what the run's stages logged of CURVES, over the minutes.
+    """The held-out ratio and the metrics in CURVES, if logged, against training time in minutes.
 
-    Metrics are the lines of a run's metrics.jsonl. Pale curves are what was logged, full ones a moving average within
-    a stage; dotted lines are where a stage begins.
+    `metrics` are the lines of metrics.jsonl. Pale curves are the logged values, dark ones a moving average within each
+    stage. Dotted lines mark the starts of stages.
     """
     logged = {key for line in metrics for key in line}
     shown = {label: curves for label, curves in CURVES.items() if logged.intersection(curves.values())}
@@ -121,12 +122,12 @@ def training_curves(metrics: Sequence[Mapping[str, Any]]) -> Figure:
         for minutes in starts.values():
             axes.axvline(minutes, color=GREY, linewidth=1, linestyle=":")
     figure.axes[-1].set_xlabel("minutes")
-    figure.suptitle("The run: pale as logged, full as a moving average")
+    figure.suptitle("Training: logged values (pale) and moving averages (dark)")
     return figure
 
 
 def _draw_curve(axes: Axes, lines: Sequence[Mapping[str, Any]], key: str, name: str, colour: str) -> None:
-    """One metric over the minutes, each stage for itself."""
+    """Plot a metric against time, separately for each stage."""
     for index, stage in enumerate(sorted({line["stage"] for line in lines})):
         of_stage = [line for line in lines if line["stage"] == stage]
         minutes, values = (np.array([line[column] for line in of_stage], float) for column in ("minutes", key))
@@ -136,7 +137,7 @@ def _draw_curve(axes: Axes, lines: Sequence[Mapping[str, Any]], key: str, name: 
 
 
 def _draw_ratios(axes: Axes, lines: Sequence[Mapping[str, Any]]) -> None:
-    """The curve of the ratio, its best point marked."""
+    """Plot the ratio against time, with its best point marked."""
     minutes, ratios = (np.array([line[key] for line in lines], float) for key in ("minutes", "ratio"))
     axes.plot(minutes, ratios, color=INK, marker="o", markersize=3)
     best = int(np.argmin(ratios))
@@ -150,9 +151,9 @@ def _draw_ratios(axes: Axes, lines: Sequence[Mapping[str, Any]]) -> None:
 
 @styled
 def models(scores: Sequence[Scores], references: Sequence[Scores]) -> Figure:
-    """Ratios, on a logarithmic axis from 1, of the models and the references, the best on top, and of each judge.
+    """The ratios of models and references, overall and for each judge, sorted, on a logarithmic axis.
 
-    Rows without a ratio are left out.
+    Rows without a ratio are omitted.
     """
     coloured = [(row, BLUE) for row in scores] + [(row, GREY) for row in references]
     rows = [(row, row.figures["ratio"], colour) for row, colour in coloured if "ratio" in row.figures]
@@ -167,14 +168,14 @@ def models(scores: Sequence[Scores], references: Sequence[Scores]) -> Figure:
         found, _ = _means_and_intervals([row.figures.get(f"{judge}_ratio", ratio) for row, ratio, _ in rows])
         ends = np.maximum(ends, found)
         axes.plot(found, range(len(rows)), marker, color=INK, markersize=4, fillstyle="none", label=judge)
-    for place, (_, ratio, _) in enumerate(rows):
-        axes.annotate(ratio.text(2), (ends[place], place), (7, 0), textcoords="offset points", va="center")
+    for index, (_, ratio, _) in enumerate(rows):
+        axes.annotate(ratio.text(2), (ends[index], index), (7, 0), textcoords="offset points", va="center")
     axes.axvline(1, color=ORANGE, linewidth=2)
     axes.set_yticks(range(len(rows)), [row.name for row, *_ in rows])
     axes.invert_yaxis()
     axes.margins(x=0.2)
     _log_axis(axes, "x")
-    axes.set_xlabel("bars: the geometric mean of the judges; 1 is a fresh draw of real digits")
+    axes.set_xlabel("bars: geometric mean over the judges; 1 is a fresh draw of real digits")
     axes.legend(ncols=len(JUDGES), loc="lower right", bbox_to_anchor=(1, 1))
     axes.set_title("Fréchet ratio", loc="left")
     return figure
@@ -182,7 +183,7 @@ def models(scores: Sequence[Scores], references: Sequence[Scores]) -> Figure:
 
 @styled
 def truncation(levels: Sequence[float], scores: Sequence[Scores]) -> Figure:
-    """What drawing closer to the centre gains and costs: the ratio, and shares from 0 to 1, over the truncation."""
+    """The curves in TRUNCATION against the truncation level."""
     figure = Figure(figsize=(8, 3.2))
     panels = figure.subplots(1, len(TRUNCATION))
     for axes, (label, curves) in zip(panels, TRUNCATION.items(), strict=True):
@@ -203,20 +204,13 @@ def _means_and_intervals(estimates: Sequence[Estimate]) -> tuple[Float64, Float6
 
 
 def _smooth(values: NDArray[Any]) -> Float64:
-    """Values (N,) to their means over a window, (N - window + 1,)."""
-    window = max(1, len(values) // SMOOTHED)
+    """The moving average of values (N,), (N - window + 1,)."""
+    window = max(1, len(values) // WINDOWS)
     return np.convolve(values, np.full(window, 1 / window), "valid") if len(values) else values
 
 
-def _name_classes(axes: Axes) -> None:
-    axes.set_xlim(-0.6, 9.6)
-    axes.set_xticks(range(10))
-    axes.tick_params(axis="x", length=0)
-    axes.set_xlabel("digit")
-
-
 def _log_axis(axes: Axes, name: Literal["x", "y"]) -> None:
-    """Make an axis logarithmic once all is drawn: below 1 to above 2, plain numbers at 1, 2, 5, ... or 1, 10, ..."""
+    """Make an axis logarithmic, after plotting: from below 1 to above 2, with ticks at 1, 2, 5, ... or 1, 10, ..."""
     axes.set(**{f"{name}scale": "log"})
     low, high = axes.get_xlim() if name == "x" else axes.get_ylim()
     low, high = min(low, 0.9), max(high, 2.2)

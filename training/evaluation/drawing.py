@@ -1,4 +1,4 @@
-"""All pictures of an evaluation, drawn into a folder."""
+"""Draws all plots of an evaluation into a folder."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,7 +9,7 @@ from training.data import Mnist
 from training.evaluation import charts, pictures
 from training.evaluation.baseline import Baseline
 from training.evaluation.figures import Report, Scores
-from training.evaluation.judges import features, read
+from training.evaluation.judges import classify, features
 from training.evaluation.measure import class_counts, find_copies, own_distances
 from training.evaluation.sources import Model
 from training.run.directory import RunDirectory
@@ -18,7 +18,7 @@ from training.run.directory import RunDirectory
 def draw_all(
     report: Report, sources: Iterable[Model], mnist: Mnist, real: Baseline, folder: Path
 ) -> dict[str, dict[str, str]]:
-    """Draw all pictures into a folder: one folder a model, and the overview. Title -> key -> path from the folder."""
+    """Draw all plots into a folder: the overview, and a subfolder per model. Returns title -> key -> relative path."""
     paths: dict[str, dict[str, str]] = {"overview": {"models": "models.png"}}
     save(charts.models(report.models, report.references), folder / "models.png")
     for source, row in zip(sources, report.models, strict=True):
@@ -33,13 +33,13 @@ def draw_all(
 def model_figures(
     source: Model, scores: Scores, seed: int, samples: int, mnist: Mnist, real: Baseline
 ) -> dict[str, Figure]:
-    """The pictures of the digits of one seed and of the scores, by their keys in PICTURES."""
+    """The plots of a model, from its scores and its digits of one seed, by their keys in PICTURES."""
     drawn = source.draw(real, seed, class_counts(real, samples))
     found = features(drawn.images, "classifier")
-    reading = read(found)
+    predicted = classify(found)
     target = real.target
     figures = {
-        "confident": pictures.by_confidence(drawn.images, reading.labels, reading.confidence),
+        "confident": pictures.by_confidence(drawn.images, predicted.labels, predicted.confidence),
         "classes": charts.class_shares(scores.class_shares, list(target.shares), target.name),
         "map": pictures.feature_map(target.features["classifier"], target.labels, found, seed, target.name),
     }
@@ -50,11 +50,11 @@ def model_figures(
         figures["closest"] = pictures.closest_pairs(drawn.images, neighbours, distances)
     if scores.confusion:
         figures["confusion"] = charts.confusion(scores.confusion)
-    if lines := RunDirectory(source.path.parent).read_metrics():  # the export of a run lies in its directory
+    if lines := RunDirectory(source.path.parent).read_metrics():  # if the model is the export of a run
         figures["training"] = charts.training_curves(lines)
     return figures
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a picture as PNG."""
+    """Write a plot as PNG."""
     figure.savefig(path, format="png")

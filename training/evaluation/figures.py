@@ -1,7 +1,7 @@
-"""What is measured, and how the measured figures are kept: FIGURES, Estimate, Scores, Report.
+"""The results of an evaluation as data: FIGURES, Estimate, Scores, Report.
 
-A figure is one number that says how close a set of digits is to real ones. FIGURES says what each is called, which
-way is better and where it comes from; tables, reports and cards are all written from it.
+A figure is the value of a metric for a set of digits. FIGURES defines all figures, with their names, directions and
+sources, for tables, reports and cards.
 """
 
 import math
@@ -20,16 +20,16 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Estimate:
-    """The mean over the sampling seeds and how far off it may be; a mean of NaN stands for what cannot be measured."""
+    """The mean over the sampling seeds and its confidence interval; NaN if the figure cannot be measured."""
 
     mean: float
-    interval: float | None = None  # half the width of the 95 % interval; None with a single seed
+    interval: float | None = None  # half the width of the 95 % confidence interval; None for a single seed
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Estimate":
-        """The mean of one value a seed, with Student's t interval; NaN where any value is not finite.
+        """Estimate from one value per seed, with Student's t interval; NaN if any value is not finite.
 
-        Raises ValueError where there are no values.
+        Raises ValueError for no values.
         """
         if not len(values):
             raise ValueError("values: expected 1 or more, got none")
@@ -43,11 +43,11 @@ class Estimate:
 
     @property
     def known(self) -> bool:
-        """Whether there is a value at all."""
+        """Whether the figure could be measured."""
         return math.isfinite(self.mean)
 
     def text(self, decimals: int) -> str:
-        """Such as "1.23 ± 0.04": large means get fewer decimals, so that as many digits count; ABSENT for NaN."""
+        """Format, e.g. as "1.23 ± 0.04". Means of 10 and more get fewer decimals. ABSENT for NaN."""
         if not self.known:
             return ABSENT
         if abs(self.mean) >= 1:
@@ -58,11 +58,11 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Definition:
-    """What a figure is, for tables and reports."""
+    """The definition of a figure, for tables and reports."""
 
-    title: str  # of a column
-    name: str  # in full
-    decimals: int  # of a value below 10
+    title: str  # of its column
+    name: str  # full name
+    decimals: int  # for values below 10
     better: Literal["up", "down", "near 1"]
     meaning: str  # one sentence
     source: str = ""  # of the formula
@@ -77,8 +77,8 @@ ALAA = "Alaa et al. 2022, arXiv:2102.08921"
 FIGURES: Mapping[str, Definition] = {
     "ratio": Definition(
         "ratio", "Fréchet ratio", 2, "down",
-        "The Fréchet distance to the target digits over that of the fresh digits, both in a judge's features; the "
-        "geometric mean over the judges. 1.0 is a fresh draw of real digits.",
+        "The Fréchet distance to the target digits, divided by that of the fresh digits, in the features of a judge; "
+        "the geometric mean over the judges. 1.0 is a fresh draw of real digits.",
         HEUSEL,
     ),
     "worst_ratio": Definition(
@@ -94,50 +94,51 @@ FIGURES: Mapping[str, Definition] = {
     },
     "precision": Definition(
         "precision", "precision", 3, "up",
-        "The share of these digits that lie among the real ones: within reach of a real digit's nearest neighbours.",
+        "The share of these digits within the k-nearest-neighbour radius of a real digit.",
         KYNKAANNIEMI,
     ),
     "recall": Definition(
         "recall", "recall", 3, "up",
-        "The share of real digits that lie among these: within reach of one of these digits' nearest neighbours.",
+        "The share of real digits within the k-nearest-neighbour radius of one of these digits.",
         KYNKAANNIEMI,
     ),
     "density": Definition(
         "density", "density", 3, "near 1",
-        "In how many real neighbourhoods one of these digits lies, over how many a real digit would be expected in.",
+        "The number of real neighbourhoods that contain one of these digits, divided by the number expected for a real "
+        "digit.",
         NAEEM,
     ),
     "coverage": Definition(
         "coverage", "coverage", 3, "up",
-        "The share of real digits with at least one of these digits in their neighbourhood.",
+        "The share of real digits whose neighbourhood contains at least one of these digits.",
         NAEEM,
     ),
     "label_accuracy": Definition(
         "labels", "label accuracy", 4, "up",
-        "The share of digits that the classifier reads as their label says.",
+        "The share of digits for which the classifier predicts the label.",
     ),
     "class_balance": Definition(
         "balance", "class balance", 3, "down",
-        "Total variation between the shares of the ten digits, as the classifier reads them, and the target digits'.",
+        "The total variation distance between the class shares predicted by the classifier and those of the target.",
     ),
     "accuracy_score": Definition(
         "CAS", "classification accuracy score", 4, "up",
-        "The accuracy on the test set of a small classifier trained on as many of these digits as MNIST has for "
-        "training, 60,000, and on nothing else.",
+        "The accuracy on the test set of a small classifier trained only on 60,000 of these digits, as many as in "
+        "MNIST's training set.",
         RAVURI,
     ),
     "large_accuracy_score": Definition(
         "CAS 600,000", "classification accuracy score of ten times as many", 4, "up",
-        "The same from ten times as many digits, each used a third as often; of the first seed alone.",
+        "The same with ten times as many digits, each used a third as often; for the first seed only.",
         RAVURI,
     ),
     "nearest_ratio": Definition(
         "nearest", "nearest ratio", 2, "near 1",
-        "The median distance to the nearest training digit over that of real test digits: far below 1 is copying.",
+        "The median distance to the nearest training digit, divided by that of test digits; far below 1 means copying.",
     ),
     "authenticity": Definition(
         "authentic", "authenticity", 3, "up",
-        "The share of digits that are farther from their nearest training digit than that one is from the next.",
+        "The share of digits farther from their nearest training digit than that digit is from its own nearest one.",
         ALAA,
     ),
 }  # fmt: skip
@@ -145,34 +146,34 @@ FIGURES: Mapping[str, Definition] = {
 
 @dataclass(frozen=True)
 class Scores:
-    """What was measured of one set of digits: a row of the tables."""
+    """The results for one set of digits, a row of the tables."""
 
     name: str
-    note: str  # such as "labels by the classifier"; may be empty
-    figures: Mapping[str, Estimate]  # keyed as FIGURES; one that does not apply is absent
-    class_shares: tuple[Estimate, ...]  # of each digit as the classifier reads it, 0 to 9
-    confusion: tuple[tuple[int, ...], ...] | None = None  # label (rows) by reading (columns); conditional models only
+    note: str  # e.g. "labels by the classifier"; may be empty
+    figures: Mapping[str, Estimate]  # by keys of FIGURES; without those that do not apply
+    class_shares: tuple[Estimate, ...]  # of the ten digits, as predicted by the classifier
+    confusion: tuple[tuple[int, ...], ...] | None = None  # label (rows) by prediction (columns); if there are labels
 
 
 @dataclass(frozen=True)
 class JudgeRecord:
-    """What a report says of a judge."""
+    """A judge in a report."""
 
-    fresh_distance: float  # Fréchet distance of the fresh digits from the target: what ratios divide by
-    sha256: str | None = None  # of the weights; None for a network that learned nothing
-    accuracy: float | None = None  # on the test set; None for a network that reads no digits
+    fresh_distance: float  # Fréchet distance between fresh and target digits, the denominator of ratios
+    sha256: str | None = None  # of the weights; None for an untrained network
+    accuracy: float | None = None  # on the test set; None for networks that are not classifiers
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """A whole evaluation: the models, the references, and what they were measured with."""
+    """The results of an evaluation and its configuration."""
 
     form: Literal["full", "quick"]
-    samples: int  # digits a seed
+    samples: int  # generated digits per seed
     seeds: tuple[int, ...]  # of sampling
-    target: str  # the real digits that all distances are taken to
-    fresh: str  # the real digits whose distance is the unit
-    references: tuple[Scores, ...]  # real digits, and others damaged on purpose
+    target: str  # name of the real digits that all digits are compared with
+    fresh: str  # name of the real digits whose distance defines a ratio of 1
+    references: tuple[Scores, ...]  # real digits, unchanged and degraded
     models: tuple[Scores, ...]
     judges: Mapping[str, JudgeRecord]
     data_sha256: str  # of the training images
@@ -180,7 +181,7 @@ class Report:
 
 
 def to_json(value: Any) -> Any:
-    """A report, or a part of it, as JSON types; a number that cannot be measured, NaN, as None."""
+    """Convert a report, or a part of it, to JSON types; NaN becomes None."""
     if is_dataclass(value):
         return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""The Fréchet distance between two sets of features, each taken for a Gaussian.
+"""The Fréchet distance between Gaussians fitted to two sets of features.
 
 Source: D. Dowson and B. Landau, "The Fréchet distance between multivariate normal distributions", 1982; for generators:
 M. Heusel et al., 2017 (arXiv:1706.08500), equation 6.
@@ -25,14 +25,14 @@ class Gaussian(NamedTuple):
 def gaussian(features: NDArray[np.floating]) -> Gaussian:
     """Mean and unbiased covariance of features (N, D), in float64. Raises EvaluationError for fewer than two rows."""
     if len(features) < 2:
-        raise EvaluationError(f"a Fréchet distance needs at least 2 samples, got {len(features)}")
+        raise EvaluationError(f"Fréchet distance: expected at least 2 samples, got {len(features)}")
     rows = features.astype(np.float64)
     return Gaussian(rows.mean(axis=0), np.cov(rows, rowvar=False).reshape(rows.shape[1], -1))
 
 
 def distance(first: Gaussian, second: Gaussian) -> float:
-    """|m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^½), 0 and above, in the features' units squared."""
-    # C1 C2 is similar to C1^½ C2 C1^½, so that its eigenvalues are real and not negative, but for rounding.
+    """The squared distance |m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^½), >= 0."""
+    # C1 C2 is similar to C1^½ C2 C1^½, so its eigenvalues are real and non-negative, up to rounding.
     eigenvalues = scipy.linalg.eigvals(first.covariance @ second.covariance).real
     overlap = np.sqrt(eigenvalues.clip(min=0)).sum()
     difference = first.mean - second.mean

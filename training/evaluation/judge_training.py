@@ -1,4 +1,4 @@
-"""How judges are trained, and what their cards say."""
+"""Training of the judges, and their cards."""
 
 import hashlib
 import json
@@ -18,27 +18,27 @@ from training.augmentation import warp
 from training.data import Digits, Mnist, load_mnist
 from training.errors import EvaluationError
 from training.evaluation.judges import JUDGES, Judge
-from training.evaluation.networks import JudgeNetwork, Reader
+from training.evaluation.networks import ClassifierNetwork, JudgeNetwork
 from training.fitting import fit
 from training.run.device import Compute, choose, make_deterministic
 
-LEARNING = [name for name, judge in JUDGES.items() if judge.phases]
+TRAINABLE = [name for name, judge in JUDGES.items() if judge.phases]
 
 
 def train_judges(judges: list[str] | None, data: Path, out: Path, seed: int, device: str) -> None:
-    """Train judges by their names, all that learn by default, and write their weights and cards into a folder.
+    """Train judges by name, by default all trainable ones, and write their weights and cards into a folder.
 
     Raises EvaluationError for other names.
     """
-    names = judges or LEARNING
-    if unknown := [name for name in names if name not in LEARNING]:
-        raise EvaluationError(f"judges: expected {', '.join(LEARNING)}, got {', '.join(unknown)}")
+    names = judges or TRAINABLE
+    if unknown := [name for name in names if name not in TRAINABLE]:
+        raise EvaluationError(f"judges: expected {', '.join(TRAINABLE)}, got {', '.join(unknown)}")
     compute = choose(device)
     make_deterministic(compute)
     mnist = load_mnist(data, compute.device)
     out.mkdir(parents=True, exist_ok=True)
     for name in names:
-        network = trained(JUDGES[name], mnist.seen, seed, compute, name)
+        network = train_judge(JUDGES[name], mnist.seen, seed, compute, name)
         weights = save({key: stored(value) for key, value in network.state_dict().items()})
         described = card(name, network, mnist, seed) | {"sha256": hashlib.sha256(weights).hexdigest()}
         for suffix, content in (("safetensors", weights), ("json", json.dumps(described, indent=2).encode() + b"\n")):
@@ -47,17 +47,17 @@ def train_judges(judges: list[str] | None, data: Path, out: Path, seed: int, dev
         print(f"{out / name}.safetensors: loss {described['loss']['test']:.4f} on the test set")
 
 
-def trained(judge: Judge, digits: Digits, seed: int, compute: Compute, title: str) -> JudgeNetwork:
-    """The judge's network, fitted phase by phase; the mean of the weights at the ends of the phases.
+def train_judge(judge: Judge, digits: Digits, seed: int, compute: Compute, title: str) -> JudgeNetwork:
+    """Train a judge phase by phase; its weights are the mean of those at the ends of the phases.
 
     Source: P. Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", 2018
-    (arXiv:1803.05407), with one cycle a phase.
+    (arXiv:1803.05407), with one cycle per phase.
     """
     torch.manual_seed(seed)
     network = compute.place(judge.network())
     ends = []
     for index, phase in enumerate(judge.phases):
-        torch.manual_seed(seed + index)  # a phase can be repeated from the weights of the one before
+        torch.manual_seed(seed + index)  # so that a phase can be repeated from the weights of the previous one
         progress: Callable[[Any], Any] = partial(track, description=f"{title}, phase {index + 1}")
         fit(network, network.loss, digits.images, digits.labels, phase, autocast=compute.autocast, epochs=progress)
         ends.append({name: value.clone() for name, value in network.state_dict().items()})
@@ -75,12 +75,12 @@ def trained(judge: Judge, digits: Digits, seed: int, compute: Compute, title: st
 
 
 def stored(value: Tensor) -> Tensor:
-    """A tensor as files hold it: in half precision, which moves features by less than a hundredth of their spread."""
+    """Convert a tensor for storage. Half precision changes features by less than 1 % of their standard deviation."""
     return (value.half() if value.is_floating_point() else value).cpu().contiguous()
 
 
 def card(name: str, network: JudgeNetwork, mnist: Mnist, seed: int) -> dict[str, Any]:
-    """What is known of a judge, for NAME.json."""
+    """The card of a judge, for NAME.json."""
     sets = {"test": mnist.test, "unseen training digits": mnist.unseen, "seen training digits": mnist.seen}
     return {
         "name": name,
@@ -91,7 +91,7 @@ def card(name: str, network: JudgeNetwork, mnist: Mnist, seed: int) -> dict[str,
         "seed": seed,
         "loss": {key: mean(network.loss, digits) for key, digits in sets.items()},
         "accuracy": {key: mean(network.accuracy, digits) for key, digits in sets.items()}
-        if isinstance(network, Reader)
+        if isinstance(network, ClassifierNetwork)
         else None,
         "versions": {"torch": str(torch.__version__)},
     }
@@ -99,6 +99,6 @@ def card(name: str, network: JudgeNetwork, mnist: Mnist, seed: int) -> dict[str,
 
 @torch.no_grad()
 def mean(figure: Callable[[Tensor, Tensor], Tensor], digits: Digits) -> float:
-    """The mean of a figure over digits."""
+    """The mean of a per-batch mean, such as the loss, over digits."""
     parts = zip(digits.images.split(1000), digits.labels.split(1000), strict=True)
     return sum(figure(images.float(), labels).item() * len(labels) for images, labels in parts) / len(digits)

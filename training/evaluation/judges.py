@@ -1,7 +1,7 @@
-"""The panel of judges: unlike networks, none of which takes part in training, whose features digits are compared in.
+"""The judges: an ensemble of feature extractors for evaluation, none of which is used in training generators.
 
-One network's opinion is that network's: what a classifier never had to look at, such as a little noise, its features
-may hide. An untrained network as a check on it: M. Naeem et al., 2020 (arXiv:2002.09797), section 4.2.
+Each network's features ignore something; those of a classifier, for example, are insensitive to weak noise. For
+evaluation with an untrained network, see M. Naeem et al., 2020 (arXiv:2002.09797), section 4.2.
 """
 
 import hashlib
@@ -22,17 +22,17 @@ from training.fitting import Phase
 
 Features = Mapping[str, Float32]  # by judge, (N, F)
 
-CHUNK = 500  # images at once
-MOST_FEATURES = 128  # of a judge
+CHUNK = 500  # images per forward pass
+MAX_FEATURES = 128  # the largest number of features of a judge
 
 
 class Judge(NamedTuple):
-    """A network and how it learned."""
+    """A network and its training."""
 
-    summary: str  # after "in the features of "
+    summary: str  # completes "in the features of ..."
     network: Callable[[], JudgeNetwork]
-    phases: tuple[Phase, ...]  # none: it learns nothing, and has no file of weights
-    standardized: bool = False  # its features have scales of their own: divided by the deviation over real digits
+    phases: tuple[Phase, ...]  # empty: it is not trained, and there is no weights file
+    standardized: bool = False  # divide features, whose scales differ, by their standard deviations over real digits
 
 
 JUDGES: Mapping[str, Judge] = {
@@ -45,16 +45,16 @@ JUDGES: Mapping[str, Judge] = {
 }
 
 
-class Reading(NamedTuple):
-    """What the classifier takes N digits for."""
+class Predictions(NamedTuple):
+    """The classifier's predictions for N digits."""
 
-    labels: Int64  # (N,), the likeliest class
+    labels: Int64  # (N,), the most probable class
     confidence: Float32  # (N,), its probability
 
 
 @torch.inference_mode()
 def features(images: UInt8, judge: str) -> Float32:
-    """Features (N, F), F at most 128, of images uint8 (N, 28, 28) by one judge, not yet standardized."""
+    """The features float32 (N, F), F <= 128, of images uint8 (N, 28, 28) by one judge, not standardized."""
     network = load_judge(judge)
     return torch.cat([network.features(chunk) for chunk in torch.from_numpy(images).split(CHUNK)]).numpy()
 
@@ -65,36 +65,36 @@ def panel_features(images: UInt8) -> Features:
 
 
 @torch.inference_mode()
-def read(classifier_features: Float32) -> Reading:
-    """Labels and confidence from the classifier's features (N, 128)."""
+def classify(classifier_features: Float32) -> Predictions:
+    """The classifier's predictions from its features (N, 128)."""
     classifier = load_judge("classifier")
     assert isinstance(classifier, Classifier)
     confidence, labels = classifier.head(torch.from_numpy(classifier_features)).softmax(dim=1).max(dim=1)
-    return Reading(labels.numpy(), confidence.numpy())
+    return Predictions(labels.numpy(), confidence.numpy())
 
 
 @cache
 def load_judge(name: str) -> JudgeNetwork:
-    """A judge with its committed weights, on the CPU, for inference. Raises EvaluationError for a damaged file."""
-    with torch.random.fork_rng(devices=[]):  # training goes on with the random state that it had
+    """Load a judge with its committed weights, on the CPU, for inference. Raises EvaluationError for a damaged file."""
+    with torch.random.fork_rng(devices=[]):  # keep the random state of training
         network = JUDGES[name].network()
     if JUDGES[name].phases:
         path = weights_path(name)
         try:
             network.load_state_dict(load(path.read_bytes()))
         except (OSError, SafetensorError, RuntimeError) as error:
-            raise EvaluationError(f"{path}: not the {name}'s weights ({error}); check them out again") from None
+            raise EvaluationError(f"{path}: not the weights of judge {name} ({error}); restore the file") from None
     return network.ready()
 
 
 def weights_path(name: str) -> Path:
-    """The file of a judge's weights."""
+    """The weights file of a judge."""
     return WEIGHTS / f"{name}.safetensors"
 
 
 @cache
 def checksums() -> dict[str, str]:
-    """SHA-256 of the weights of every judge that has learned: what names the panel in reports and caches."""
+    """The SHA-256 of the weights of each trained judge, for reports and cache keys."""
     return {
         name: hashlib.sha256(weights_path(name).read_bytes()).hexdigest()
         for name, judge in JUDGES.items()

@@ -1,4 +1,4 @@
-"""All figures of one source: one measurement a sampling seed, and their mean and spread."""
+"""All figures of a source: a measurement per sampling seed, and their means and confidence intervals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from training.data import Mnist, load_mnist
 from training.evaluation.accuracy_score import PHASE, accuracy_score
 from training.evaluation.baseline import Baseline, Form, baseline, geometric_mean, sources
 from training.evaluation.figures import Estimate, Scores
-from training.evaluation.judges import features, panel_features, read
+from training.evaluation.judges import classify, features, panel_features
 from training.evaluation.neighbours import (
     Copies,
     copies,
@@ -27,7 +27,7 @@ from training.evaluation.neighbours import (
 from training.evaluation.sources import LARGE, Drawn, Source
 from training.run.cache import Arrays, cached
 
-# The larger accuracy score is measured once, for it takes long; each of its digits is used less often.
+# The large accuracy score is measured for one seed only, and with fewer epochs, since it takes long.
 LARGE_SEED, LARGE_PHASE = 1, PHASE._replace(epochs=2)
 
 Float64 = NDArray[np.float64]
@@ -35,21 +35,21 @@ Float64 = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was found with one sampling seed."""
+    """The results for one sampling seed."""
 
-    figures: dict[str, float]  # keyed as FIGURES
-    shares: Float64  # (10,), of each digit as the classifier reads it
-    confusion: Int64 | None  # (10, 10), label by reading; None for digits without labels
+    figures: dict[str, float]  # by keys of FIGURES
+    shares: Float64  # (10,), of each class as predicted by the classifier
+    confusion: Int64 | None  # (10, 10), label by prediction; None for digits without labels
 
     def to_arrays(self) -> Arrays:
-        """For the cache."""
+        """Convert to arrays, for the cache."""
         arrays: Arrays = {f"figures.{name}": np.array(value) for name, value in self.figures.items()}
         arrays["shares"] = self.shares
         return arrays if self.confusion is None else arrays | {"confusion": self.confusion}
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> "Measurement":
-        """From the cache."""
+        """The inverse of `to_arrays`."""
         figures = {
             name.removeprefix("figures."): float(value) for name, value in arrays.items() if name.startswith("figures.")
         }
@@ -57,15 +57,15 @@ class Measurement:
 
 
 def measure(source: Source, seed: int, samples: int, mnist: Mnist, real: Baseline) -> Measurement:
-    """Draw digits from the source and measure them; the quick form leaves out what takes long.
+    """Draw digits from a source and measure them; the quick form skips the slow figures.
 
-    Raises EvaluationError where the source fails or gives too few digits.
+    Raises EvaluationError if the source fails or there are too few digits.
     """
     drawn = source.draw(real, seed, class_counts(real, samples))
     found = panel_features(drawn.images)
-    reading = read(found["classifier"])
+    predicted = classify(found["classifier"])
     ratios = real.ratios_of(found)
-    shares = np.bincount(reading.labels, minlength=10) / len(reading.labels)
+    shares = np.bincount(predicted.labels, minlength=10) / len(predicted.labels)
     figures = {
         "ratio": geometric_mean(ratios),
         "worst_ratio": max(ratios.values()),
@@ -75,9 +75,9 @@ def measure(source: Source, seed: int, samples: int, mnist: Mnist, real: Baselin
     }
     confusion = None
     if drawn.labels is not None:
-        figures["label_accuracy"] = float((reading.labels == drawn.labels).mean())
+        figures["label_accuracy"] = float((predicted.labels == drawn.labels).mean())
         confusion = np.zeros((10, 10), np.int64)
-        np.add.at(confusion, (drawn.labels, reading.labels), 1)
+        np.add.at(confusion, (drawn.labels, predicted.labels), 1)
     if real.form == "full":
         figures |= _memorisation(drawn, mnist, among_themselves=source.is_training_digits)
         if source.training_sets:
@@ -88,12 +88,12 @@ def measure(source: Source, seed: int, samples: int, mnist: Mnist, real: Baselin
 
 
 def summarise(source: Source, measurements: Sequence[Measurement]) -> Scores:
-    """Mean and spread over the seeds."""
+    """The mean and confidence interval over the seeds."""
     first = measurements[0]
     confusions = [m.confusion for m in measurements if m.confusion is not None]
     return Scores(
         name=source.name,
-        note="" if confusions else "no labels of its own, so that the classifier labels the digits",
+        note="" if confusions else "without labels; labelled by the classifier",
         figures={
             name: Estimate.of([m.figures[name] for m in measurements if name in m.figures]) for name in first.figures
         },
@@ -103,7 +103,7 @@ def summarise(source: Source, measurements: Sequence[Measurement]) -> Scores:
 
 
 def class_counts(real: Baseline, samples: int) -> Int64:
-    """`samples` digits shared out as the target's are, int64 (10,): by the largest remainders."""
+    """Class counts int64 (10,) of `samples` digits in the target's proportions, by the largest-remainder method."""
     shares = real.target.shares * samples
     counts = np.floor(shares).astype(np.int64)
     counts[np.argsort(counts - shares, kind="stable")[: samples - int(counts.sum())]] += 1
@@ -111,13 +111,13 @@ def class_counts(real: Baseline, samples: int) -> Int64:
 
 
 def find_copies(drawn: Drawn, mnist: Mnist, *, among_themselves: bool = False) -> Copies:
-    """The nearest training digit of each; the nearest other one where they are training digits themselves."""
+    """Compare with the nearest training digits; `among_themselves` excludes the digits themselves."""
     training = mnist.train.images.cpu().numpy()
     return copies(drawn.images, training, own_distances(mnist), skip_itself=among_themselves)
 
 
 def own_distances(mnist: Mnist) -> Float32:
-    """The distance from each training digit to the nearest other one, (N,)."""
+    """The distance from each training digit to its nearest other training digit, (N,)."""
     distances: Float32 = _neighbourhood(mnist)["training"]
     return distances
 
@@ -132,7 +132,7 @@ def _memorisation(drawn: Drawn, mnist: Mnist, *, among_themselves: bool) -> dict
 
 @cache
 def _neighbourhood(mnist: Mnist) -> Arrays:
-    """Distances from each training digit to the nearest other one, and from each test digit to the nearest."""
+    """Distances to the nearest training digit: of each training digit (excluding itself), and of each test digit."""
 
     def compute() -> Arrays:
         training, test = (pixels(digits.images.cpu().numpy()) for digits in (mnist.train, mnist.test))
@@ -144,12 +144,12 @@ def _neighbourhood(mnist: Mnist) -> Arrays:
 def _accuracy_score(source: Source, seed: int, mnist: Mnist, times: int = 1) -> float:
     images, labels = source.training_set(mnist, seed, times)
     if labels is None:
-        labels = read(features(images, "classifier")).labels
+        labels = classify(features(images, "classifier")).labels
     test = mnist.test.images.cpu().numpy(), mnist.test.labels.cpu().numpy()
     return accuracy_score(images, labels, *test, seed=seed, phase=PHASE if times == 1 else LARGE_PHASE)
 
 
-# --- one measurement as a task for a process of its own --------------------------------------------------------------
+# --- tasks for worker processes --------------------------------------------------------------------------------------
 
 
 @cache
@@ -159,7 +159,7 @@ def _loaded(data: Path, form: Form) -> tuple[Mnist, Baseline]:
 
 
 def measure_once(source: Source, seed: int, samples: int, form: Form, data: Path) -> Measurement:
-    """`measure` with the folder `data`, loaded once a process, or from the cache where it holds this measurement."""
+    """`measure`, with the data loaded once per process, and results cached in the user's cache folder."""
     mnist, real = _loaded(data, form)
     key = sources(mnist) | {"source": source.identity, "seed": seed, "samples": samples, "form": form}
 

@@ -1,7 +1,4 @@
-"""Figures from nearest neighbours: precision, recall, density and coverage; memorisation.
-
-Distances are Euclidean.
-"""
+"""Figures from nearest neighbours by Euclidean distance: precision, recall, density, coverage and memorisation."""
 
 from typing import NamedTuple
 
@@ -17,36 +14,36 @@ K = 5
 
 
 class Manifold(NamedTuple):
-    """Points (N, D) and the distance from each to its K-th nearest among the others, (N,)."""
+    """Points (N, D), and the distance (N,) from each to its K-th nearest other point."""
 
     points: Float32
     radii: Float32
 
 
 def manifold(points: Float32) -> Manifold:
-    """The points with a ball around each that reaches to its K-th neighbour. Raises EvaluationError for too few."""
+    """Estimate the manifold of points (N, D). Raises EvaluationError for fewer than K + 1 points."""
     if len(points) <= K:
-        raise EvaluationError(f"precision and its kin need at least {K + 1} samples, got {len(points)}")
+        raise EvaluationError(f"precision and recall: expected at least {K + 1} samples, got {len(points)}")
     return Manifold(points, nearest_others(points, K)[0][:, -1])
 
 
 def nearest_others(points: Float32, count: int) -> tuple[Float32, Int64]:
-    """Distances and indices (N, count) of the nearest among the other points (N, D), the nearest first."""
+    """Distances and indices (N, count) of each point's nearest other points, nearest first. Points are (N, D)."""
     distances, indices = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(points).kneighbors()
     return distances.astype(np.float32), indices
 
 
 def nearest(points: Float32, among: Float32, *, skip: int = 0) -> tuple[Float32, Int64]:
-    """Distance and index (N,) of the point of `among` (M, D) that is nearest to each of the points (N, D).
+    """Distance and index (N,) of the point in `among` (M, D) nearest to each of the points (N, D).
 
-    `skip` passes over so many that are nearer.
+    With `skip`, that of the (skip + 1)-th nearest.
     """
     distances, indices = NearestNeighbors(n_neighbors=1 + skip, algorithm="brute").fit(among).kneighbors(points)
     return distances[:, skip].astype(np.float32), indices[:, skip]
 
 
 def precision_recall_density_coverage(real: Manifold, generated: Manifold) -> dict[str, float]:
-    """Each from 0 to 1, but for density, which has no upper end and is about 1 for equal distributions.
+    """Precision, recall and coverage, from 0 to 1; density, unbounded, and about 1 for equal distributions.
 
     Sources: T. Kynkäänniemi et al., 2019 (arXiv:1904.06991), section 2; M. Naeem et al., 2020 (arXiv:2002.09797),
     equations 4 and 5.
@@ -70,23 +67,23 @@ def precision_recall_density_coverage(real: Manifold, generated: Manifold) -> di
 
 
 class Copies(NamedTuple):
-    """How near digits come to those that they were learned from."""
+    """The distances of digits to training digits."""
 
-    distances: Float32  # (N,), to the nearest training digit, in grey levels from 0 to 1
-    neighbours: Int64  # (N,), which it is
-    authentic: NDArray[np.bool_]  # (N,), whether it is farther away than from that training digit to another
+    distances: Float32  # (N,), to the nearest training digit, with pixels from 0 to 1
+    neighbours: Int64  # (N,), the index of that digit
+    authentic: NDArray[np.bool_]  # (N,), whether that distance exceeds the one from that digit to its nearest other one
 
 
 def copies(images: UInt8, training: UInt8, training_distances: Float32, *, skip_itself: bool = False) -> Copies:
-    """Compare images uint8 (N, 28, 28) with training ones uint8 (M, 28, 28) pixel by pixel.
+    """Compare images uint8 (N, 28, 28) with training images uint8 (M, 28, 28) in pixel space.
 
-    `training_distances` (M,) are those from each training digit to the nearest other one. `skip_itself` is for images
-    that are training digits. Source of authenticity: A. Alaa et al., 2022 (arXiv:2102.08921), section 3.3.
+    `training_distances` (M,) are the distances from each training digit to its nearest other one. Set `skip_itself` for
+    images that are training digits. Source of authenticity: A. Alaa et al., 2022 (arXiv:2102.08921), section 3.3.
     """
     distances, neighbours = nearest(pixels(images), pixels(training), skip=int(skip_itself))
     return Copies(distances, neighbours, distances > training_distances[neighbours])
 
 
 def pixels(images: UInt8) -> Float32:
-    """Images uint8 (N, 28, 28) as points float32 (N, 784), grey levels from 0 to 1."""
+    """Flatten images uint8 (N, 28, 28) to points float32 (N, 784) in [0, 1]."""
     return images.reshape(len(images), -1).astype(np.float32) / np.float32(255)

@@ -1,7 +1,7 @@
-"""The networks whose features digits are compared in: a convolutional classifier, an MLP-Mixer and an autoencoder.
+"""The networks of the judges: a convolutional classifier, an MLP-Mixer and an autoencoder.
 
-Each takes images uint8 or float (N, 28, 28), ink 255, paper 0. `features` gives what judges compare, float32 (N, F);
-`loss` is what the network learns by.
+Each takes images uint8 or float (N, 28, 28), ink 255, background 0. `features` returns the features that are compared,
+float32 (N, F); `loss` is the training loss.
 """
 
 from itertools import pairwise
@@ -16,23 +16,23 @@ from mnistgen import _latents as latents
 
 
 class JudgeNetwork(nn.Module):
-    """What every judge's network has."""
+    """The interface of all judges."""
 
     def features(self, images: Tensor) -> Tensor:
         """Images (N, 28, 28) -> features float32 (N, F)."""
         raise NotImplementedError
 
     def loss(self, images: Tensor, labels: Tensor) -> Tensor:
-        """The mean loss of images (N, 28, 28) with labels int64 (N,)."""
+        """The mean loss for images (N, 28, 28) and labels int64 (N,)."""
         raise NotImplementedError
 
     def ready(self) -> Self:
-        """The network, in place, for inference alone."""
+        """Prepare the network, in place, for inference."""
         return self.eval().requires_grad_(False)
 
 
-class Reader(JudgeNetwork):
-    """A network that learns ten classes by a linear layer on its features."""
+class ClassifierNetwork(JudgeNetwork):
+    """A classifier: a linear layer on the features."""
 
     head: nn.Linear
 
@@ -42,20 +42,20 @@ class Reader(JudgeNetwork):
         return logits
 
     def loss(self, images: Tensor, labels: Tensor) -> Tensor:
-        """The cross-entropy of the labels."""
+        """The mean cross-entropy."""
         return F.cross_entropy(self(images), labels)
 
     def accuracy(self, images: Tensor, labels: Tensor) -> Tensor:
-        """The share of images whose label is the likeliest class."""
-        right: Tensor = self(images).argmax(dim=1) == labels
-        return right.float().mean()
+        """The accuracy for images (N, 28, 28) and labels int64 (N,), a scalar from 0 to 1."""
+        correct: Tensor = self(images).argmax(dim=1) == labels
+        return correct.float().mean()
 
 
-class Classifier(Reader):
-    """3x3 convolutions with batch norm, ten classes, and 128 features before them."""
+class Classifier(ClassifierNetwork):
+    """A classifier of 3x3 convolutions with batch norm and 128 features."""
 
     FEATURES = 128
-    # channels in, channels out, stride: 28 -> 28 -> 14 -> 14 -> 7 -> 7 -> 4 pixels wide
+    # input channels, output channels, stride: 28 -> 28 -> 14 -> 14 -> 7 -> 7 -> 4 pixels wide
     LAYERS = ((1, 32, 1), (32, 32, 2), (32, 64, 1), (64, 64, 2), (64, 128, 1), (128, FEATURES, 2))
 
     def __init__(self) -> None:
@@ -71,13 +71,13 @@ class Classifier(Reader):
         self.head = nn.Linear(self.FEATURES, 10)
 
     def features(self, images: Tensor) -> Tensor:
-        """Images (N, 28, 28) -> features float32 (N, 128), 0 and above."""
+        """Images (N, 28, 28) -> features float32 (N, 128), >= 0."""
         pixels = images.unsqueeze(1).float().div(255).contiguous(memory_format=torch.channels_last)
         maps: Tensor = self.layers(pixels)  # (N, 1, 28, 28) -> (N, 128, 4, 4)
         return maps.mean(dim=(2, 3))
 
     def ready(self) -> Self:
-        """Batch norm becomes part of the convolutions, which then take three quarters of the time."""
+        """Prepare for inference. Folds batch norm into the convolutions, which saves a quarter of the time."""
         super().ready()
         layers: list[nn.Module] = []
         for layer in self.layers:
@@ -90,7 +90,7 @@ class Classifier(Reader):
 
 
 class Untrained(Classifier):
-    """The classifier's layers with weights from N(0, 2 / inputs), the same on every machine."""
+    """The classifier's layers with random weights from N(0, 2 / inputs), the same on every machine."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -103,7 +103,7 @@ class Untrained(Classifier):
 
 
 class Block(nn.Module):
-    """One mixing of patches, the same for every channel, and one of channels, the same for every patch."""
+    """A Mixer block: an MLP over patches, shared by all channels, and an MLP over channels, shared by all patches."""
 
     def __init__(self, patches: int, channels: int, patches_hidden: int, channels_hidden: int) -> None:
         super().__init__()
@@ -115,22 +115,22 @@ class Block(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Tokens (N, patches, channels) -> the same shape."""
-        # The layers' weights from the left, for their inputs are patches: a transposition would take as long again.
+        # Multiply by the weights from the left, as these act on patches; transposing would double the time.
         hidden = F.relu(self.spread.weight @ self.patch_norm(tokens) + self.spread.bias[:, None])
         tokens = tokens + self.gather.weight @ hidden + self.gather.bias[:, None]
         mixed: Tensor = tokens + self.channels(self.channel_norm(tokens))
         return mixed
 
 
-class Mixer(Reader):
-    """An MLP-Mixer over 49 patches of 4x4 pixels: no convolution, ten classes, and 64 features before them.
+class Mixer(ClassifierNetwork):
+    """An MLP-Mixer over 49 patches of 4x4 pixels with 64 features.
 
     Source: I. Tolstikhin et al., "MLP-Mixer: An all-MLP Architecture for Vision", 2021 (arXiv:2105.01601).
     """
 
     FEATURES = 64
     PATCH, PATCHES, BLOCKS = 4, 49, 3
-    HIDDEN = (32, 128)  # between patches, between channels
+    HIDDEN = (32, 128)  # of the MLPs over patches and over channels
 
     def __init__(self) -> None:
         super().__init__()
@@ -148,13 +148,13 @@ class Mixer(Reader):
 
 
 class Autoencoder(JudgeNetwork):
-    """Fully connected layers from a noisy digit down to 64 features and back to the clean one: no labels.
+    """A fully connected denoising autoencoder with 64 features, trained without labels.
 
     Source: P. Vincent et al., "Extracting and Composing Robust Features with Denoising Autoencoders", 2008.
     """
 
     FEATURES = 64
-    NOISE = 0.2  # standard deviation of the training noise, in grey levels from 0 to 1
+    NOISE = 0.2  # standard deviation of the training noise, for pixels from 0 to 1
     WIDTHS = (784, 256, 128, FEATURES)
 
     def __init__(self) -> None:
@@ -174,12 +174,12 @@ class Autoencoder(JudgeNetwork):
         return features
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images (N, 28, 28) -> the logits of their pixels float32 (N, 784)."""
+        """Images (N, 28, 28) -> logits of the reconstructed pixels float32 (N, 784)."""
         logits: Tensor = self.decoder(self.features(images))
         return logits
 
     def loss(self, images: Tensor, labels: Tensor) -> Tensor:
-        """The cross-entropy of the clean pixels, from noisy ones; labels are not used."""
+        """The mean cross-entropy of the clean pixels, reconstructed from noisy ones. Labels are not used."""
         clean = images.flatten(1).float().div(255)
         noisy = clean + self.NOISE * torch.randn_like(clean)
         return F.binary_cross_entropy_with_logits(self(noisy.clamp(0, 1).mul(255)), clean)

@@ -1,6 +1,6 @@
-"""Pictures of generated digits: the surest and unsurest, the closest to training digits, a map of all.
+"""Plots that show digits: the most and least confident ones, those closest to training digits, a map of features.
 
-Arrays in, a matplotlib Figure out; nothing is written here. PICTURES names the files, those of `charts` among them.
+Functions take arrays and return a matplotlib Figure. PICTURES lists all plots, including those of `charts`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,21 +16,21 @@ from sklearn.manifold import TSNE
 from mnistgen._arrays import Int64, UInt8
 from training.evaluation.charts import INK, styled
 
-# The name of the file, without .png -> what is seen, for captions.
+# File name without .png -> caption.
 PICTURES: Mapping[str, str] = {
-    "confident": "the digits that the classifier is least and most sure of, and a sample",
-    "classes": "how often each digit comes",
-    "map": "real and generated digits on one map",
+    "confident": "the digits with the lowest and highest confidence of the classifier, and a sample",
+    "classes": "the share of each digit",
+    "map": "t-SNE of real and generated digits",
     "closest": "the digits closest to a training digit",
-    "confusion": "labels, and what the classifier reads",
-    "training": "the held-out Fréchet ratio, losses and scores over the minutes",
-    "models": "the Fréchet ratios of all models and references: bars the geometric mean, marks the judges",
+    "confusion": "the confusion matrix of the classifier",
+    "training": "the held-out Fréchet ratio, losses and scores during training",
+    "models": "the Fréchet ratios of all models and references: bars for the geometric mean, markers for the judges",
 }
 
-COLUMNS, ROWS = 8, 10  # of a panel of digits
-CAPTION = 11  # pixels of paper under each digit, for small print
-PAIRS, PAIRS_A_ROW = 20, 10
-MAP_POINTS = 1000  # of each kind: t-SNE's time grows faster than their number
+COLUMNS, ROWS = 8, 10  # of a grid of digits
+CAPTION = 11  # height in pixels of the caption under each digit
+PAIRS, PAIRS_PER_ROW = 20, 10
+MAP_POINTS = 1000  # real, and as many generated ones; the time of t-SNE grows superlinearly
 MAP_DIMENSIONS = 30
 # P. Tol, "Colour Schemes", 2021: "muted"
 CLASS_COLOURS = (
@@ -40,9 +40,9 @@ CLASS_COLOURS = (
 
 @styled
 def by_confidence(images: UInt8, labels: Int64, confidence: NDArray[np.floating]) -> Figure:
-    """The least and the most confident digits, and an even sample of all, up to 80 each.
+    """The digits of lowest and highest confidence, and an evenly spaced sample, up to 80 each.
 
-    Images uint8 (N, 28, 28); labels (N,) as the classifier reads them; confidence (N,), its probability from 0 to 1.
+    Images are uint8 (N, 28, 28), labels (N,) the classifier's predictions, confidence (N,) their probabilities.
     """
     order = np.argsort(confidence, kind="stable")
     shown = COLUMNS * ROWS
@@ -56,28 +56,28 @@ def by_confidence(images: UInt8, labels: Int64, confidence: NDArray[np.floating]
         captions = [f"{labels[index]}  {100 * confidence[index]:.0f} %" for index in indices]
         _draw_digits(axes, images[indices], COLUMNS, captions)
         axes.set_title(title)
-    figure.suptitle("Generated digits, each with what the classifier reads and how sure it is")
+    figure.suptitle("Generated digits with the classifier's prediction and confidence")
     return figure
 
 
 @styled
 def closest_pairs(images: UInt8, neighbours: UInt8, distances: NDArray[np.floating]) -> Figure:
-    """The 20 generated digits closest to a training digit, each above that one, the closest pair first.
+    """The 20 generated digits closest to a training digit, each above that digit, closest first.
 
-    Images and their nearest training digits uint8 (N, 28, 28); distances (N,), which are printed as they are.
+    Images and their nearest training digits are uint8 (N, 28, 28). Distances (N,) are printed as captions.
     """
     order = np.argsort(distances, kind="stable")[:PAIRS]
-    bands = [order[first : first + PAIRS_A_ROW] for first in range(0, len(order), PAIRS_A_ROW)]
-    figure = Figure(figsize=(7.5, 0.5 + 1.6 * len(bands)))
-    for axes, band in zip(figure.subplots(len(bands), 1, squeeze=False).flat, bands, strict=True):
-        pairs = np.concatenate([images[band], neighbours[band]], axis=1)  # (N, 28, 28) -> (N, 56, 28)
-        _draw_digits(axes, pairs, PAIRS_A_ROW, [f"{distances[index]:.2f}" for index in band])
-    figure.suptitle("Generated digits above the training digits nearest to them, with the distance")
+    rows = [order[first : first + PAIRS_PER_ROW] for first in range(0, len(order), PAIRS_PER_ROW)]
+    figure = Figure(figsize=(7.5, 0.5 + 1.6 * len(rows)))
+    for axes, row in zip(figure.subplots(len(rows), 1, squeeze=False).flat, rows, strict=True):
+        pairs = np.concatenate([images[row], neighbours[row]], axis=1)  # (N, 28, 28) -> (N, 56, 28)
+        _draw_digits(axes, pairs, PAIRS_PER_ROW, [f"{distances[index]:.2f}" for index in row])
+    figure.suptitle("Generated digits above their nearest training digits, with distances")
     return figure
 
 
 def _draw_digits(axes: Axes, images: UInt8, columns: int, captions: Sequence[str]) -> None:
-    """Tile images (N, H, W), ink dark on white, each with its caption below."""
+    """Draw images (N, H, W) in a grid, dark on white, with captions below."""
     count, height, width = images.shape
     rows = -(-count // columns)
     cells = np.zeros((rows * columns, height + CAPTION, width + 4), np.uint8)
@@ -100,15 +100,15 @@ def feature_map(
     seed: int,
     name: str = "real digits",
 ) -> Figure:
-    """Real features (N, D), coloured by their labels (N,), beside generated ones (M, D) on the same map.
+    """A t-SNE of real features (N, D), coloured by their labels (N,), and generated ones (M, D).
 
-    Up to 1,000 of each are drawn by the seed and laid out together by t-SNE (L. van der Maaten and G. Hinton,
-    "Visualizing data using t-SNE", 2008). Raises ValueError for fewer than two points in all.
+    Shows up to 1,000 of each, selected by the seed. Raises ValueError for fewer than two points in total. Source:
+    L. van der Maaten and G. Hinton, "Visualizing data using t-SNE", 2008.
     """
     draw = np.random.default_rng(seed)
     chosen, drawn = (draw.permutation(len(points))[:MAP_POINTS] for points in (real, generated))
     labels = real_labels[chosen]
-    places = _lay_out(np.concatenate([real[chosen], generated[drawn]]), seed)
+    places = _embed(np.concatenate([real[chosen], generated[drawn]]), seed)
     real_places, generated_places = places[: len(chosen)], places[len(chosen) :]
     figure = Figure(figsize=(12, 6))
     panels = figure.subplots(1, 2, sharex=True, sharey=True)
@@ -123,14 +123,14 @@ def feature_map(
             x, y = np.median(real_places[labels == digit], axis=0)
             text = axes.text(x, y, str(digit), fontsize=15, fontweight="bold", ha="center", va="center", color=INK)
             text.set_path_effects([withStroke(linewidth=3.5, foreground="white")])
-    panels[0].set_title(f"{name}, in a colour for each class")
+    panels[0].set_title(f"{name}, coloured by class")
     panels[1].set_title("generated digits (dark) over the real ones")
-    figure.suptitle("Features of real and generated digits on one map: near on it are digits that look alike")
+    figure.suptitle("t-SNE of the features of real and generated digits: similar digits are close together")
     return figure
 
 
-def _lay_out(points: NDArray[np.floating], seed: int) -> NDArray[np.floating]:
-    """Points (N, D) in two dimensions (N, 2)."""
+def _embed(points: NDArray[np.floating], seed: int) -> NDArray[np.floating]:
+    """Embed points (N, D) in two dimensions (N, 2)."""
     dimensions = min(MAP_DIMENSIONS, *points.shape)
     reduced = PCA(dimensions, random_state=seed).fit_transform(points)
     layout = TSNE(perplexity=min(30, (len(points) - 1) / 3), random_state=seed, n_jobs=1)

@@ -1,4 +1,4 @@
-"""A report written out: for the terminal, as report.md and report.json, and as rows for a README."""
+"""Output of reports: tables for the terminal, report.md, report.json and a Markdown table for the README."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,40 +17,39 @@ from training.evaluation.pictures import PICTURES
 Rows = list[list[str]]  # the first row is the header, the first column the names
 Pictures = Mapping[str, Mapping[str, str]]  # title, such as a model's name -> key of PICTURES -> path from report.md
 
-# The tables that the figures are split into, for no terminal is wide enough for all of them.
+# The figures are split into several tables, to fit a terminal.
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "Fréchet ratios": ("ratio", "worst_ratio", *(f"{judge}_ratio" for judge in JUDGES)),
-    "Fidelity and variety": ("precision", "recall", "density", "coverage"),
-    "Labels and use": ("label_accuracy", "class_balance", "accuracy_score", "large_accuracy_score"),
-    "Copies": ("nearest_ratio", "authenticity"),
+    "Fidelity and diversity": ("precision", "recall", "density", "coverage"),
+    "Labels and classification": ("label_accuracy", "class_balance", "accuracy_score", "large_accuracy_score"),
+    "Memorisation": ("nearest_ratio", "authenticity"),
 }
-# All in one table, without what matters least.
+# The columns of the README's single table.
 README_FIGURES = tuple(key for keys in GROUPS.values() for key in keys if key != "authenticity")
 ARROWS = {"up": "↑", "down": "↓", "near 1": "→1"}
 DIRECTIONS = {"up": "higher is better", "down": "lower is better", "near 1": "nearer to 1 is better"}
 
 
 def tables(report: Report) -> Iterator[Table]:
-    """The figures for a terminal: a table for each of GROUPS that has any, a row for every set of digits."""
+    """The figures as terminal tables: one for each non-empty group of GROUPS, with a row for each set of digits."""
     for title, (header, *rows) in _groups(report):
         table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
         for index, name in enumerate(header):
             table.add_column(name, justify="right" if index else "left", no_wrap=True)
         for row in rows:
-            table.add_row(*map(Text, row))  # names may hold what rich takes for markup
+            table.add_row(*map(Text, row))  # Text: names must not be parsed as rich markup
         yield table
 
 
 def readme_rows(rows: Sequence[Scores]) -> str:
-    """A compact Markdown table of sets of digits, one line each."""
+    """A compact Markdown table with one row for each set of digits."""
     return _markdown_table(_rows(rows, README_FIGURES))
 
 
 def write(report: Report, directory: Path, pictures: Pictures) -> None:
-    """Write report.md and report.json into the directory, each whole or not at all.
+    """Write report.md and report.json into the directory, each atomically. Pictures are linked by relative path.
 
-    Pictures are linked by their paths from there. Raises ValueError where a number of the report is infinite, and
-    OSError where the files cannot be written.
+    Raises ValueError if a number in the report is infinite, and OSError if the files cannot be written.
     """
     contents = {
         "report.md": markdown(report, pictures),
@@ -63,7 +62,7 @@ def write(report: Report, directory: Path, pictures: Pictures) -> None:
 
 
 def markdown(report: Report, pictures: Pictures) -> str:
-    """The whole report as Markdown, pictures linked by the paths given."""
+    """The report as Markdown, with links to the pictures."""
     sections = [
         "# How close the generated digits are to real ones",
         _what_was_measured(report),
@@ -81,25 +80,26 @@ def _what_was_measured(report: Report) -> str:
         f"  - {name}: {JUDGES[name].summary}; {_about(record)}" for name, record in report.judges.items()
     )
     return f"""\
-A {report.form} evaluation: {report.samples:,} digits of each model a sampling seed; seeds: {_listed(report.seeds)}.
-Figures of reports with another number of digits cannot be compared with these.
+A {report.form} evaluation: {report.samples:,} digits per model and sampling seed; seeds: {_listed(report.seeds)}.
+Figures of reports with another number of digits are not comparable.
 
-- **Target**: {report.target}, which all distances are taken to.
-- **Fresh digits**: {report.fresh}, whose distance is the unit of the ratios. No digit is in both sets, and no judge has
-  learned from either.
-- **What is good.** A Fréchet ratio of 1.0 is a fresh draw of real digits. An arrow in a column's title says which way
-  is better. The rows below the models are sets of digits known to be good or bad, measured with the first seed.
-- **How sure.** After ± stands half the 95 % interval over the sampling seeds (Student's t); training again would add
-  more. {ABSENT} stands for what does not apply, or cannot be measured with so few digits.
+- **Target**: {report.target}, which all sets of digits are compared with.
+- **Fresh digits**: {report.fresh}, whose Fréchet distance to the target is the denominator of the ratios. The two sets
+  are disjoint, and no judge was trained on either.
+- **Interpretation.** A Fréchet ratio of 1.0 is a fresh draw of real digits. Arrows in column titles show which
+  direction is better. The rows below the models are references of known quality, measured with the first seed.
+- **Uncertainty.** The number after ± is half the width of the 95 % confidence interval over sampling seeds (Student's
+  t). It does not include the variance between training runs. {ABSENT} marks figures that do not apply or cannot be
+  measured with so few digits.
 - **Data and libraries.** Training images with SHA-256 `{report.data_sha256}`;
   {_listed(f"{name} {version}" for name, version in report.versions.items())}.
-- **The judges**, none of which takes part in training:
+- **Judges**, none of which is used in training:
 {judges}"""
 
 
 def _about(judge: JudgeRecord) -> str:
     parts = [f"distance of the fresh digits {judge.fresh_distance:.3g}"]
-    parts += [f"reads {100 * judge.accuracy:.2f} % of the test digits correctly"] if judge.accuracy is not None else []
+    parts += [f"test accuracy {100 * judge.accuracy:.2f} %"] if judge.accuracy is not None else []
     parts += [f"SHA-256 `{judge.sha256}`"] if judge.sha256 is not None else []
     return ", ".join(parts)
 
@@ -113,7 +113,7 @@ def _class_shares(report: Report) -> str:
         [row.name, *(f"{100 * share.mean:.1f}" for share in row.class_shares)]
         for row in (*report.models, *report.references)
     ]
-    title = "## The share of each digit in %, as the classifier reads it"
+    title = "## The share of each digit in %, as predicted by the classifier"
     return f"{title}\n\n{_markdown_table([['', *map(str, range(10))], *shares])}"
 
 
@@ -131,7 +131,7 @@ def _definition(key: str) -> str:
 
 
 def notes(report: Report) -> list[str]:
-    """One paragraph with every note and the rows that it is about, or nothing."""
+    """A paragraph with all notes and the rows that they apply to; empty if there are none."""
     found: dict[str, list[str]] = {}
     for row in (*report.models, *report.references):
         if row.note:
@@ -140,12 +140,12 @@ def notes(report: Report) -> list[str]:
 
 
 def _groups(report: Report) -> Iterator[tuple[str, Rows]]:
-    """The tables, without figures that no row has, by their titles."""
-    everything = (*report.models, *report.references)
+    """The title and rows of each table, without figures that no row has."""
+    rows = (*report.models, *report.references)
     for title, keys in GROUPS.items():
-        known = [key for key in keys if any(key in row.figures for row in everything)]
+        known = [key for key in keys if any(key in row.figures for row in rows)]
         if known:
-            yield title, _rows(everything, known)
+            yield title, _rows(rows, known)
 
 
 def _rows(rows: Sequence[Scores], keys: Sequence[str]) -> Rows:

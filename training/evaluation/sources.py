@@ -1,4 +1,4 @@
-"""Where digits to measure come from: models, through the runtime, and references, real or damaged on purpose."""
+"""Sources of digits to measure: models, sampled by the runtime, and references, real or degraded digits."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,45 +15,45 @@ from training.data import Mnist
 from training.errors import EvaluationError
 from training.evaluation.baseline import Baseline
 
-LARGE = 10  # training sets that a model makes for the larger accuracy score
+LARGE = 10  # size of the training set for the large accuracy score, relative to MNIST's
 
 
 class Drawn(NamedTuple):
-    """Digits, and what they are said to be."""
+    """Images and their labels."""
 
     images: UInt8  # (N, 28, 28)
-    labels: Int64 | None  # (N,); None where nobody says
+    labels: Int64 | None  # (N,); None if unknown
 
 
 class Source:
-    """Anything that makes digits, the same ones for the same seed."""
+    """A deterministic source of digits: the same seed gives the same digits."""
 
     name: str  # in tables
-    is_training_digits = False  # each is then its own nearest training digit
-    training_sets = 0  # how many training sets it can make for an accuracy score; 0: it is for scale only
-    seeds: int | None = 1  # how many sampling seeds it is measured with at most; None: all
+    is_training_digits = False  # if so, each is its own nearest training digit
+    training_sets = 0  # size of the largest training set it can provide, relative to MNIST's; 0: no accuracy score
+    seeds: int | None = 1  # the maximum number of sampling seeds; None: unlimited
 
     @property
     def identity(self) -> str:
-        """What its digits depend on beside the seed, for the cache."""
+        """Identifies the source in cache keys: everything that its digits depend on, except for the seed."""
         return self.name
 
     def draw(self, real: Baseline, seed: int, counts: Int64) -> Drawn:
-        """As many of each digit as `counts` (10,) says, where it can choose, else as many in all."""
+        """Draw counts[c] digits of each class c; an unconditional source draws as many in total."""
         raise NotImplementedError
 
     def training_set(self, mnist: Mnist, seed: int, times: int = 1) -> Drawn:
-        """As many digits as the training set has, or `times` as many, none of them those of `draw`."""
+        """Draw `times` as many digits as in MNIST's training set, disjoint from those of `draw`."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class Model(Source):
-    """A model directory, sampled as its users do."""
+    """A model directory, sampled through the public API."""
 
     path: Path
     name: str
-    sha256: str  # of its graph
+    sha256: str  # of model.onnx
     truncation: float = 1.0
 
     training_sets = LARGE
@@ -61,16 +61,16 @@ class Model(Source):
 
     @property
     def identity(self) -> str:
-        """The graph, what runs it, and how it is sampled where that is not as usual."""
-        usual = f"{self.sha256}, onnxruntime {version('onnxruntime')}"
-        return usual if self.truncation == 1 else f"{usual}, truncation {self.truncation}"
+        """The checksum of the graph, the version of onnxruntime and, if not 1, the truncation."""
+        default = f"{self.sha256}, onnxruntime {version('onnxruntime')}"
+        return default if self.truncation == 1 else f"{default}, truncation {self.truncation}"
 
     def draw(self, real: Baseline, seed: int, counts: Int64) -> Drawn:
-        """From the seed's first digit on. Raises EvaluationError where the model fails."""
+        """Draw from index 0 of the seed. Raises EvaluationError if the model fails."""
         return self._draw(seed, counts, start=0)
 
     def training_set(self, mnist: Mnist, seed: int, times: int = 1) -> Drawn:
-        """From after the digits that a whole report draws. Raises EvaluationError where the model fails."""
+        """Draw from an index after those of `draw`. Raises EvaluationError if the model fails."""
         return self._draw(seed, times * mnist.train.counts().cpu().numpy(), start=len(mnist.train))
 
     def _draw(self, seed: int, counts: Int64, start: int) -> Drawn:
@@ -88,12 +88,12 @@ class Model(Source):
                 start += int(count)
             return Drawn(np.concatenate(parts), labels)
         except MnistgenError as error:
-            raise EvaluationError(f"{self.name}: failed while it was sampled: {error}") from None
+            raise EvaluationError(f"{self.name}: sampling failed: {error}") from None
 
 
 @dataclass(frozen=True)
 class FreshDigits(Source):
-    """Real digits: those whose distance is the unit of all ratios."""
+    """The fresh digits of the baseline, whose ratio is 1."""
 
     name: str = "other training digits"
 
@@ -101,45 +101,45 @@ class FreshDigits(Source):
     training_sets = 1
 
     def draw(self, real: Baseline, seed: int, counts: Int64) -> Drawn:
-        """Always the same ones."""
+        """All fresh digits, for any seed and counts."""
         return Drawn(real.fresh.images, real.fresh.labels)
 
     def training_set(self, mnist: Mnist, seed: int, times: int = 1) -> Drawn:
-        """The whole training set."""
+        """The training set of MNIST."""
         return Drawn(mnist.train.images.cpu().numpy(), mnist.train.labels.cpu().numpy())
 
 
 @dataclass(frozen=True)
-class DamagedDigits(Source):
-    """The fresh digits, damaged on purpose, so that one sees what the figures make of it."""
+class DegradedDigits(Source):
+    """The fresh digits with a degradation, as references of known quality."""
 
     name: str
-    damage: Callable[[Float32, np.random.Generator], Float32]  # grey levels from 0 to 1, (N, 28, 28)
-    legible: bool = True
+    degrade: Callable[[Float32, np.random.Generator], Float32]  # float32 (N, 28, 28), pixels from 0 to 1
+    has_labels: bool = True  # False if the digits are no longer legible
 
     def draw(self, real: Baseline, seed: int, counts: Int64) -> Drawn:
-        """As many as there are fresh digits."""
-        grey = (real.fresh.images / 255).astype(np.float32)
-        damaged = self.damage(grey, np.random.default_rng((seed, 0)))
-        images = (damaged.clip(0, 1) * 255 + 0.5).astype(np.uint8)
-        return Drawn(images, real.fresh.labels if self.legible else None)
+        """Degrade all fresh digits, for any counts."""
+        pixels = (real.fresh.images / 255).astype(np.float32)
+        degraded = self.degrade(pixels, np.random.default_rng((seed, 0)))
+        images = (degraded.clip(0, 1) * 255 + 0.5).astype(np.uint8)
+        return Drawn(images, real.fresh.labels if self.has_labels else None)
 
 
-def noisy(grey: Float32, random: np.random.Generator, sigma: float) -> Float32:
-    """Independent normal noise on every pixel."""
-    return grey + sigma * random.standard_normal(grey.shape, np.float32)
+def add_noise(pixels: Float32, random: np.random.Generator, sigma: float) -> Float32:
+    """Add independent Gaussian noise to each pixel."""
+    return pixels + sigma * random.standard_normal(pixels.shape, np.float32)
 
 
-def gaussian_pixels(grey: Float32, random: np.random.Generator) -> Float32:
-    """Every pixel drawn by itself, from the normal distribution of that pixel."""
-    pixels: Float32 = grey.mean(axis=0) + grey.std(axis=0) * random.standard_normal(grey.shape, np.float32)
-    return pixels
+def gaussian_pixels(pixels: Float32, random: np.random.Generator) -> Float32:
+    """Sample each pixel independently, from a Gaussian with that pixel's mean and standard deviation."""
+    samples: Float32 = pixels.mean(axis=0) + pixels.std(axis=0) * random.standard_normal(pixels.shape, np.float32)
+    return samples
 
 
-# The ceiling and the floors of every table, the best first.
+# References for every table, best first.
 REFERENCES: Sequence[Source] = (
     FreshDigits(),
-    DamagedDigits("training digits, noise 0.1", partial(noisy, sigma=0.1)),
-    DamagedDigits("training digits, noise 0.3", partial(noisy, sigma=0.3)),
-    DamagedDigits("per-pixel Gaussian", gaussian_pixels, legible=False),
+    DegradedDigits("training digits, noise 0.1", partial(add_noise, sigma=0.1)),
+    DegradedDigits("training digits, noise 0.3", partial(add_noise, sigma=0.3)),
+    DegradedDigits("per-pixel Gaussian", gaussian_pixels, has_labels=False),
 )

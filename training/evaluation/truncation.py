@@ -1,13 +1,13 @@
-"""What truncation gains and costs: python training/evaluation/truncation.py [MODEL] --out truncation.png.
+"""Measure the effect of truncation: python training/evaluation/truncation.py [MODEL] --out truncation.png.
 
-Digits at every level are measured against held-out training digits, as the quick form of training/evaluate.py does.
+Uses the quick form of training/evaluate.py, with held-out training digits, at each truncation level.
 """
 
-if __name__ == "__main__":  # before all that takes long to import, so that Ctrl-C is one line there too
+if __name__ == "__main__":  # before the slow imports, so that Ctrl-C during them is also reported in one line
     import sys
     from pathlib import Path
 
-    sys.path[0] = str(Path(__file__).resolve().parents[2])  # the repository, whatever folder this is called from
+    sys.path[0] = str(Path(__file__).resolve().parents[2])  # the repository root, to run from any directory
     from training.run.script import run
 
     run("training.evaluation.truncation")
@@ -27,13 +27,13 @@ SHOWN = ("ratio", "label_accuracy", "precision", "recall", "density", "coverage"
 
 def main(
     model: Annotated[str, typer.Argument(metavar="MODEL_DIR|NAME", help="A class-conditional model.")] = DEFAULT_MODEL,
-    out: Annotated[Path, typer.Option(help="Picture to write, as PNG.")] = Path("truncation.png"),
-    seeds: Annotated[int, typer.Option(min=1, help="Sampling seeds: 1 to this.")] = 3,
+    out: Annotated[Path, typer.Option(help="PNG file for the plot.")] = Path("truncation.png"),
+    seeds: Annotated[int, typer.Option(min=1, help="Number of sampling seeds.")] = 3,
     data: Annotated[Path, typer.Option(help="Folder that holds MNIST/raw; downloaded there if absent.")] = Path("data"),
-    workers: Annotated[int, typer.Option(help="Processes.", show_default="the CPUs allowed")] = usable_cpus(),
+    workers: Annotated[int, typer.Option(help="Processes.", show_default="the available CPUs")] = usable_cpus(),
 ) -> None:
-    """Measure a model at several truncations, print the figures and draw them."""
-    import torch  # late, as all below: they take seconds to import
+    """Measure a model at several truncation levels, print the figures and plot them."""
+    import torch  # late, like all below: these take seconds to import
 
     from training.data import load_mnist
     from training.evaluation import charts
@@ -46,7 +46,7 @@ def main(
     check_writable([out.parent])
     directory = find(model)
     if not directory.card.conditional:
-        raise EvaluationError(f"model: expected a class-conditional one, got {directory.card.name}")
+        raise EvaluationError(f"model: expected a class-conditional model, got {directory.card.name}")
     real = baseline(load_mnist(data, torch.device("cpu")), "quick")
     sources = [
         Model(directory.path, f"truncation {level}", directory.card.sha256, truncation=level) for level in LEVELS

@@ -1,6 +1,6 @@
-"""GENERATORS and DISCRIMINATORS: every architecture, by name.
+"""GENERATORS and DISCRIMINATORS: the network architectures by name.
 
-A new one is one file beside this one and a row in a table; a variant of one is a preset.
+To add an architecture, add a module to this package and a row to a table. Variants are presets with other options.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,13 +14,13 @@ from training.networks.mlp import MLPDiscriminator, MLPGenerator
 from training.networks.residual import ResidualDiscriminator
 from training.networks.upsampling import UpsamplingGenerator
 
-# Latents (N, D), and class weights (N, 10) where conditional -> images (N, 1, 28, 28).
+# Latents (N, D) and, if conditional, class weights (N, 10) -> images (N, 1, 28, 28).
 GENERATORS: Mapping[str, Callable[..., GeneratorNetwork]] = {
     "mlp": MLPGenerator,
     "conv": ConvGenerator,
     "upsampling": UpsamplingGenerator,
 }
-# Images (N, 1, 28, 28), and class weights (N, 10) where conditional -> scores (N,).
+# Images (N, 1, 28, 28) and, if conditional, class weights (N, 10) -> scores (N,).
 DISCRIMINATORS: Mapping[str, Callable[..., nn.Module]] = {
     "mlp": MLPDiscriminator,
     "conv": ConvDiscriminator,
@@ -29,10 +29,10 @@ DISCRIMINATORS: Mapping[str, Callable[..., nn.Module]] = {
 
 
 def build_generator(network: Network, latent_dim: int) -> GeneratorNetwork:
-    """A generator, freshly initialised from torch's global random state."""
+    """Build a generator, initialised from torch's global random state."""
     return GENERATORS[network.architecture](latent_dim=latent_dim, **network.options)
 
 
 def build_discriminator(network: Network) -> nn.Module:
-    """A discriminator, freshly initialised from torch's global random state."""
+    """Build a discriminator, initialised from torch's global random state."""
     return DISCRIMINATORS[network.architecture](**network.options)

@@ -1,4 +1,4 @@
-"""The activations that presets name."""
+"""Activations by the names that presets use."""
 
 from collections.abc import Callable
 from functools import partial
@@ -13,7 +13,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "none": nn.Identity,
 }
 
-# The range of a generator's images follows from its last activation: (paper, ink).
+# The pixel values (background, ink) of a generator, by its final activation.
 IMAGE_RANGES: dict[str, tuple[float, float]] = {
     "tanh": (-1.0, 1.0),
     "sigmoid": (0.0, 1.0),

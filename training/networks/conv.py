@@ -1,4 +1,4 @@
-"""Convolutional networks without pooling: one parametric stack serves every convolutional preset.
+"""DCGAN-style convolutional networks without pooling.
 
 Source: A. Radford, L. Metz, S. Chintala, "Unsupervised Representation Learning with Deep Convolutional Generative
 Adversarial Networks", 2016 (arXiv:1511.06434), section 3.
@@ -12,7 +12,7 @@ from training.networks.activations import ACTIVATIONS, IMAGE_RANGES
 from training.networks.generator import GeneratorNetwork
 from training.networks.initialization import INITIALIZATIONS
 
-# One row of a stack: channels out, kernel, stride, padding.
+# One layer: output channels, kernel size, stride, padding.
 Layer = tuple[int, int, int, int]
 
 
@@ -25,7 +25,7 @@ def convolutions(
     bias: bool,
     normalised: range,
 ) -> nn.Sequential:
-    """The rows as (transposed) convolutions; batch norm after those in `normalised`, no activation after the last."""
+    """A stack of (transposed) convolutions, with batch norm after those in `normalised`, and no final activation."""
     convolution = nn.ConvTranspose2d if transposed else nn.Conv2d
     layers: list[nn.Module] = []
     for index, (outputs, kernel, stride, padding) in enumerate(rows):
@@ -39,7 +39,7 @@ def convolutions(
 
 
 class ConvGenerator(GeneratorNetwork):
-    """Latents to images through transposed convolutions, with batch norm after all but the last."""
+    """Transposed convolutions from latents to images, with batch norm after all but the last."""
 
     def __init__(
         self,
@@ -67,13 +67,13 @@ class ConvGenerator(GeneratorNetwork):
 
     def forward(self, latents: Tensor) -> Tensor:
         """Latents (N, D) float -> images (N, 1, 28, 28) float32 in `image_range`."""
-        columns = latents[:, :, None, None]  # (N, D) -> (N, D, 1, 1)
-        images: Tensor = self.final(self.layers(columns).float())  # -> (N, 1, 28, 28), float32 also under autocast
+        maps = latents[:, :, None, None]  # (N, D) -> (N, D, 1, 1)
+        images: Tensor = self.final(self.layers(maps).float())  # -> (N, 1, 28, 28), float32 also under autocast
         return images
 
 
 class ConvDiscriminator(nn.Module):
-    """Images to scores through strided convolutions, with batch norm after all but the first and the last."""
+    """Strided convolutions from images to scores, with batch norm after all but the first and the last."""
 
     def __init__(self, *, layers: Sequence[Layer], activation: str, final: str, bias: bool, init: str) -> None:
         super().__init__()
@@ -86,6 +86,6 @@ class ConvDiscriminator(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Images (N, 1, 28, 28) -> scores (N,) float32: probabilities after a sigmoid, else logits."""
         logits = self.layers(images).flatten()  # (N, 1, 1, 1) -> (N,)
-        # A sigmoid in bfloat16 rounds everything past 0.996 to 1, and its logarithm's gradient to nothing.
+        # In bfloat16, the sigmoid would round probabilities above 0.996 to 1, where log(1 - p) has no gradient.
         scores: Tensor = self.final(logits.float())
         return scores

@@ -1,6 +1,6 @@
-"""Fake quantization: a generator in the 8 bits of its export, for quantization-aware training.
+"""Fake quantization with a straight-through estimator, for quantization-aware training.
 
-Rounding has a straight-through gradient.
+It emulates the 8-bit arithmetic of the exported generator, see `export.quantize`.
 Source: B. Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference",
 2018 (arXiv:1712.05877), section 3.
 """
@@ -15,22 +15,22 @@ from torch.func import functional_call
 
 from training.errors import DivergedError
 from training.networks.generator import GeneratorNetwork
-from training.networks.inputs import every_digit, fixed_inputs
+from training.networks.inputs import cyclic_labels, fixed_inputs
 
-WEIGHT_LEVELS = 64  # either side of 0: what is left of int8 by the export, `export.quantize`
-PERCENTILE = 99.99  # of activations lie within their range; the few beyond would make every other one's steps coarser
-Levels = tuple[float, int]  # of uint8: scale, zero point
-# What a sigmoid bends to a grey level: beyond these, paper is 0 and ink 255. Steps move a pixel by 1.8 levels at most.
-LOGITS: Levels = (14 / 255, 128)
-PIXELS: Levels = (1 / 255, 0)
+WEIGHT_LEVELS = 64  # on either side of 0: the export uses 7 of the 8 bits
+PERCENTILE = 99.99  # of the activations determine the range; clipping outliers makes the quantization step smaller
+QParams = tuple[float, int]  # of uint8: scale, zero point
+# Logits outside this range give grey level 0 or 255. A quantization step changes a pixel by at most 1.8 grey levels.
+LOGITS: QParams = (14 / 255, 128)
+PIXELS: QParams = (1 / 255, 0)
 PRODUCTS = (nn.Linear, nn.Conv2d)
-CALIBRATION = 1_000  # generated digits that the ranges come from
+CALIBRATION = 1_000  # generated digits that determine the activation ranges
 
 
 class FakeQuantizedGenerator(GeneratorNetwork):
-    """The generator behind rounded weights and activations; `calibrate` determines the ranges of activations.
+    """Wraps a generator and fake-quantizes its weights and activations. Call `calibrate` before the first forward.
 
-    The network's own weights stay as they are, and are what learns.
+    The wrapped network keeps its float weights, which receive the gradients.
     """
 
     def __init__(self, network: GeneratorNetwork) -> None:
@@ -40,17 +40,17 @@ class FakeQuantizedGenerator(GeneratorNetwork):
         self.latent_dim, self.conditional = network.latent_dim, network.conditional
         products = {name: layer for name, layer in network.named_modules() if isinstance(layer, PRODUCTS)}
         self._weights = {f"{name}.weight" for name in products}
-        self._levels: dict[str, Levels] = {}  # of each product's input and output; none while they are observed
-        self._observed: dict[str, Tensor] | None = None
+        self._qparams: dict[str, QParams] = {}  # of each layer's input and output
+        self._observed: dict[str, Tensor] | None = None  # float activations, while calibrating
         for name, layer in products.items():
             layer.register_forward_pre_hook(partial(self._before, f"{name}.input"))
             layer.register_forward_hook(partial(self._after, f"{name}.output"))
         self._logits = f"{next(reversed(products))}.output"
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """As the network's own: latents (N, D), and classes (N, 10) -> images (N, 1, 28, 28)."""
+        """Latents (N, D) and, if conditional, classes (N, 10) -> images (N, 1, 28, 28) in `image_range`."""
         parameters = {
-            name: _rounded_weight(value) if name in self._weights else value
+            name: _quantize_weight(value) if name in self._weights else value
             for name, value in self.network.named_parameters()
         }
         images: Tensor = functional_call(self.network, parameters, inputs)
@@ -58,36 +58,33 @@ class FakeQuantizedGenerator(GeneratorNetwork):
 
     @torch.no_grad()
     def calibrate(self) -> None:
-        """Determine the ranges of activations from fixed latents.
-
-        Raises DivergedError where that is not finite.
-        """
-        inputs = fixed_inputs(self, 0, every_digit(CALIBRATION)).to(next(self.parameters()).device)
+        """Determine the activation ranges from fixed latents. Raises DivergedError for non-finite activations."""
+        inputs = fixed_inputs(self, 0, cyclic_labels(CALIBRATION)).to(next(self.parameters()).device)
         self._observed = {}
         self.network(*inputs)
-        ranges = {name: _levels(values) for name, values in self._observed.items()}
-        self._levels = ranges | {self._logits: LOGITS}
+        self._qparams = {name: _choose_qparams(values) for name, values in self._observed.items()}
+        self._qparams[self._logits] = LOGITS
         self._observed = None
 
     def _before(self, name: str, layer: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
-        return (self._rounded(name, inputs[0]),)
+        return (self._quantize(name, inputs[0]),)
 
     def _after(self, name: str, layer: nn.Module, inputs: Any, output: Tensor) -> Tensor:
-        return self._rounded(name, output)
+        return self._quantize(name, output)
 
-    def _rounded(self, name: str, values: Tensor) -> Tensor:
+    def _quantize(self, name: str, values: Tensor) -> Tensor:
         if self._observed is not None:
             self._observed[name] = values
             return values
-        scale, zero_point = self._levels[name]
-        rounded: Tensor = _Round.apply(values.float(), scale, -zero_point, 255 - zero_point)
-        return rounded
+        scale, zero_point = self._qparams[name]
+        quantized: Tensor = _FakeQuantize.apply(values.float(), scale, -zero_point, 255 - zero_point)
+        return quantized
 
 
-class _Round(torch.autograd.Function):
-    """Values as multiples of the scale, from `low` to `high` of them, with a straight-through gradient.
+class _FakeQuantize(torch.autograd.Function):
+    """Round to multiples of the scale, clamped to [low * scale, high * scale], with a straight-through gradient.
 
-    With torch's own fake quantization a step of the generator takes more than twice as long on CPUs.
+    On CPUs, a training step takes more than twice as long with torch.fake_quantize_per_tensor_affine.
     """
 
     @staticmethod
@@ -99,8 +96,8 @@ class _Round(torch.autograd.Function):
         return gradient, None, None, None
 
 
-def _levels(values: Tensor) -> Levels:
-    """Scale and zero point of uint8 for the range, with 0 in it, that all values but the outermost few take."""
+def _choose_qparams(values: Tensor) -> QParams:
+    """The scale and zero point of uint8 for a range that includes 0 and PERCENTILE % of the values."""
     ordered = values.flatten().sort().values
     cut = int(len(ordered) * (1 - PERCENTILE / 100) / 2)
     low, high = min(float(ordered[cut]), 0.0), max(float(ordered[-1 - cut]), 0.0)
@@ -110,8 +107,9 @@ def _levels(values: Tensor) -> Levels:
     return scale, round(-low / scale)
 
 
-def _rounded_weight(weight: Tensor) -> Tensor:
-    """Weights at the levels of int8, with a scale for each output channel."""
+def _quantize_weight(weight: Tensor) -> Tensor:
+    """Fake-quantize a weight to int8 with one scale per output channel."""
     scales = weight.detach().flatten(1).abs().amax(dim=1).clamp(min=1e-8) / WEIGHT_LEVELS
-    rounded: Tensor = _Round.apply(weight, scales.view(-1, *[1] * (weight.dim() - 1)), -WEIGHT_LEVELS, WEIGHT_LEVELS)
-    return rounded
+    scales = scales.view(-1, *[1] * (weight.dim() - 1))
+    quantized: Tensor = _FakeQuantize.apply(weight, scales, -WEIGHT_LEVELS, WEIGHT_LEVELS)
+    return quantized

@@ -1,8 +1,8 @@
-"""INITIALIZATIONS: how a stack of layers begins, by name.
+"""INITIALIZATIONS: weight initialisation of a stack of layers, by name.
 
-With PyTorch's default the signal of the latents fades from layer to layer of an MLP until the biases alone speak: a
-generator then starts with one image for all latents, and without smoothed targets seldom recovers. He initialisation
-keeps the signal; a discriminator that starts small leaves the generator time.
+With PyTorch's default, the variance of the signal shrinks from layer to layer of an MLP. A generator then starts with
+nearly the same image for all latents, and rarely recovers without smoothed targets. He initialisation preserves the
+variance. A discriminator with small initial weights gives the generator time to learn.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ LINEAR_MAPS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 
 
 def default(layers: nn.Sequential) -> None:
-    """PyTorch's own: uniform within 1 / sqrt(inputs)."""
+    """PyTorch's default: uniform within 1 / sqrt(inputs)."""
 
 
 def he(layers: nn.Sequential) -> None:

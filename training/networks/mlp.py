@@ -1,4 +1,4 @@
-"""Multilayer perceptrons: one parametric stack serves every MLP preset.
+"""Multilayer perceptrons.
 
 Source: I. Goodfellow et al., "Generative Adversarial Nets", 2014 (arXiv:1406.2661), section 5.
 """
@@ -9,7 +9,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from training.networks.activations import ACTIVATIONS, IMAGE_RANGES
-from training.networks.generator import CLASSES, GeneratorNetwork, joined
+from training.networks.generator import CLASSES, GeneratorNetwork, concatenate_inputs
 from training.networks.initialization import INITIALIZATIONS
 
 PIXELS = 28 * 28
@@ -18,7 +18,7 @@ PIXELS = 28 * 28
 def perceptron(
     sizes: Sequence[int], *, activation: str, batch_norm: bool = False, dropout: float = 0.0
 ) -> nn.Sequential:
-    """Linear layers from sizes[0] to sizes[-1]; normalisation, activation and dropout between, nothing at the end."""
+    """Linear layers from sizes[0] to sizes[-1], with normalisation, activation and dropout after all but the last."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(sizes[:-1]):
         layers.append(nn.Linear(inputs, outputs))
@@ -31,7 +31,7 @@ def perceptron(
 
 
 class MLPGenerator(GeneratorNetwork):
-    """Latents to images through fully connected layers."""
+    """Fully connected layers from latents to images."""
 
     def __init__(
         self,
@@ -57,14 +57,14 @@ class MLPGenerator(GeneratorNetwork):
         self.image_range = IMAGE_RANGES[final]
 
     def forward(self, latents: Tensor, classes: Tensor | None = None) -> Tensor:
-        """Latents (N, D), classes (N, 10) where conditional -> images (N, 1, 28, 28) float32 in `image_range`."""
-        inputs = joined(latents, classes)
+        """Latents (N, D) and, if conditional, classes (N, 10) -> images (N, 1, 28, 28) float32 in `image_range`."""
+        inputs = concatenate_inputs(latents, classes)
         pixels: Tensor = self.final(self.layers(inputs).float())  # -> (N, 784), float32 also under autocast
         return pixels.reshape(-1, 1, 28, 28)
 
 
 class MLPDiscriminator(nn.Module):
-    """Images to scores through fully connected layers."""
+    """Fully connected layers from images to scores."""
 
     def __init__(self, *, widths: Sequence[int], activation: str, final: str, init: str, dropout: float = 0.0) -> None:
         super().__init__()
@@ -75,6 +75,6 @@ class MLPDiscriminator(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Images (N, 1, 28, 28) -> scores (N,) float32: probabilities after a sigmoid, else logits."""
         logits = self.layers(images.flatten(1))  # (N, 784) -> (N, 1)
-        # A sigmoid in bfloat16 rounds everything past 0.996 to 1, and its logarithm's gradient to nothing.
+        # In bfloat16, the sigmoid would round probabilities above 0.996 to 1, where log(1 - p) has no gradient.
         scores: Tensor = self.final(logits.float())
         return scores.flatten()

@@ -1,7 +1,7 @@
 """A class-conditional residual discriminator without normalisation.
 
 Sources: K. He et al., "Deep Residual Learning", 2016 (arXiv:1512.03385); H. Zhang, Y. Dauphin, T. Ma, "Fixup
-Initialization", 2019 (arXiv:1901.09321) (branches that end in zeros); T. Miyato, M. Koyama, "cGANs with Projection
+Initialization", 2019 (arXiv:1901.09321) (zero-initialised branches); T. Miyato, M. Koyama, "cGANs with Projection
 Discriminator", 2018 (arXiv:1802.05637), equation 3.
 """
 
@@ -18,7 +18,7 @@ ACTIVATION = "leaky-relu"
 
 
 class ResidualBlock(nn.Module):
-    """x + two 3x3 convolutions, the second of which begins as zero, so that the block begins as the identity."""
+    """A residual block of two 3x3 convolutions. The second is initialised to zero, so that the branch adds nothing."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class ResidualBlock(nn.Module):
 
 
 class ResidualDiscriminator(nn.Module):
-    """Images and classes to scores: strided convolutions, residual blocks from the second on, a projected label."""
+    """Strided convolutions, each but the first followed by a residual block, and a projection of the class."""
 
     def __init__(self, *, channels: Sequence[int], hidden: int) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class ResidualDiscriminator(nn.Module):
         initialise(self)
 
     def forward(self, images: Tensor, classes: Tensor) -> Tensor:
-        """Images (N, 1, 28, 28), classes (N, 10) float -> scores (N,) float32, without bounds."""
+        """Images (N, 1, 28, 28), classes (N, 10) float -> scores (N,) float32, unbounded."""
         features = self.layers(images)  # (N, 1, 28, 28) -> (N, hidden)
         projected = (features * self.projection(classes)).sum(dim=1) / features.shape[1] ** 0.5
         scores: Tensor = self.score(features).flatten().float() + projected.float()
@@ -62,7 +62,7 @@ class ResidualDiscriminator(nn.Module):
 
 
 def initialise(network: nn.Module) -> None:
-    """He initialisation of hidden layers (2015, arXiv:1502.01852); the ends of residual branches begin as zero."""
+    """He initialisation (2015, arXiv:1502.01852); the last convolutions of residual branches are zero."""
     for layer in network.modules():
         if isinstance(layer, LINEAR_MAPS):
             nn.init.kaiming_normal_(layer.weight, a=0.2)

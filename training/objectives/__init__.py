@@ -1,1 +1,1 @@
-"""What generators and discriminators minimise: losses, penalties, and distances between feature moments."""
+"""Objectives: adversarial losses, penalties, and distances between feature moments."""

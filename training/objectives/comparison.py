@@ -1,4 +1,4 @@
-"""The features of generated digits against those of real ones, as one feature network sees them."""
+"""Comparison of generated and real digits by the moments of one feature network's features."""
 
 from collections.abc import Mapping
 
@@ -12,15 +12,15 @@ from training.objectives.features import FeatureNetwork
 from training.objectives.moments import Moments
 from training.run.device import Compute
 
-CHUNK = 500  # real digits at once
-FAINT = 0.02  # of the mean deviation: features that vary less are standardized as if they varied that much
+CHUNK = 500  # real digits per forward pass
+MIN_DEVIATION = 0.02  # minimum standard deviation for standardizing a feature, relative to the mean over all features
 
 
 class Comparison:
-    """Moments of generated digits' features against those of real digits.
+    """Compares the feature moments of generated digits with those of real ones.
 
-    Every group of the network's features is compared over all digits, and the final features of a network that has
-    learned labels also within each class. Batches hold the same number of each class, class after class.
+    Each group of features is compared over all digits. The final features of a classifier are also compared within each
+    class. Batches contain N / 10 digits of each class, sorted by class.
     """
 
     def __init__(self, network: FeatureNetwork, digits: Digits, stage: MomentMatching, compute: Compute) -> None:
@@ -28,8 +28,8 @@ class Comparison:
         device = digits.images.device
         rows, memory = stage.batch_size // CLASSES, stage.memory / stage.batch_size
         self.shares = digits.counts().float() / len(digits)  # (10,)
-        self.weights = (self.shares / rows).repeat_interleave(rows)[None]  # (1, N): digits as often as among real ones
-        self.even = torch.full((CLASSES, rows), 1 / rows, device=device)
+        self.weights = (self.shares / rows).repeat_interleave(rows)[None]  # (1, N): weights classes as in real digits
+        self.uniform = torch.full((CLASSES, rows), 1 / rows, device=device)
 
         with torch.no_grad():
             chunks = torch.arange(len(digits), device=device).split(CHUNK)
@@ -38,7 +38,7 @@ class Comparison:
         self.sizes = [group.shape[1] for group in groups]
         self.mean = torch.cat([group.mean(dim=0) for group in groups])
         deviations = [group.std(dim=0) for group in groups]
-        self.deviation = torch.cat([torch.maximum(each, each.mean() * FAINT) for each in deviations])
+        self.deviation = torch.cat([torch.maximum(each, each.mean() * MIN_DEVIATION) for each in deviations])
         *hidden, final = self._split((torch.cat(groups, dim=1) - self.mean) / self.deviation)
         self.overall = [Moments([group], memory) for group in (*hidden, final)]
         self.within: Moments | None = None
@@ -46,29 +46,29 @@ class Comparison:
             self.within = Moments([final[digits.labels == label] for label in range(CLASSES)], memory)
 
     def features(self, images: Tensor) -> Tensor:
-        """Images float32 (N, 1, 28, 28), ink 1, paper 0 -> all features, standardized (N, F)."""
+        """Images float32 (N, 1, 28, 28) in [0, 1], ink 1 -> all features, standardized, float32 (N, F)."""
         return (torch.cat(self._groups(images), dim=1) - self.mean) / self.deviation
 
     def loss(self, features: Tensor) -> Tensor:
-        """What the batch's features (N, F) are to lower: a scalar whose gradient alone means something."""
+        """A scalar to minimise for the features (N, F) of a batch. Only its gradient is meaningful."""
         groups = self._split(features)
         pairs = zip(self.overall, groups, strict=True)
         total = torch.cat([moments.loss(group[None], self.weights) for moments, group in pairs]).sum()
         if self.within:
-            losses = self.within.loss(groups[-1].unflatten(0, (CLASSES, -1)), self.even)  # of (10, N / 10, D)
+            losses = self.within.loss(groups[-1].unflatten(0, (CLASSES, -1)), self.uniform)  # of (10, N / 10, D)
             total = total + self.within_weight * (self.shares * losses).sum()
         return total
 
-    def remember(self, features: Tensor) -> None:
-        """Update the running moments by the batch's features (N, F)."""
+    def update(self, features: Tensor) -> None:
+        """Update the running moments with the features (N, F) of a batch."""
         groups = self._split(features.detach())
         for moments, group in zip(self.overall, groups, strict=True):
-            moments.remember(group[None], self.weights)
+            moments.update(group[None], self.weights)
         if self.within:
-            self.within.remember(groups[-1].unflatten(0, (CLASSES, -1)), self.even)
+            self.within.update(groups[-1].unflatten(0, (CLASSES, -1)), self.uniform)
 
     def distance(self) -> Tensor:
-        """The sum of the groups' distances over all digits, a scalar; chance is part of it."""
+        """The sum over feature groups of the distances over all digits, a scalar. Includes sampling noise."""
         return torch.cat([moments.distances() for moments in self.overall]).sum()
 
     def state(self) -> Mapping[str, Tensor]:

@@ -1,7 +1,7 @@
-"""Small unlike networks whose features describe digits: classifiers, autoencoders, and some that never learn.
+"""An ensemble of small feature extractors: classifiers, autoencoders and untrained networks.
 
-`training.objectives.moments` compares the moments of their features. They share neither layers nor weights with the
-judges that models are evaluated by.
+`training.objectives.moments` compares the moments of their features. They share neither architecture nor weights with
+the judges that evaluate models.
 """
 
 import hashlib
@@ -25,13 +25,13 @@ from training.run.distributed import World
 PEAK_LEARNING_RATE = 4e-3
 WARP = 0.7  # strength
 SLOPE = 0.2  # of the leaky ReLU
-VERSION = 2  # of how networks learn; to raise when it changes, as they are cached
+VERSION = 2  # part of the cache key; increment it when the training of the networks changes
 
 Task = Literal["labels", "pixels", "none"]
 
 
 class Layer(NamedTuple):
-    """One convolution."""
+    """A convolutional layer."""
 
     channels: int
     kernel: int
@@ -39,16 +39,17 @@ class Layer(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """A network: which pixels become channels first, its convolutions, its final features and what it learns.
+    """The architecture and the task of a feature network.
 
-    Blocks of `block` by `block` pixels become channels: a convolution of one channel at full size would cost as much
-    as all others. A block of 28 makes the convolutions fully connected layers.
+    The input is space-to-depth transformed: each block of `block` x `block` pixels becomes one pixel with `block`²
+    channels, since a convolution at full resolution would cost as much as all others together. With a block of 28, the
+    convolutions are fully connected layers.
     """
 
     block: int
     layers: Sequence[Layer]
-    code: int = 0  # final features, by a linear layer from all of the last maps; 0: the last maps' means
-    task: Task = "labels"  # to read digits, or to reproduce them from the final features, or nothing
+    code: int = 0  # size of the final linear layer, whose outputs are the final features; 0: pooled feature maps
+    task: Task = "labels"  # classification, reconstruction from the final features, or untrained
 
 
 POOL: Mapping[str, Shape] = {
@@ -76,20 +77,20 @@ POOL: Mapping[str, Shape] = {
 
 
 class FeatureNetwork(nn.Module):
-    """Digits to features of every depth, and to what the network learns by."""
+    """Maps images to features of all layers, and to the output that its loss is computed from."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.shape = shape
-        learns = shape.task != "none"
+        trained = shape.task != "none"
         channels, width = shape.block**2, 28 // shape.block
         self.blocks = nn.PixelUnshuffle(shape.block)
         self.layers = nn.ModuleList()
         for layer in shape.layers:
             convolution = nn.Conv2d(
-                channels, layer.channels, layer.kernel, layer.stride, layer.kernel // 2, bias=not learns
+                channels, layer.channels, layer.kernel, layer.stride, layer.kernel // 2, bias=not trained
             )
-            norm = nn.BatchNorm2d(layer.channels) if learns else nn.Identity()
+            norm = nn.BatchNorm2d(layer.channels) if trained else nn.Identity()
             self.layers.append(nn.Sequential(convolution, norm, nn.LeakyReLU(SLOPE)))
             channels, width = layer.channels, (width + layer.stride - 1) // layer.stride
         self.code = nn.Linear(channels * width * width, shape.code) if shape.code else None
@@ -98,12 +99,12 @@ class FeatureNetwork(nn.Module):
             if isinstance(module, LINEAR_MAPS):
                 nn.init.kaiming_normal_(module.weight, a=SLOPE)
                 if module.bias is not None:
-                    nn.init.normal_(module.bias, std=0.0 if learns else 0.3)
+                    nn.init.normal_(module.bias, std=0.0 if trained else 0.3)
 
     def groups(self, images: Tensor) -> list[Tensor]:
-        """Images float32 (N, 1, 28, 28), ink 1 -> groups of features float32 (N, F), the final features last.
+        """Images float32 (N, 1, 28, 28), ink 1 -> groups of features float32 (N, F).
 
-        The one before, where there is one, are the means of the hidden maps.
+        The last group are the final features. The group before it, if any, are the pooled hidden feature maps.
         """
         maps = self.blocks(images.contiguous(memory_format=torch.channels_last))
         maps = maps.contiguous(memory_format=torch.channels_last)
@@ -125,13 +126,13 @@ class FeatureNetwork(nn.Module):
         return output
 
     def loss(self, images: Tensor, labels: Tensor) -> Tensor:
-        """The mean loss of images (N, 28, 28), ink 255, with labels int64 (N,)."""
+        """The mean loss for images (N, 28, 28), ink 255, and labels int64 (N,)."""
         pixels = images.float()[:, None] / 255
         output = self(pixels).float()
         return F.cross_entropy(output, labels) if self.shape.task == "labels" else F.mse_loss(output, pixels.flatten(1))
 
     def frozen(self) -> "FeatureNetwork":
-        """The network, in place, for inference alone: batch norm becomes part of the convolutions."""
+        """Prepare the network, in place, for inference: fold batch norm into the convolutions."""
         self.eval().requires_grad_(False)
         if self.shape.task != "none":
             fused = [nn.Sequential(fuse_conv_bn_eval(layer[0], layer[1]), layer[2]) for layer in self.layers]  # type: ignore[index]
@@ -140,9 +141,9 @@ class FeatureNetwork(nn.Module):
 
 
 class _MeanOfMaps(torch.autograd.Function):
-    """Maps (N, C, H, W) -> means float32 (N, C).
+    """Global average pooling: feature maps (N, C, H, W) -> float32 (N, C).
 
-    A matrix product, and a gradient that is spread out by strides: with torch's own mean a step takes a third longer.
+    A matrix product, whose gradient is expanded without a copy. With torch.mean, a step takes a third longer.
     """
 
     @staticmethod
@@ -168,10 +169,10 @@ def fit_networks(
     world: World | None = None,
     announce: Callable[[str], None] = lambda text: None,
 ) -> list[FeatureNetwork]:
-    """The networks of POOL after so many epochs, for inference alone; from the user's cache where they are in it.
+    """Train the networks of POOL on the digits, or load them from the user's cache; for inference.
 
-    Several processes share the work, and find in the cache what the others did. Leaves torch's global random state
-    changed.
+    Processes divide the training among themselves and then load the rest from the cache. Changes torch's global random
+    state.
     """
     world = world or World()
     sources: dict[str, str | int] = {
@@ -191,15 +192,15 @@ def fit_networks(
             network = compute.place(FeatureNetwork(shape))
             if shape.task != "none":
                 own: dict[str, str | int] = {"shape": repr(shape), "seed": seed + index}
-                learned = cached("feature-network", sources | own, partial(_learn, network, digits, epochs, compute))
-                network.load_state_dict({key: torch.from_numpy(value) for key, value in learned.items()})
+                weights = cached("feature-network", sources | own, partial(_train, network, digits, epochs, compute))
+                network.load_state_dict({key: torch.from_numpy(value) for key, value in weights.items()})
             networks[name] = compute.place(network.frozen())
         world.barrier()
     return [networks[name] for name in POOL]
 
 
-def _learn(network: FeatureNetwork, digits: Digits, epochs: int, compute: Compute) -> Arrays:
-    """Train the network in place; its weights."""
+def _train(network: FeatureNetwork, digits: Digits, epochs: int, compute: Compute) -> Arrays:
+    """Train a network in place, and return its weights."""
     phase = Phase(epochs, PEAK_LEARNING_RATE, WARP)
     fit(network, network.loss, digits.images, digits.labels, phase, autocast=compute.autocast)
     return {name: value.cpu().numpy() for name, value in network.state_dict().items()}

@@ -1,27 +1,25 @@
-"""How far the means and covariances of generated digits' features are from real ones', as a loss for the generator.
+"""A second-order Fréchet distance between the feature moments of generated and real digits, as a generator loss.
 
-For features whose covariance has the eigenvalues l_i, the squared Fréchet distance of a Gaussian whose mean is off by
-m and whose covariance by E is, to second order and in the basis of the eigenvectors, |m|² + ½ Σ E_ij² / (l_i + l_j): D.
-Dowson and B. Landau, "The Fréchet distance between multivariate normal distributions", 1982, expanded. Its gradient at
-one digit's features y is that of 2 m·y + Σ y_i y_j E_ij / (l_i + l_j), which is linear in m and E: means over digits
-that were generated a moment ago estimate it without bias, where the distance of a sample is always too large. In the
-same spirit: Y. Mroueh et al., "McGan: Mean and Covariance Feature Matching GAN", 2017 (arXiv:1702.08398).
+Let the covariance of the real features have eigenvalues l_i. In the basis of its eigenvectors, let the generated mean
+differ by m, and the covariance by E. To second order, the squared Fréchet distance (D. Dowson and B. Landau, "The
+Fréchet distance between multivariate normal distributions", 1982) is |m|² + ½ Σ E_ij² / (l_i + l_j). Its gradient with
+respect to the features y of one digit is that of 2 m·y + Σ y_i y_j E_ij / (l_i + l_j), which is linear in m and E.
+Running means of recently generated digits therefore give an unbiased estimate of the gradient, while the distance
+itself is biased upwards for a finite sample. A related loss: Y. Mroueh et al., "McGan: Mean and Covariance Feature
+Matching GAN", 2017 (arXiv:1702.08398).
 """
 
 import torch
 from torch import Tensor
 
-FLOOR = 1e-3  # of the mean eigenvalue, added to every sum of two
+FLOOR = 1e-3  # added to l_i + l_j, relative to the mean eigenvalue
 
 
 class Moments:
-    """Moments of K populations, each of D features: those of real digits, and a running mean of generated ones'.
-
-    `memory` is how many batches the running mean reaches back to.
-    """
+    """Moments of D features of K populations: fixed ones of real digits, and running means of generated digits."""
 
     def __init__(self, populations: list[Tensor], memory: float) -> None:
-        """Populations are real digits' features, float32 (N_k, D)."""
+        """`populations` are features of real digits, float32 (N_k, D). Running means average over `memory` batches."""
         covariances = torch.stack([torch.cov(rows.T.double()) for rows in populations])  # (K, D, D)
         variances, basis = torch.linalg.eigh(covariances)
         self.mean = torch.stack([rows.mean(dim=0) for rows in populations])[:, None]  # (K, 1, D)
@@ -32,12 +30,12 @@ class Moments:
         self.decay = 1 - 1 / memory
         self.first = torch.zeros_like(self.variances)  # (K, D): running mean of y
         self.second = torch.zeros_like(sums)  # (K, D, D): of y yᵀ
-        self.weight = torch.zeros((), device=sums.device)  # of all that went into both
+        self.weight = torch.zeros((), device=sums.device)  # total weight of both, for bias correction
 
     def loss(self, features: Tensor, weights: Tensor) -> Tensor:
-        """What generated digits of features (K, N, D) and weights (K, N), which sum to 1, are to lower; (K,).
+        """The losses (K,) of generated digits with features (K, N, D) and weights (K, N), which sum to 1.
 
-        Its gradient by the features is that of the distance, and its value means nothing.
+        Their gradient with respect to the features is that of the distance; their values are not meaningful.
         """
         y = (features - self.mean) @ self.basis
         mean, excess = self._difference()
@@ -47,8 +45,8 @@ class Moments:
         return losses
 
     @torch.no_grad()
-    def remember(self, features: Tensor, weights: Tensor) -> None:
-        """Update the running mean by generated digits: features (K, N, D), weights (K, N)."""
+    def update(self, features: Tensor, weights: Tensor) -> None:
+        """Update the running means with the features (K, N, D) and weights (K, N) of generated digits."""
         y = (features - self.mean) @ self.basis
         weighted = y * weights[..., None]
         share = 1 - self.decay
@@ -57,15 +55,15 @@ class Moments:
         self.weight.mul_(self.decay).add_(share)
 
     def distances(self) -> Tensor:
-        """The squared Fréchet distance of each population (K,), to second order; chance is part of it."""
+        """The squared Fréchet distance of each population (K,), to second order. Includes sampling noise."""
         mean, excess = self._difference()
         squares: Tensor = mean.square().sum(dim=1) + (excess.square() / self.sums).sum(dim=(1, 2)) / 2
         return squares
 
     def state(self) -> dict[str, Tensor]:
-        """The running mean, which `remember` changes in place."""
+        """The running means, which `update` changes in place."""
         return {"first": self.first, "second": self.second, "weight": self.weight}
 
     def _difference(self) -> tuple[Tensor, Tensor]:
-        """Generated digits' mean (K, D) less the real ones', and the second moment about it (K, D, D) less theirs."""
+        """The mean (K, D) and the second moment (K, D, D) of generated digits, minus those of real ones."""
         return self.first / self.weight, self.second / self.weight - torch.diag_embed(self.variances)

@@ -1,1 +1,1 @@
-"""What surrounds training: devices, processes, checkpoints, run directories and what they show."""
+"""The infrastructure of training: devices, processes, checkpoints, run directories, progress and logging."""

@@ -1,4 +1,4 @@
-"""What is computed once from real digits, kept in the user's cache folder; never trusted, and never needed."""
+"""A cache, in the user's cache folder, of arrays computed from real digits. Verified on read; safe to delete."""
 
 import hashlib
 import json
@@ -16,10 +16,10 @@ Arrays = dict[str, NDArray]  # type: ignore[type-arg]  # of several types
 
 
 def cached(name: str, sources: Mapping[str, str | int], compute: Callable[[], Arrays]) -> Arrays:
-    """The arrays that `compute` gives, from the cache where it holds them, made of the very same sources.
+    """Return the result of `compute`, from the cache if it holds one for the same sources.
 
-    `sources` are the checksums, and versions, of everything that the arrays depend on. A file that is damaged or tells
-    of other sources is computed again, with a warning; so is everything where the folder cannot be written.
+    `sources` are the checksums and versions of everything that the arrays depend on. Warns and computes again if the
+    cached file is damaged or has other sources. Warns if the cache cannot be written.
     """
     text = json.dumps(dict(sources), sort_keys=True)
     path = folder() / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.safetensors"
@@ -27,7 +27,7 @@ def cached(name: str, sources: Mapping[str, str | int], compute: Callable[[], Ar
         tensors, found = sealed.read(path)
         if found == text:
             return {key: value.numpy() for key, value in tensors.items()}
-        warnings.warn(f"{path}: made from other data; computing it again", stacklevel=2)
+        warnings.warn(f"{path}: computed from other data; computing it again", stacklevel=2)
     except FileNotFoundError:
         pass
     except sealed.SealError as error:
@@ -36,10 +36,10 @@ def cached(name: str, sources: Mapping[str, str | int], compute: Callable[[], Ar
     try:
         sealed.write(path, {key: torch.from_numpy(value).contiguous() for key, value in arrays.items()}, text)
     except OSError as error:
-        warnings.warn(f"{path}: cannot be written ({error.strerror}); next time it is computed again", stacklevel=2)
+        warnings.warn(f"{path}: cannot be written ({error.strerror}); the result is not cached", stacklevel=2)
     return arrays
 
 
 def folder() -> Path:
-    """Where the cache is: $XDG_CACHE_HOME/mnistgen on Linux, and its like elsewhere."""
+    """The cache folder: $XDG_CACHE_HOME/mnistgen on Linux, and the platform's equivalent elsewhere."""
     return user_cache_path("mnistgen", appauthor=False)

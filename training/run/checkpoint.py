@@ -1,7 +1,7 @@
-"""Checkpoints: sealed files of tensors with a JSON header, which says the preset, the stage and the step.
+"""Checkpoints: tensors and a JSON header, with preset, stage and step, in one file with a checksum.
 
-One that a run resumes from holds the whole TrainingState of a stage. A generator's file, such as those in
-`training/weights` and RUN/generators, has the same form with the generator alone.
+A training checkpoint holds the TrainingState of a stage, to resume from. A generator file, as in `training/weights` and
+RUN/generators, has the same format but holds the generator only.
 """
 
 import json
@@ -17,13 +17,13 @@ from torch import Tensor
 
 from mnistgen._errors import shown
 from training import WEIGHTS as WEIGHTS
-from training.config import Adversarial, Preset, change, explained, to_json
+from training.config import Adversarial, Preset, change, to_json, validation_message
 from training.errors import CheckpointError, PresetError
 from training.networks import build_generator
 from training.networks.generator import GeneratorNetwork
 from training.run import sealed
 from training.run.device import Precision
-from training.run.outline import MISFITS, check_shapes, raised
+from training.run.outline import MISMATCH_ERRORS, check_shapes, exception_message
 from training.schedules import STRICT
 
 FORMAT = 2
@@ -33,31 +33,31 @@ Steps = Annotated[int, Field(ge=0, lt=2**63)]
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Header:
-    """What a checkpoint says of itself."""
+    """The metadata of a checkpoint."""
 
     preset: Preset
-    steps: tuple[Steps, ...] = Field(min_length=1)  # done in each stage so far; the last is that of the checkpoint
-    seconds: Annotated[float, Field(ge=0)]  # of training up to here
-    data_sha256: str  # of the file of training images
-    device: str  # the kind of device it was trained on
+    steps: tuple[Steps, ...] = Field(min_length=1)  # completed in each stage, up to the checkpoint's stage
+    seconds: Annotated[float, Field(ge=0)]  # of training so far
+    data_sha256: str  # of the training image file
+    device: str  # type of the training device
     precision: Precision
     threads: Annotated[int, Field(ge=1, le=1_024)]
     format: int = FORMAT
     torch: str = str(torch.__version__)
 
     def __post_init__(self) -> None:
-        """Raises CheckpointError for a stage that the preset does not have."""
+        """Raises CheckpointError if there are more stages than in the preset."""
         if len(self.steps) > len(self.preset.stages):
             raise CheckpointError(f"expected at most {len(self.preset.stages)} stages, got {len(self.steps)}")
 
     @property
     def stage(self) -> int:
-        """Which of the preset's stages, from 0."""
+        """The index of the checkpoint's stage in the preset."""
         return len(self.steps) - 1
 
     @property
     def step(self) -> int:
-        """Steps done in this stage."""
+        """The number of steps completed in this stage."""
         return self.steps[-1]
 
 
@@ -65,7 +65,7 @@ _HEADERS: TypeAdapter[Header] = TypeAdapter(Header)
 
 
 class Checkpoint:
-    """A checkpoint in memory; tensor names begin with the part that they belong to: `generator.layers.0.weight`."""
+    """A checkpoint in memory. Tensor names start with the name of their part: `generator.layers.0.weight`."""
 
     def __init__(self, header: Header, tensors: Mapping[str, Tensor]) -> None:
         self.header, self.tensors = header, tensors
@@ -77,43 +77,43 @@ class Checkpoint:
 
     @property
     def is_resumable(self) -> bool:
-        """Whether it holds the state of a stage rather than a generator alone."""
+        """Whether it holds the state of a stage, not only a generator."""
         return "random.cpu" in self.tensors
 
 
 @contextmanager
-def fitting(checkpoint: Checkpoint) -> Iterator[None]:
-    """Raises CheckpointError where what is restored within does not fit."""
+def wrap_load_errors(checkpoint: Checkpoint) -> Iterator[None]:
+    """Turn the errors of loading a checkpoint that does not fit its preset into CheckpointError."""
     try:
         yield
-    except MISFITS as error:
+    except MISMATCH_ERRORS as error:
         name = checkpoint.header.preset.name
-        raise CheckpointError(f"the checkpoint does not fit preset {name}: {raised(error)}") from None
+        raise CheckpointError(f"the checkpoint does not fit preset {name}: {exception_message(error)}") from None
 
 
 def stored(value: Tensor) -> Tensor:
-    """A generator's tensor as its file has it: matrices in float16, vectors (batch norm's among them) as they are."""
+    """Convert a tensor to its dtype in generator files: float16, except for vectors, e.g. those of batch norm."""
     return value.half() if value.is_floating_point() and value.ndim > 1 else value
 
 
-def of_generator(generator: GeneratorNetwork, header: Header) -> Checkpoint:
-    """A checkpoint of the generator alone: what is exported."""
+def generator_checkpoint(generator: GeneratorNetwork, header: Header) -> Checkpoint:
+    """A checkpoint that holds the generator only, for export."""
     tensors = {f"generator.{key}": stored(value).cpu().contiguous() for key, value in generator.state_dict().items()}
     return Checkpoint(header, tensors)
 
 
 def generator_of(checkpoint: Checkpoint) -> GeneratorNetwork:
-    """The generator of a checkpoint that holds it alone; in evaluation mode, on the CPU.
+    """Build the generator of a generator file, in evaluation mode, on the CPU.
 
-    Raises CheckpointError for a checkpoint of a whole state, whose weights are not those that would be exported, and
-    for weights that do not fit.
+    Raises CheckpointError for a training checkpoint, whose weights are not those to export, and for weights that do not
+    fit the preset.
     """
     if checkpoint.is_resumable:
-        raise CheckpointError("expected the file of a generator, such as RUN/generators has, got a training checkpoint")
+        raise CheckpointError("expected a generator file, as in RUN/generators, got a training checkpoint")
     preset = checkpoint.header.preset
     check_shapes(preset, checkpoint.header.stage, checkpoint.part)
     generator = build_generator(preset.network_of(checkpoint.header.stage), preset.latent_dim)
-    with fitting(checkpoint):
+    with wrap_load_errors(checkpoint):
         generator.load_state_dict(
             {
                 name: value.float() if value.is_floating_point() else value
@@ -124,14 +124,14 @@ def generator_of(checkpoint: Checkpoint) -> GeneratorNetwork:
 
 
 def write(path: Path, checkpoint: Checkpoint) -> None:
-    """Write the file whole, making its folder where needed."""
+    """Write the file atomically. Creates its folder if necessary."""
     sealed.write(path, checkpoint.tensors, _HEADERS.dump_json(checkpoint.header).decode())
 
 
 def read(path: Path) -> Checkpoint:
-    """Read a checkpoint, on the CPU; no network is made.
+    """Read and verify a checkpoint, on the CPU, without building its networks.
 
-    Raises CheckpointError for a file that is missing, cut off, changed, or not one of ours.
+    Raises CheckpointError for a file that is missing, truncated, modified or not a checkpoint of this version.
     """
     try:
         tensors, text = sealed.read(path)
@@ -139,34 +139,37 @@ def read(path: Path) -> Checkpoint:
             raise ValueError(f"format is not {FORMAT}")
         checkpoint = Checkpoint(_HEADERS.validate_json(text), tensors)
         check_shapes(checkpoint.header.preset, checkpoint.header.stage, checkpoint.part)
+        return checkpoint
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such checkpoint") from None
     except (sealed.SealError, CheckpointError) as error:
         raise CheckpointError(f"{path}: {error}") from None
-    except (PresetError, ValidationError, RecursionError, *MISFITS) as error:
-        reason = explained(error) if isinstance(error, PresetError | ValidationError) else raised(error)
-        raise CheckpointError(f"{path}: not a checkpoint of this version of mnistgen ({reason})") from None
-    return checkpoint
+    except (PresetError, ValidationError) as error:
+        reason = validation_message(error)
+    except (RecursionError, *MISMATCH_ERRORS) as error:
+        reason = exception_message(error)
+    raise CheckpointError(f"{path}: not a checkpoint of this version of mnistgen ({reason})")
 
 
 def check_preset(checkpoint: Checkpoint, preset: Preset) -> None:
-    """Refuse to resume with another preset; only the number of epochs of an adversarial stage that has not been left
-    may differ. Raises CheckpointError.
+    """Raises CheckpointError if the checkpoint was trained with another preset.
+
+    Only the epochs of the adversarial stage may differ, as long as the checkpoint is in that stage.
     """
     recorded, first = checkpoint.header.preset, preset.stages[0]
     if checkpoint.header.stage == 0 and isinstance(first, Adversarial):
         recorded = change(recorded, epochs=first.epochs)
-    ours, theirs = (dict(_leaves(to_json(each))) for each in (preset, recorded))
-    for name in sorted(ours.keys() | theirs.keys()):
-        if ours.get(name) != theirs.get(name):
+    expected, found = (dict(_leaves(to_json(each))) for each in (preset, recorded))
+    for name in sorted(expected.keys() | found.keys()):
+        if expected.get(name) != found.get(name):
             raise CheckpointError(
-                f"the checkpoint was trained with {name} {shown(theirs.get(name))}, the preset says "
-                f"{shown(ours.get(name))}"
+                f"the checkpoint was trained with {name} {shown(found.get(name))}, but the preset has "
+                f"{shown(expected.get(name))}"
             )
 
 
 def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """The numbers and texts in JSON types, each with the path that leads to it: `stages.0.epochs`."""
+    """The scalars in nested JSON types with their paths, e.g. `stages.0.epochs`."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     if not items:
         yield name, value
@@ -175,11 +178,11 @@ def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def check_data(checkpoint: Checkpoint, sha256: str) -> None:
-    """Refuse to resume with other digits. Raises CheckpointError."""
+    """Raises CheckpointError if the checkpoint was trained on other images than those with this SHA-256."""
     if checkpoint.header.data_sha256 != sha256:
         raise CheckpointError(f"the checkpoint was trained on images with SHA-256 {checkpoint.header.data_sha256}")
 
 
 def compute_of(header: Header, device: torch.device) -> dict[str, Any]:
-    """What `device.choose` must keep for the same bits; nothing where the kind of device changed."""
+    """Arguments of `device.choose` for bitwise reproducible resuming; empty if the device type changed."""
     return {"precision": header.precision, "threads": header.threads} if header.device == device.type else {}

@@ -1,21 +1,19 @@
-"""One run in several processes: every process takes its shard of each batch, and all keep the same weights to the bit.
+"""Data-parallel training: every process computes a shard of each batch, and all keep bitwise identical weights.
 
     torchrun --nproc-per-node 2 training/train.py
 
-Three rules make the same global batch give the same losses, within rounding, however many processes share it:
+A global batch gives the same losses, up to rounding, for any number of processes:
 
-shard       Random numbers are drawn for the global batch, from a random state that is the same everywhere, and each
-            process takes its rows: `World.shard`.
-gather      Every process computes the same losses from the scores of the global batch: `World.gather` and `World.mean`.
-            Each propagates them back through its own rows alone.
+shard       All processes draw the same random numbers for the global batch, and each takes its rows: `World.shard`.
+gather      Every process computes the losses from the scores of the global batch: `World.gather` and `World.mean`.
+            Each backpropagates through its own rows only.
 all-reduce  The gradient is therefore the sum of the processes' gradients: `World.sum_gradients`.
 
-A penalty takes gradients of scores before they are gathered. All processes run the same collective operations in the
-same order. Batch norm and dropout, which would have to see the global batch, are refused.
+Penalties take gradients of scores before gathering. All processes must run the same collective operations in the same
+order. Batch norm and dropout are not supported, as they depend on the global batch.
 
-PyTorch's DistributedDataParallel does none of this. It documents that it does not work with torch.autograd.grad, which
-penalties need; it averages where the sum is meant; and it expects one forward and one backward, where a discriminator
-has several forwards to a backward and gradients of two losses.
+DistributedDataParallel does not fit: it does not support torch.autograd.grad, which penalties need; it averages
+gradients, where the sum is needed; and it expects one forward per backward, where a discriminator has several.
 """
 
 import os
@@ -33,35 +31,35 @@ from training.errors import TrainingError
 
 @dataclass(frozen=True)
 class World:
-    """The processes of a run. `World()` is a run in one process: it communicates nothing and changes nothing."""
+    """The processes of a run. `World()` is a single process: all operations are then no-ops."""
 
     rank: int = 0
     size: int = 1
 
     @property
     def is_main(self) -> bool:
-        """Whether this process writes the files and prints."""
+        """Whether this is the process that prints and writes files."""
         return self.rank == 0
 
     def check_batch(self, batch_size: int) -> int:
-        """How many rows of a global batch are this process's. Raises TrainingError where that is not even."""
+        """The number of rows per process. Raises TrainingError if the batch cannot be divided evenly."""
         rows, rest = divmod(batch_size, self.size)
         if rest:
             raise TrainingError(f"batch_size: expected a multiple of the {self.size} processes, got {batch_size}")
         return rows
 
     def shard(self, batch: Tensor) -> Tensor:
-        """This process's rows of a global batch: (N, ...) -> (N / size, ...), in the order of the ranks.
+        """This process's rows of a global batch, in rank order: (N, ...) -> (N / size, ...).
 
-        Raises TrainingError where the processes cannot share the batch evenly.
+        Raises TrainingError if the batch cannot be divided evenly.
         """
         rows = self.check_batch(len(batch))
         return batch if self.size == 1 else batch[self.rank * rows : (self.rank + 1) * rows]
 
     def gather(self, rows: Tensor) -> Tensor:
-        """The global batch on every process: (N / size, ...) -> (N, ...), differentiable by this process's rows.
+        """The global batch on every process: (N / size, ...) -> (N, ...). Differentiable for this process's rows.
 
-        The gradient of a loss that all processes compute alike needs no communication: it is this process's part.
+        All processes compute the same loss from it, so the backward pass needs no communication.
         """
         if self.size == 1:
             return rows
@@ -71,14 +69,11 @@ class World:
         return torch.cat([*parts[: self.rank], rows, *parts[self.rank + 1 :]])
 
     def mean(self, value: Tensor) -> Tensor:
-        """The mean over the global batch of values (N / size,), or of their mean over this process's rows; a scalar.
-
-        The same on every process; differentiable as `gather` is.
-        """
+        """The mean over all processes of values (N / size,) or local means; a scalar, differentiable like `gather`."""
         return self.gather(value.reshape(-1)).mean()
 
     def sum_gradients(self, network: nn.Module) -> None:
-        """Add up the processes' gradients in place, all in one message; between backward() and the optimiser's step."""
+        """All-reduce the gradients in place, in one message. Call it between backward() and the optimiser step."""
         gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
         if self.size == 1 or not gradients:
             return
@@ -88,15 +83,15 @@ class World:
             gradient.copy_(part.view_as(gradient))
 
     def broadcast(self, compute: Callable[[], float]) -> float:
-        """A value that the main process computes, on every process; the others do not compute it."""
+        """Compute a value in the main process and return it on every process."""
         values = [compute() if self.is_main else None]
         if self.size > 1:
             dist.broadcast_object_list(values)
-        return float(values[0])  # type: ignore[arg-type]  # the main process's by now
+        return float(values[0])  # type: ignore[arg-type]  # no longer None
 
     @contextmanager
     def main_process_first(self) -> Iterator[None]:
-        """Within it, the main process goes before the others, which then find what it downloaded or cached."""
+        """Run the body in the main process first, so that the others find what it downloaded or cached."""
         if not self.is_main:
             self.barrier()
         yield
@@ -104,17 +99,17 @@ class World:
             self.barrier()
 
     def barrier(self) -> None:
-        """Return once all processes have come here: for files that one writes and others read."""
+        """Wait for all processes, e.g. until the main process has written a file."""
         if self.size > 1:
             dist.barrier()
 
 
 @contextmanager
-def joined(device: torch.device) -> Iterator[World]:
-    """The world that torchrun's environment describes, joined until the context ends; without it, `World()`.
+def process_group(device: torch.device) -> Iterator[World]:
+    """Join the process group that torchrun's environment variables describe; without them, `World()`.
 
-    CPU processes talk through Gloo, CUDA ones through NCCL; device "cuda" then means the GPU of the local rank. Raises
-    TrainingError for an environment that is not whole, and for more processes than GPUs.
+    Uses Gloo on the CPU and NCCL on CUDA, where "cuda" then means the GPU of the local rank. Raises TrainingError for
+    incomplete environment variables and for more local processes than GPUs.
     """
     size = _from_environment("WORLD_SIZE") if "WORLD_SIZE" in os.environ else 1
     if size == 1:
@@ -144,8 +139,6 @@ def _from_environment(name: str) -> int:
 
 
 def check_networks(networks: Iterable[nn.Module], world: World) -> None:
-    """Refuse several processes for networks whose layers would have to see the global batch. Raises TrainingError."""
+    """Raises TrainingError for networks with batch norm or dropout in more than one process."""
     if world.size > 1 and any(isinstance(layer, BatchNorm | nn.Dropout) for net in networks for layer in net.modules()):
-        raise TrainingError(
-            "batch norm and dropout: expected one process, as each sees its own rows; run without torchrun"
-        )
+        raise TrainingError("batch norm and dropout: expected one process, got several; run without torchrun")

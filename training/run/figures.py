@@ -1,4 +1,4 @@
-"""What a finished run was like, drawn from its metrics and samples."""
+"""Figures of a finished run, from its metrics and samples."""
 
 import io
 from collections.abc import Sequence
@@ -19,15 +19,15 @@ GIF_FRAME_MS = 120
 
 
 def draw_losses(run: RunDirectory) -> None:
-    """losses.png: losses, scores and the held-out ratio over the steps."""
+    """Draw losses.png: losses, scores and the held-out ratio over time."""
     with whole_file(run.path / "losses.png") as file:
         training_curves(run.read_metrics()).savefig(file, format="png")
 
 
 def draw_progress(run: RunDirectory) -> None:
-    """progress.gif from the samples, evenly thinned to GIF_FRAMES; the last frame stays for two seconds.
+    """Draw progress.gif from at most GIF_FRAMES sample grids, evenly spaced. The last frame is shown for two seconds.
 
-    Without samples, which somebody may have removed, no file.
+    Writes nothing if there are no samples. Raises TrainingError for damaged ones.
     """
     paths = run.sample_paths()
     if not paths:
@@ -40,7 +40,10 @@ def draw_progress(run: RunDirectory) -> None:
 
 
 def draw_strip(run: RunDirectory) -> None:
-    """strip.png: the first row of the first, fifth, tenth, ... and last grid, from top to bottom; or no file."""
+    """Draw strip.png: the first row of the first, fifth, tenth, ... and last sample grid, from top to bottom.
+
+    Writes nothing if there are no samples. Raises TrainingError for damaged ones.
+    """
     paths = run.sample_paths()
     if not paths:
         return
@@ -50,7 +53,7 @@ def draw_strip(run: RunDirectory) -> None:
 
 
 def _read(paths: Sequence[Path]) -> list[Image.Image]:
-    """Grids of one size. Raises TrainingError, naming the first file that is none."""
+    """Read sample grids of the same size. Raises TrainingError for the first file that is not one."""
     grids: list[Image.Image] = []
     for path in paths:
         try:
@@ -59,5 +62,5 @@ def _read(paths: Sequence[Path]) -> list[Image.Image]:
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
             raise TrainingError(f"{path}: not a grid of samples; remove it, and resume with --resume") from None
         if grids[-1].size != grids[0].size:
-            raise TrainingError(f"{path}: not a grid of as many samples as before; remove it, and resume with --resume")
+            raise TrainingError(f"{path}: expected the size of the first grid; remove it, and resume with --resume")
     return grids

@@ -1,4 +1,4 @@
-"""What a preset's networks are made of, found without making them: hostile presets ask for more than there is."""
+"""Checks of presets and checkpoints with networks on the meta device, so that untrusted ones cannot exhaust memory."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,16 +17,16 @@ from training.networks.generator import GeneratorNetwork
 from training.objectives.losses import LOSSES
 from training.objectives.penalties import PENALTIES
 
-MOST_TENSORS = 1_000
-MOST_VALUES = 2**31  # in all tensors together
-# What wrong names, types, counts and shapes raise, here or in torch.
-MISFITS = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+MAX_TENSORS = 1_000
+MAX_VALUES = 2**31  # in all tensors
+# Raised, here or in torch, for wrong names, types, counts and shapes.
+MISMATCH_ERRORS = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
-def outline(preset: Preset, index: int) -> dict[str, nn.Module]:
-    """The networks of a stage without values: `generator` and, of an adversarial one, `discriminator`.
+def meta_networks(preset: Preset, index: int) -> dict[str, nn.Module]:
+    """Build the networks of a stage on the meta device: `generator` and, for adversarial stages, `discriminator`.
 
-    Raises PresetError for networks that cannot be made. Leaves torch's global random state as it was.
+    Raises PresetError for networks that cannot be built or are too large. Does not change torch's global random state.
     """
     stage, network = preset.stages[index], preset.network_of(index)
     try:
@@ -34,37 +34,39 @@ def outline(preset: Preset, index: int) -> dict[str, nn.Module]:
             networks: dict[str, nn.Module] = {"generator": build_generator(network, preset.latent_dim)}
             if isinstance(stage, Adversarial):
                 networks["discriminator"] = build_discriminator(stage.discriminator)
-    except MISFITS as error:
-        raise PresetError(f"network: expected one that can be made, but {raised(error)}") from None
-    values = sum(tensor.numel() for made in networks.values() for tensor in made.state_dict().values())
-    if values > MOST_VALUES:
-        raise PresetError(f"network: expected at most {MOST_VALUES:,} values, got {values:,}")
+    except MISMATCH_ERRORS as error:
+        raise PresetError(f"network: cannot be built: {exception_message(error)}") from None
+    values = sum(tensor.numel() for network in networks.values() for tensor in network.state_dict().values())
+    if values > MAX_VALUES:
+        raise PresetError(f"network: expected at most {MAX_VALUES:,} values, got {values:,}")
     return networks
 
 
 def check_shapes(preset: Preset, index: int, part: Callable[[str], Mapping[str, Tensor]]) -> None:
-    """Refuse a checkpoint's networks, by `part`, that are not those of the stage, before those take memory.
+    """Check the shapes of a checkpoint's tensors, which `part` returns by network, before any network is built.
 
-    Raises CheckpointError, and PresetError as `outline` does.
+    Raises CheckpointError if they do not fit the stage, and PresetError as `meta_networks` does.
     """
-    networks = outline(preset, index)
-    shapes = {name: {key: value.shape for key, value in made.state_dict().items()} for name, made in networks.items()}
+    shapes = {
+        name: {key: value.shape for key, value in network.state_dict().items()}
+        for name, network in meta_networks(preset, index).items()
+    }
     for name, expected in (shapes | {"ema": shapes["generator"]}).items():
         found = {key: value.shape for key, value in part(name).items()}
         for key in sorted(expected.keys() | found.keys()) if found or name == "generator" else ():
-            ours, theirs = (tuple(of[key]) if key in of else "none" for of in (expected, found))
-            if ours != theirs:
+            want, got = (tuple(each[key]) if key in each else "none" for each in (expected, found))
+            if want != got:
                 raise CheckpointError(
                     f"the weights do not fit preset {plain(preset.name)}: "
-                    f"{plain(f'{name}.{key}')}: expected {ours}, got {theirs}"
+                    f"{plain(f'{name}.{key}')}: expected {want}, got {got}"
                 )
 
 
 def check_preset(preset: Preset) -> list[nn.Module]:
-    """All networks of a preset, without values.
+    """Check a preset, and return all its networks on the meta device.
 
-    Raises PresetError where it names what is in no table, networks cannot be made, or a teacher takes other inputs
-    than its student.
+    Raises PresetError for unknown architectures, losses and penalties, for networks that cannot be built, and for a
+    teacher whose inputs or pixel range differ from its student's.
     """
     for index, stage in enumerate(preset.stages):
         named: list[tuple[str, str, Mapping[str, Any]]] = [
@@ -78,31 +80,31 @@ def check_preset(preset: Preset) -> list[nn.Module]:
         for field, name, table in named:
             if name not in table:
                 raise PresetError(f"stages.{index}: {field}: expected one of {', '.join(table)}, got {shown(name)}")
-    made = [outline(preset, index) for index in range(len(preset.stages))]
-    generators = [networks["generator"] for networks in made]
-    inputs = [(net.conditional, net.image_range) for net in generators if isinstance(net, GeneratorNetwork)]
-    for index, theirs in enumerate(inputs):
-        if theirs != inputs[-1]:
+    stages = [meta_networks(preset, index) for index in range(len(preset.stages))]
+    generators = [networks["generator"] for networks in stages]
+    signatures = [(net.conditional, net.image_range) for net in generators if isinstance(net, GeneratorNetwork)]
+    for index, signature in enumerate(signatures):
+        if signature != signatures[-1]:
             raise PresetError(
-                f"stages.{index}: expected a teacher that is conditional and has the range of pixels as its student, "
-                f"{inputs[-1]}, got {theirs}"
+                f"stages.{index}: expected a teacher with its student's (conditional, pixel range), {signatures[-1]}, "
+                f"got {signature}"
             )
-    return [network for networks in made for network in networks.values()]
+    return [network for networks in stages for network in networks.values()]
 
 
-def raised(error: Exception) -> str:
-    """What was raised, in one line; a KeyError's text is its key alone."""
+def exception_message(error: Exception) -> str:
+    """The type and message of an exception in one line. (The message of a KeyError is only its key.)"""
     return plain(f"{type(error).__name__}: {' '.join(str(error).split())}")
 
 
 @contextmanager
 def _bounded() -> Iterator[None]:
-    """Raises ValueError within as soon as there are more than MOST_TENSORS parameters."""
-    made = count(1)
+    """Raise ValueError when more than MAX_TENSORS parameters are registered in the body."""
+    registered = count(1)
 
     def register(*parameter: object) -> None:
-        if next(made) > MOST_TENSORS:
-            raise ValueError(f"there are more than {MOST_TENSORS:,} tensors")
+        if next(registered) > MAX_TENSORS:
+            raise ValueError(f"there are more than {MAX_TENSORS:,} tensors")
 
     handle = register_module_parameter_registration_hook(register)
     try:

@@ -1,4 +1,4 @@
-"""What a run shows while it goes: a progress bar on a terminal, else plain lines; and TensorBoard where asked for."""
+"""Progress reporting: a progress bar on a terminal, plain lines otherwise, and TensorBoard if requested."""
 
 import sys
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ from training.run.directory import RunDirectory
 from training.run.tensorboard import TensorBoard
 from training.stages.context import Progress as Listener
 
-NOT_SHOWN = ("stage", "step", "minutes", "images_per_second")  # or shown at the line's ends
+NOT_SHOWN = ("stage", "step", "minutes", "images_per_second")  # among the metrics; shown separately or not at all
 
 
 class Reporter:
-    """A bar for each stage, with its latest metrics, on a terminal; plain lines otherwise."""
+    """On a terminal, a bar for each stage with its latest metrics; otherwise plain lines."""
 
     def __init__(self, preset: Preset) -> None:
         self.kinds = [stage.kind for stage in preset.stages]
@@ -26,8 +26,8 @@ class Reporter:
         self.tasks: dict[int, TaskID] = {}
 
     def __call__(self, stage: int, step: int, steps: int, metrics: dict[str, float] | None) -> None:
-        """Show that a step is done, and its metrics where there are any."""
-        text = "" if metrics is None else described(metrics)
+        """Show a completed step, and its metrics if there are any."""
+        text = "" if metrics is None else format_metrics(metrics)
         if not sys.stderr.isatty():
             if metrics is not None:
                 print(f"{self.kinds[stage]} step {step}/{steps}: {text}", flush=True)
@@ -40,20 +40,20 @@ class Reporter:
             self.bars.update(self.tasks[stage], metrics=text)
 
     def close(self) -> None:
-        """End the bars' lines, where there are any."""
+        """Stop the progress bars, if there are any."""
         if self.tasks:
             self.bars.stop()
 
 
-def described(metrics: dict[str, float]) -> str:
-    """A line of metrics as text: `12.3 min, loss 0.123, ratio 1.23, 1,234 images/s`."""
+def format_metrics(metrics: dict[str, float]) -> str:
+    """Format a line of metrics: `12.3 min, loss 0.123, ratio 1.23, 1,234 images/s`."""
     shown = [f"{name.replace('_', ' ')} {value:.3g}" for name, value in metrics.items() if name not in NOT_SHOWN]
     return ", ".join([f"{metrics['minutes']:.1f} min", *shown, f"{metrics['images_per_second']:,.0f} images/s"])
 
 
 @contextmanager
 def reporting(run: RunDirectory, preset: Preset, *, tensorboard: bool) -> Iterator[Listener]:
-    """What the main process's stages report to: the terminal and, where asked for, TensorBoard."""
+    """The progress callback of the main process, for the terminal and, if requested, TensorBoard."""
     with ExitStack() as stack:
         listeners: list[Listener] = [reporter := Reporter(preset)]
         stack.callback(reporter.close)

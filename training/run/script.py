@@ -1,4 +1,4 @@
-"""How the scripts start and end: whatever goes wrong is one line on standard error, from their first import on."""
+"""The entry point of the scripts: reports errors, warnings and signals in one line on standard error."""
 
 import os
 import sys
@@ -11,21 +11,18 @@ from mnistgen._interruption import Interrupted, exit_code, handle_signals
 
 
 def run(module: str) -> NoReturn:
-    """Import a script by its module's name, call its `main` with the arguments of the command line, and exit.
+    """Import a script by module name, call its `main` with the command-line arguments, and exit.
 
-    With 1 after an error, 2 after wrong usage, and 128 and the signal's number after a signal.
+    The exit code is 1 after an error, 2 after wrong usage, and 128 + N after signal N.
     """
     name = f"{module.rpartition('.')[2]}.py"
 
-    def say(message: object) -> None:
+    def report(message: object, *_: Any, **__: Any) -> None:
         print(f"{name}: {MnistgenError(str(message))}", file=sys.stderr)
 
-    def show_warning(message: Warning | str, *details: Any, **more: Any) -> None:
-        say(message)
-
     handle_signals()
-    warnings.showwarning = show_warning
-    interrupted = "interrupted; nothing was begun"
+    warnings.showwarning = report
+    interrupted = "interrupted; nothing was written"
     try:
         import typer
 
@@ -36,14 +33,14 @@ def run(module: str) -> NoReturn:
     except SystemExit:
         raise
     except BaseException as error:
-        if code := exit_code():  # whatever the signal made fail
-            if os.environ.get("RANK", "0") == "0":  # of torchrun's processes, which all get it, one speaks
-                say(str(error) if isinstance(error, Interrupted) and str(error) else interrupted)
+        if code := exit_code():  # after a signal, whichever exception it caused
+            if os.environ.get("RANK", "0") == "0":  # torchrun forwards the signal to all processes; one reports it
+                report(str(error) if isinstance(error, Interrupted) and str(error) else interrupted)
             sys.exit(code)
         if isinstance(error, OSError):
-            say(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
+            report(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
         elif isinstance(error, MnistgenError):
-            say(error)
+            report(error)
         else:
             raise
         sys.exit(1)

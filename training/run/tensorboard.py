@@ -1,4 +1,4 @@
-"""A run's metrics for TensorBoard, in RUN/tensorboard."""
+"""Writes the metrics of a run for TensorBoard, to RUN/tensorboard."""
 
 from types import TracebackType
 from typing import Any
@@ -9,21 +9,21 @@ from training.run.directory import RunDirectory
 
 
 class TensorBoard:
-    """Writes every line of metrics as scalars, `STAGE/METRIC`; to be used as a context.
+    """A context manager and progress callback that writes metrics as scalars named `STAGE/METRIC`.
 
-    Raises TrainingError where the package is not installed.
+    Raises TrainingError if the package is not installed.
     """
 
     def __init__(self, run: RunDirectory, preset: Preset) -> None:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
-            raise TrainingError("--tensorboard: the package is missing; pip install tensorboard") from None
+            raise TrainingError("--tensorboard: the package is not installed; pip install tensorboard") from None
         self._kinds = [stage.kind for stage in preset.stages]
         self._writer: Any = SummaryWriter(str(run.path / "tensorboard"))
 
     def __call__(self, stage: int, step: int, steps: int, metrics: dict[str, float] | None) -> None:
-        """What a stage reports to."""
+        """The progress callback."""
         for name, value in (metrics or {}).items():
             if name not in ("stage", "step"):
                 self._writer.add_scalar(f"{self._kinds[stage]}/{name}", value, step)

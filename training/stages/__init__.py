@@ -1,4 +1,4 @@
-"""RUN: what each kind of stage does, by its data's type; `training.config` has the data."""
+"""RUN: the function that runs each kind of stage, by the type of its configuration in `training.config`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from training.config import Adversarial, Distillation, MomentMatching
 from training.networks.generator import GeneratorNetwork
 from training.stages import adversarial, distillation, moment_matching
 
-# (stage, generators of all stages before it, context) -> the generator that it hands on; all frozen.
+# (stage, generators of all previous stages, context) -> the stage's generator. All generators are frozen.
 RUN: Mapping[type, Callable[[Any, Sequence[GeneratorNetwork], Any], GeneratorNetwork]] = {
     Adversarial: adversarial.train,
     Distillation: distillation.train,

@@ -1,4 +1,4 @@
-"""Adversarial training: discriminator step, generator step, EMA, record."""
+"""Adversarial training: discriminator step, generator step, EMA update, recording."""
 
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -26,15 +26,15 @@ from training.stages.state import TrainingState
 
 
 def train(stage: Adversarial, _: Sequence[GeneratorNetwork], context: Context) -> GeneratorNetwork:
-    """Train a generator against a discriminator and return the best one by the held-out digits, frozen.
+    """Train a generator against a discriminator and return the one with the best held-out ratio, frozen.
 
-    In several processes all call this alike. Sets torch's global random state, from which everything is drawn.
+    Every process must call this. Seeds torch's global random state and draws from it.
 
-    Raises DivergedError when a loss is not finite, TrainingError for digits fewer than a batch and for a batch that the
-    processes cannot share, CheckpointError for one that does not fit.
+    Raises DivergedError for a non-finite loss, TrainingError for a data set smaller than a batch or a batch that cannot
+    be divided among the processes, and CheckpointError for a checkpoint that does not fit.
     """
-    digits, world, compute = context.mnist.fitting, context.world, context.compute
-    batches = len(digits) // stage.batch_size  # each epoch leaves out a few digits, others each time
+    digits, world, compute = context.mnist.training_split, context.world, context.compute
+    batches = len(digits) // stage.batch_size  # per epoch; drops the last, incomplete batch
     if batches == 0:
         raise TrainingError(f"batch_size: expected at most the {len(digits)} digits, got {stage.batch_size}")
     steps = stage.epochs * batches
@@ -77,19 +77,19 @@ def train(stage: Adversarial, _: Sequence[GeneratorNetwork], context: Context) -
                 group["lr"] = value_at(stage.learning_rate, step / steps)
                 group["betas"] = (stage.betas[0], value_at(stage.betas[1], step / steps))
 
-        # --- data: every epoch has an order of its own, which depends on seed and epoch alone
+        # --- data: shuffled in every epoch; the order depends only on seed and epoch
         epoch, batch = divmod(step, batches)
         if batch == 0 or not len(order):
             order = epoch_order(len(digits), context.preset.seed, epoch).to(compute.device)
         indices = world.shard(order[batch * stage.batch_size : (batch + 1) * stage.batch_size])
         real = digits.batch(indices, generator.image_range)  # (N, 1, 28, 28)
-        classes = classes_of(generator, digits.labels[indices])  # generated digits are of the real ones' classes
+        classes = classes_of(generator, digits.labels[indices])  # for both real and generated digits
         latents = world.shard(torch.randn(stage.batch_size, generator.latent_dim, device=compute.device))
 
         # --- discriminator: tell real from generated
         with compute.autocast():
             fake = generator(latents, *classes)  # (N, D) -> (N, 1, 28, 28)
-            real_scores = world.gather(discriminator(real, *classes))  # -> (N,), of all processes
+            real_scores = world.gather(discriminator(real, *classes))  # -> (N,), the global batch
             fake_scores = world.gather(discriminator(fake.detach(), *classes))
         discriminator_loss = loss.discriminator(real_scores, fake_scores)
         discriminator_optimizer.zero_grad()
@@ -102,7 +102,7 @@ def train(stage: Adversarial, _: Sequence[GeneratorNetwork], context: Context) -
         world.sum_gradients(discriminator)
         discriminator_optimizer.step()
 
-        # --- generator: pass for real; the discriminator's own gradients are not needed
+        # --- generator: be scored as real; the discriminator's parameters need no gradients
         discriminator.requires_grad_(False)
         with compute.autocast():
             generator_scores = world.gather(discriminator(fake, *classes))
@@ -130,26 +130,26 @@ def train(stage: Adversarial, _: Sequence[GeneratorNetwork], context: Context) -
 def penalise(
     penalties: Penalties, progress: float, score: ScoreImages, real: Tensor, fake: Tensor, world: World
 ) -> Tensor:
-    """The discriminator's weighted penalties, a scalar, float32."""
-    shares = world.shard(torch.rand(world.size * len(real), 1, 1, 1, device=real.device))
-    values = [world.mean(PENALTIES[kind](score, real, fake, shares)) for kind in penalties.kinds]
+    """The weighted sum of the discriminator's penalties, a float32 scalar."""
+    mix = world.shard(torch.rand(world.size * len(real), 1, 1, 1, device=real.device))
+    values = [world.mean(PENALTIES[kind](score, real, fake, mix)) for kind in penalties.kinds]
     return torch.stack(values).sum() * value_at(penalties.weight, progress) * penalties.every
 
 
 def _score(discriminator: nn.Module, classes: tuple[Tensor, ...], images: Tensor) -> Tensor:
-    """Images as scores, under the labels of the batch."""
+    """The discriminator's scores (N,) of images (N, 1, 28, 28) given the classes of the batch."""
     scores: Tensor = discriminator(images, *classes)
     return scores
 
 
 def epoch_order(count: int, seed: int, epoch: int) -> Tensor:
-    """A permutation, int64 (count,), that depends on seed and epoch alone."""
+    """A permutation, int64 (count,), that depends only on seed and epoch."""
     source = torch.Generator().manual_seed((seed * 1_000_003 + epoch) % 2**63)
     return torch.randperm(count, generator=source)
 
 
 def check_epochs(stage: Adversarial, digits: int, start: Checkpoint) -> None:
-    """Refuse to end before the checkpoint. Raises CheckpointError."""
-    done = start.header.step / max(1, digits // stage.batch_size)
-    if done > stage.epochs:
-        raise CheckpointError(f"epochs: expected at least the {done:g} that are done, got {stage.epochs}")
+    """Raises CheckpointError if the checkpoint is past the last epoch."""
+    completed = start.header.step / max(1, digits // stage.batch_size)
+    if completed > stage.epochs:
+        raise CheckpointError(f"epochs: expected at least the {completed:g} completed ones, got {stage.epochs}")

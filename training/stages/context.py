@@ -1,4 +1,4 @@
-"""Context: what all stages of a run share."""
+"""Context: the run that a stage belongs to."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,21 +16,21 @@ from training.run.device import Compute
 from training.run.directory import RunDirectory
 from training.run.distributed import World
 
-# Called after each step: stage index, step done, all steps of the stage, and a line of metrics when one was written.
+# Called after each step with the stage index, the step, the stage's total steps, and the metrics if they were logged.
 Progress = Callable[[int, int, int, dict[str, float] | None], None]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How generators are compared during training."""
+    """How generators are evaluated during training."""
 
-    ratio: Callable[[UInt8], float]  # digits uint8 (N, 28, 28) -> Fréchet ratio against held-out ones; lower is better
-    labels: Tensor  # int64 (N,): of the digits to draw; for an unconditional generator only their number counts
+    ratio: Callable[[UInt8], float]  # images uint8 (N, 28, 28) -> Fréchet ratio to held-out digits; lower is better
+    labels: Tensor  # int64 (N,): the digits to generate; an unconditional generator uses only their number
 
 
 @dataclass(frozen=True)
 class Context:
-    """A run, and where one of its stages stands in it."""
+    """A run, and the position of one of its stages in it."""
 
     preset: Preset
     mnist: Mnist
@@ -39,28 +39,28 @@ class Context:
     world: World
     evaluation: Evaluation
     progress: Progress
-    seconds: Callable[[], float]  # spent on the run so far, that of earlier processes included
-    announce: Callable[[str], None] = lambda text: None  # what takes long between steps, in the main process
-    steps_before: tuple[int, ...] = ()  # of the stages before this one
-    start: Checkpoint | None = None  # of this stage, to resume from
+    seconds: Callable[[], float]  # of training so far, including before a resume
+    announce: Callable[[str], None] = lambda text: None  # reports slow work between steps, in the main process
+    steps_before: tuple[int, ...] = ()  # steps of each previous stage
+    start: Checkpoint | None = None  # checkpoint of this stage to resume from
 
     @property
     def index(self) -> int:
-        """Which of the preset's stages this is, from 0."""
+        """The index of the stage in the preset."""
         return len(self.steps_before)
 
     @property
     def stage(self) -> Any:
-        """The stage itself."""
+        """The configuration of the stage."""
         return self.preset.stages[self.index]
 
     @property
     def seed(self) -> int:
-        """Of torch's global random state at the stage's beginning: another one for each stage."""
+        """The seed of torch's global random state at the start of the stage; different for each stage."""
         return (self.preset.seed * 1_000 + self.index) % 2**63
 
     def build_generator(self) -> GeneratorNetwork:
-        """The stage's generator, freshly initialised from torch's global random state, on the device."""
+        """The stage's generator, newly initialised from torch's global random state, on the device."""
         network = build_generator(self.preset.network_of(self.index), self.preset.latent_dim)
         return self.compute.place(network)
 

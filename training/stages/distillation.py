@@ -1,7 +1,8 @@
-"""Distillation: a small generator learns to draw what a larger one, its teacher, draws.
+"""Distillation: a small generator, the student, learns to reproduce the images of a larger one, its teacher.
 
-A discriminator would outpace so small a generator; the teacher shows it the image of every latent. A bank of the
-teacher's digits, drawn once, serves many epochs, so that the student alone has to run.
+A generator this small cannot keep up with a discriminator; the teacher provides a target image for every latent. The
+teacher's images are generated once and used for many epochs, so that training runs only the student.
+
 Sources: G. Hinton, O. Vinyals, J. Dean, "Distilling the Knowledge in a Neural Network", 2015 (arXiv:1503.02531);
 A. Aguinaldo et al., "Compressing GANs using Knowledge Distillation", 2019 (arXiv:1902.00159), section 3.
 """
@@ -21,21 +22,21 @@ from training.stages.ema import frozen_copy
 from training.stages.recorder import Intervals, Recorder
 from training.stages.state import TrainingState
 
-CHUNK = 500  # of the teacher's digits, drawn at once
+CHUNK = 500  # teacher images per forward pass
 
 
 def train(stage: Distillation, generators: Sequence[GeneratorNetwork], context: Context) -> GeneratorNetwork:
-    """Distil the last of the generators, the teacher, into a new generator and return that, frozen.
+    """Distil the last of the generators, the teacher, into a new generator and return it, frozen.
 
-    In several processes all call this alike. Sets torch's global random state, from which everything is drawn.
+    Every process must call this. Seeds torch's global random state and draws from it.
 
-    Raises CheckpointError for a start that does not fit, DivergedError when the error is not finite, and TrainingError
-    for a batch that the processes cannot share.
+    Raises DivergedError for a non-finite loss, TrainingError for a batch that cannot be divided among the processes,
+    and CheckpointError for a checkpoint that does not fit.
     """
     world, compute = context.world, context.compute
     torch.manual_seed(context.seed)
     generator = context.build_generator().train()
-    context.announce(f"drawing {stage.bank:,} of the teacher's digits")
+    context.announce(f"generating {stage.bank:,} teacher images")
     latents, labels, images = draw_bank(generators[-1], stage.bank, context)
     optimizer = Adam(generator.parameters(), betas=stage.betas, fused=True)
     recorder = Recorder(
@@ -65,7 +66,7 @@ def train(stage: Distillation, generators: Sequence[GeneratorNetwork], context: 
 
 @torch.no_grad()
 def draw_bank(teacher: GeneratorNetwork, size: int, context: Context) -> tuple[Tensor, Tensor, Tensor]:
-    """Latents float32 (N, D), labels int64 (N,), cyclic, and the teacher's digits uint8 (N, 1, 28, 28)."""
+    """Generate latents float32 (N, D), cyclic labels int64 (N,) and teacher images uint8 (N, 1, 28, 28), N = size."""
     device = context.compute.device
     latents = torch.randn(size, teacher.latent_dim, device=device)
     labels = torch.arange(size, device=device) % CLASSES

@@ -1,4 +1,4 @@
-"""The exponential moving average of a generator's weights, and batch norm's statistics measured for it.
+"""The exponential moving average (EMA) of a generator's weights, and batch-norm statistics for the averaged weights.
 
 Sources: T. Karras et al., "Progressive Growing of GANs", 2018 (arXiv:1710.10196), section 5 (the average); T. Karras et
 al., "Training Generative Adversarial Networks with Limited Data", 2020 (arXiv:2006.06676), appendix C (half-life in
@@ -15,11 +15,11 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn, update_bn
 from training.config import EMA
 from training.networks.generator import GeneratorNetwork
 
-BATCH_SIZE = 500  # of the latents that batch norm is measured on
+BATCH_SIZE = 500  # of the latents for batch-norm statistics
 
 
 def frozen_copy(generator: GeneratorNetwork) -> GeneratorNetwork:
-    """A copy of the generator in evaluation mode and without gradients, such as `update_ema` updates."""
+    """Copy the generator, in evaluation mode and without gradients, e.g. as the EMA copy."""
     return copy.deepcopy(generator).eval().requires_grad_(False)
 
 
@@ -27,18 +27,18 @@ def frozen_copy(generator: GeneratorNetwork) -> GeneratorNetwork:
 def update_ema(
     ema: GeneratorNetwork, generator: GeneratorNetwork, config: EMA, images_before: int, images: int
 ) -> None:
-    """Move the average towards the generator, by as much as `images` more images weigh after `images_before`."""
+    """Update the EMA in place after a step on `images` images, which followed `images_before` earlier ones."""
     half_life = min(config.half_life, config.ramp * images_before)
     decay = 0.5 ** (images / half_life) if half_life > 0 else 0.0
     get_ema_multi_avg_fn(decay)(list(ema.parameters()), list(generator.parameters()), 0)
-    for ours, theirs in zip(ema.buffers(), generator.buffers(), strict=True):
-        ours.copy_(theirs)
+    for averaged, current in zip(ema.buffers(), generator.buffers(), strict=True):
+        averaged.copy_(current)
 
 
 def measure_batch_norm(generator: GeneratorNetwork, samples: int, seed: int) -> None:
-    """Replace the running statistics by those of `samples` latents, always the same ones; not for 0.
+    """Recompute the running statistics from `samples` latents, drawn with the seed. Keeps them if `samples` is 0.
 
-    Leaves the generator in evaluation mode, and torch's global random state as it was.
+    Sets the generator to evaluation mode. Does not change torch's global random state.
     """
     if samples:
         device = next(generator.parameters()).device

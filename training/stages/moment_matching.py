@@ -1,13 +1,14 @@
-"""Moment matching: the feature moments of the generator's digits are matched to those of real ones.
+"""Fine-tuning by feature-moment matching: match the feature moments of generated digits to those of real ones.
 
-Where a discriminator no longer shows the generator what its digits lack, means and covariances of many features, over
-all digits and within each class, still do. As no discriminator has to keep up, the generator learns in the
-fake-quantized 8 bits that it will be exported in (quantization-aware training).
+When adversarial training no longer improves a generator, the means and covariances of many features, over all digits
+and within each class, still provide a gradient. Without a discriminator, training is stable enough for fake
+quantization: the generator is trained with the 8-bit weights and activations of its export (quantization-aware
+training).
 
-The features come from a pool of unlike networks, a few of which, at random, see each batch: a generator overfits to
-networks that always see it. The squared error, in pixels and features, to the digits that the run's first generator
-draws for the same latents keeps running moments that lag behind from making it oscillate, and shows a student what its
-teacher does better.
+The features come from an ensemble of different networks. Each batch uses a random subset of them, since a generator
+overfits to a fixed set. Additional losses, the squared errors in pixels and features to the images of the run's first
+generator for the same latents, damp oscillations from the lag of the running moments and let a student learn from its
+teacher.
 """
 
 import copy
@@ -32,16 +33,16 @@ from training.stages.state import TrainingState
 
 
 def train(stage: MomentMatching, generators: Sequence[GeneratorNetwork], context: Context) -> GeneratorNetwork:
-    """Match the moments of the last generator's digits and return the EMA of its weights, frozen.
+    """Fine-tune a copy of the last generator and return its EMA copy, frozen.
 
-    In several processes all call this alike. Sets torch's global random state, from which everything is drawn.
+    Every process must call this. Seeds torch's global random state and draws from it.
 
-    Raises CheckpointError for a start that does not fit, DivergedError when a loss is not finite, and TrainingError for
-    a batch that the processes cannot share.
+    Raises DivergedError for a non-finite loss, TrainingError for a batch that cannot be divided among the processes,
+    and CheckpointError for a checkpoint that does not fit.
     """
     world, compute = context.world, context.compute
     networks = fit_networks(context.mnist.seen, stage.epochs, compute, context.seed, world, context.announce)
-    comparisons = [Comparison(network, context.mnist.fitting, stage, compute) for network in networks]
+    comparisons = [Comparison(network, context.mnist.training_split, stage, compute) for network in networks]
     torch.manual_seed(context.seed)
     teacher = generators[0] if stage.pixel_error or stage.feature_error else None
     generator = copy.deepcopy(generators[-1]).train().requires_grad_(True)
@@ -66,28 +67,28 @@ def train(stage: MomentMatching, generators: Sequence[GeneratorNetwork], context
     while (step := recorder.step) < stage.steps:
         if step % stage.evaluate_every == 0 and isinstance(drawing, FakeQuantizedGenerator):
             drawing.calibrate()
-        learning = step * stage.batch_size >= stage.memory  # before, the moments of all networks are filled
+        learning = step * stage.batch_size >= stage.memory  # before that, only fill the running moments
         for group in optimizer.param_groups:
             group["lr"] = value_at(stage.learning_rate, step / stage.steps)
 
-        # --- digits as users will see them, and their features
+        # --- generated digits with 256 grey levels, as users get them, and their features
         latents = world.shard(torch.randn(stage.batch_size, generator.latent_dim, device=compute.device))
         chosen = torch.randperm(len(comparisons))[: stage.networks if learning else None].tolist()
         with nullcontext() if learning else torch.no_grad():
             with compute.autocast():
                 images = drawing(latents, classes)  # (N, 1, 28, 28)
             pixels = to_grey_levels(images, generator.image_range)
-            own = {index: comparisons[index].features(pixels) for index in chosen}
+            own = {index: comparisons[index].features(pixels) for index in chosen}  # of this process's rows
             features = {index: world.gather(rows) for index, rows in own.items()}
 
-        # --- generator, EMA, moments
+        # --- generator step, EMA update
         if learning:
             loss = torch.stack([comparisons[index].loss(rows) for index, rows in features.items()]).mean()
             if teacher is not None:
                 with torch.no_grad():
                     with compute.autocast():
-                        shown = teacher(latents, classes)
-                    target = to_grey_levels(shown, teacher.image_range)
+                        teacher_images = teacher(latents, classes)
+                    target = to_grey_levels(teacher_images, teacher.image_range)
                     targets = {index: comparisons[index].features(target) for index in chosen}
                 errors = torch.stack([(own[index] - targets[index]).square().mean() for index in chosen])
                 progress = step / stage.steps
@@ -98,14 +99,16 @@ def train(stage: MomentMatching, generators: Sequence[GeneratorNetwork], context
             world.sum_gradients(generator)
             optimizer.step()
             update_ema(ema, generator, stage.ema, step * stage.batch_size - stage.memory, stage.batch_size)
+
+        # --- running moments
         for index in chosen:
-            comparisons[index].remember(features[index])
+            comparisons[index].update(features[index])
         recorder.record(moment_distance=torch.stack([comparisons[index].distance() for index in chosen]).mean())
     return recorder.finish()
 
 
 def to_grey_levels(images: Tensor, image_range: tuple[float, float]) -> Tensor:
-    """Images in the range of a generator as one of 256 grey levels from 0 to 1, with a straight-through gradient."""
+    """Map images in `image_range` to [0, 1] and round to 256 grey levels, with a straight-through gradient."""
     low, high = image_range
     pixels = (images - low) / (high - low)
     return pixels + ((pixels * 255).round() / 255 - pixels).detach()

@@ -1,4 +1,4 @@
-"""Recorder: what every stage writes while it trains: metrics, evaluations, samples, checkpoints and generators."""
+"""Recorder: metrics, evaluation, samples, checkpoints and generators during a stage."""
 
 import copy
 import math
@@ -11,16 +11,16 @@ from torch import Tensor
 from training.errors import DivergedError
 from training.networks.fake_quantization import FakeQuantizedGenerator
 from training.networks.generator import GeneratorNetwork
-from training.networks.inputs import draw, every_digit, fixed_inputs, to_images
-from training.run.checkpoint import Checkpoint, fitting, stored
+from training.networks.inputs import cyclic_labels, draw
+from training.run.checkpoint import Checkpoint, stored, wrap_load_errors
 from training.stages.context import Context
 from training.stages.state import TrainingState
 
-GRID_SIZE = 100  # fixed latents that all sample grids of a run show
+GRID_SIZE = 100  # digits in a sample grid
 
 
 class Intervals(NamedTuple):
-    """How often, in steps; every evaluation is also logged and followed by a checkpoint."""
+    """Intervals in steps. Every evaluation is also logged and followed by a checkpoint."""
 
     log: int
     evaluate: int
@@ -29,11 +29,11 @@ class Intervals(NamedTuple):
 
 
 class Recorder:
-    """Called once after each step of a stage; counts the steps, and keeps the generator that the stage hands on.
+    """Counts the steps of a stage, and keeps the generator that the stage returns.
 
-    That is the best one by the held-out digits, or the last, as the stage says. `exported` gives a copy of the
-    generator as it would be exported, in evaluation mode. In several processes all call this alike; the main one
-    evaluates and writes.
+    Call `record` after each step and `finish` at the end. The generator that is kept is the one with the best held-out
+    ratio or the last one, depending on the stage. `exported` returns a copy of the generator as it would be exported,
+    in evaluation mode. Every process must make the same calls; the main process evaluates and writes.
     """
 
     def __init__(
@@ -46,28 +46,28 @@ class Recorder:
         intervals: Intervals,
         exported: Callable[[], GeneratorNetwork],
     ) -> None:
-        """Restores the state where the context has a checkpoint. Raises CheckpointError where that does not fit."""
+        """Restore the state if the context has a checkpoint. Raises CheckpointError if that does not fit."""
         self.context, self.state, self.steps, self.batch_size = context, state, steps, batch_size
         self.intervals, self.exported = intervals, exported
         self.step = 0
-        self.window: list[Tensor] = []  # metrics of the steps since the last line, on the device
+        self.window: list[Tensor] = []  # metrics of the steps since they were last logged, on the device
         self.since = context.seconds()
         lines = [line for line in context.run.read_metrics() if line["stage"] == context.index]
         self.ratios = [line["ratio"] for line in lines if "ratio" in line]  # of all evaluations so far
         self.kept: GeneratorNetwork | None = None
         if context.start:
-            if self.ratios:  # before the random state is restored, since building a network draws from it
+            if self.ratios:  # before restoring the random state, since building a network draws from it
                 self.kept = context.compute.place(context.run.read_generator(context.preset, context.index))
-            with fitting(context.start):
-                state.restore(context.start.tensors)
+            with wrap_load_errors(context.start):
+                state.restore(context.start)
             self.step = context.start.header.step
 
     def record(self, **metrics: Tensor) -> None:
-        """Count a step that gave these metrics, scalars, and write what is due. Raises DivergedError."""
+        """Count a step with these scalar metrics, and log, evaluate, sample and save as due. Raises DivergedError."""
         self.step += 1
         self.window.append(torch.stack([value.detach().float() for value in metrics.values()]))
-        ends, context, line = self.step == self.steps, self.context, None
-        due = {name for name, interval in self.intervals._asdict().items() if ends or self.step % interval == 0}
+        is_last, context, line = self.step == self.steps, self.context, None
+        due = {name for name, interval in self.intervals._asdict().items() if is_last or self.step % interval == 0}
         if due - {"sample"}:
             line = self._line(metrics)
         if line and "evaluate" in due:
@@ -83,20 +83,20 @@ class Recorder:
         context.progress(context.index, self.step, self.steps, line)
 
     def finish(self) -> GeneratorNetwork:
-        """The generator that the stage hands on, frozen."""
+        """The generator that the stage returns, frozen. Raises TypeError if there was no evaluation."""
         self.context.world.barrier()
         if self.kept is None:
             raise TypeError("no evaluation was recorded")
         return self.kept.eval().requires_grad_(False)
 
     def is_stale(self, patience: int) -> bool:
-        """Whether none of the last `patience` evaluations was better than the best before; never for patience 0."""
+        """Whether none of the last `patience` evaluations improved on those before; always False for 0."""
         recent, before = self.ratios[-patience:], self.ratios[:-patience]
         return patience > 0 and bool(before) and min(recent) >= min(before)
 
     def _line(self, names: Iterable[str]) -> dict[str, float]:
-        """A line for metrics.jsonl: the means of the metrics since the last one."""
-        window = torch.stack(self.window).cpu()  # (steps, metrics); waits for the device
+        """A line for metrics.jsonl: the mean metrics since the last line. Raises DivergedError for non-finite ones."""
+        window = torch.stack(self.window).cpu()  # (steps, metrics); synchronises the device
         seconds = self.context.seconds()
         self.window = []
         finite = window.isfinite().all(dim=1)
@@ -108,13 +108,10 @@ class Recorder:
         return line | dict(zip(names, window.mean(dim=0).tolist(), strict=True)) | {"images_per_second": rate}
 
     def _evaluate(self) -> float:
-        """The ratio of the generator as it would be exported, which is kept if it is to be."""
+        """The held-out ratio of the exported generator, which is kept if it is the best, or if the last one counts."""
         context, network = self.context, self._exported()
-        ratio = context.world.broadcast(
-            lambda: context.evaluation.ratio(
-                draw(self._rounded(network), context.preset.seed, context.evaluation.labels)
-            )
-        )
+        seed, labels = context.preset.seed, context.evaluation.labels
+        ratio = context.world.broadcast(lambda: context.evaluation.ratio(draw(self._quantized(network), seed, labels)))
         if context.stage.keeps == "last" or ratio < min(self.ratios, default=math.inf):
             self.kept = network
             if context.world.is_main:
@@ -124,19 +121,19 @@ class Recorder:
 
     @torch.no_grad()
     def _exported(self) -> GeneratorNetwork:
-        """A copy as its file will have it, to the bit."""
+        """A copy of the generator with the exact weights that its file will contain."""
         network = self.exported()
         for parameter in network.parameters():
             parameter.copy_(stored(parameter))
         return network
 
     def _save_samples(self) -> None:
-        network = self._rounded(self._exported())
-        inputs = fixed_inputs(network, self.context.preset.seed, every_digit(GRID_SIZE)).to(self.context.compute.device)
-        self.context.run.save_samples(self.context.index, self.step, to_images(network, inputs))
+        context, network = self.context, self._quantized(self._exported())
+        images = draw(network, context.preset.seed, cyclic_labels(GRID_SIZE))
+        context.run.save_samples(context.index, self.step, images)
 
-    def _rounded(self, network: GeneratorNetwork) -> GeneratorNetwork:
-        """The network as its export draws: in 8 bits where the preset is quantized and this is not a teacher."""
+    def _quantized(self, network: GeneratorNetwork) -> GeneratorNetwork:
+        """The network with the fake quantization of its export, if the preset is quantized and it is not a teacher."""
         preset = self.context.preset
         if preset.quantization is None or preset.network_of(self.context.index) is not preset.network:
             return network

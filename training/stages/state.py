@@ -1,4 +1,4 @@
-"""TrainingState: everything that a stage changes, captured for a checkpoint and restored to the same bits."""
+"""TrainingState: the complete state of a stage, for checkpoints and bitwise reproducible resuming."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,12 +7,14 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam
 
+from training.run.checkpoint import Checkpoint
+
 
 @dataclass(frozen=True)
 class TrainingState:
-    """A stage's networks, their optimisers, and further tensors that it changes in place.
+    """The networks of a stage, their optimisers and other tensors that it updates in place.
 
-    Torch's global random state is captured and restored with them.
+    Includes torch's global random state.
     """
 
     networks: Mapping[str, nn.Module]
@@ -20,7 +22,7 @@ class TrainingState:
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
 
     def capture(self) -> dict[str, Tensor]:
-        """All of it on the CPU; names begin with their part, such as `generator.layers.0.weight`."""
+        """The state as CPU tensors. Names start with that of their part, e.g. `generator.layers.0.weight`."""
         captured = {"random.cpu": torch.get_rng_state()}
         if torch.cuda.is_available() and torch.cuda.is_initialized():
             captured["random.cuda"] = torch.cuda.get_rng_state()
@@ -32,15 +34,16 @@ class TrainingState:
         captured |= {f"tensors.{name}": value for name, value in self.tensors.items()}
         return {name: value.cpu().contiguous() for name, value in captured.items()}
 
-    def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Put back what `capture` gave.
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Restore, in place, a checkpoint of what `capture` returned.
 
-        Raises LookupError, RuntimeError or ValueError for that of another state, which is then partly restored.
+        Raises LookupError, RuntimeError, TypeError or ValueError, after restoring a part, if it does not fit.
         """
         for name, network in self.networks.items():
-            network.load_state_dict(_part(tensors, name))
+            network.load_state_dict(checkpoint.part(name))
         for name, optimizer in self.optimizers.items():
-            _restore_optimizer(optimizer, _part(tensors, f"{name}_optimizer"))
+            _restore_optimizer(optimizer, checkpoint.part(f"{name}_optimizer"))
+        tensors = checkpoint.tensors
         for name, value in self.tensors.items():
             value.copy_(tensors[f"tensors.{name}"])
         torch.set_rng_state(tensors["random.cpu"])
@@ -48,21 +51,16 @@ class TrainingState:
             torch.cuda.set_rng_state(tensors["random.cuda"])
 
 
-def _part(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
-    start = f"{name}."
-    return {key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)}
-
-
 def _restore_optimizer(optimizer: Adam, tensors: Mapping[str, Tensor]) -> None:
-    """Put back Adam's steps and moments, `INDEX.KEY`. One that has not made a step yet has none."""
+    """Restore Adam's steps and moments, named `INDEX.KEY`. There are none before the first step."""
     if not tensors:
         return
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     for index, parameter in enumerate(parameters):
         for moment in ("exp_avg", "exp_avg_sq"):
-            if (shape := tensors[f"{index}.{moment}"].shape) != parameter.shape:  # which would be broadcast
+            if (shape := tensors[f"{index}.{moment}"].shape) != parameter.shape:  # copy_ below would broadcast it
                 raise ValueError(f"{index}.{moment}: expected {tuple(parameter.shape)}, got {tuple(shape)}")
-        # The fused step walks parameter and moments in memory order, so the moments take the parameter's strides.
+        # The fused step reads parameter and moments in memory order, so the moments need the parameter's strides.
         optimizer.state[parameter] = {
             "step": tensors[f"{index}.step"].to(parameter.device),
             "exp_avg": torch.empty_like(parameter.detach()).copy_(tensors[f"{index}.exp_avg"]),

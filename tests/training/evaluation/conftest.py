@@ -1,4 +1,4 @@
-"""evaluate.py in this process, on a few hundred real digits and small models."""
+"""Fixtures for evaluate.py with a few hundred real digits and small models."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The cache: filled once, rebuilt where it is damaged or of other data, and never needed."""
+"""The cache: recomputed if damaged or from other sources, and optional."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from training.run.cache import Arrays, cached
 
 
 class Work:
-    """Something to compute, which counts how often."""
+    """A computation that counts its calls."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -31,7 +31,7 @@ def work() -> Work:
     return Work()
 
 
-def test_computed_once_for_the_same_sources(folder: Path, work: Work) -> None:
+def test_computed_once_per_sources(folder: Path, work: Work) -> None:
     for _ in range(2):
         assert cached("squares", {"data": "abc", "version": 1}, work)["squares"].tolist() == [0, 1, 4, 9, 16]
     assert work.calls == 1
@@ -41,12 +41,12 @@ def test_computed_once_for_the_same_sources(folder: Path, work: Work) -> None:
     assert len(list(folder.iterdir())) == 3
 
 
-@pytest.mark.parametrize("place", [3, 60, -1])
-def test_a_damaged_file_is_rebuilt(folder: Path, work: Work, place: int) -> None:
+@pytest.mark.parametrize("offset", [3, 60, -1])
+def test_damaged_file_is_recomputed(folder: Path, work: Work, offset: int) -> None:
     cached("squares", {"data": "abc"}, work)
     (path,) = folder.iterdir()
     content = bytearray(path.read_bytes())
-    content[place] ^= 1
+    content[offset] ^= 1
     path.write_bytes(content)
     with pytest.warns(UserWarning, match=f"{path}: .*computing it again"):
         assert cached("squares", {"data": "abc"}, work)["squares"].tolist() == [0, 1, 4, 9, 16]
@@ -55,19 +55,19 @@ def test_a_damaged_file_is_rebuilt(folder: Path, work: Work, place: int) -> None
     assert work.calls == 2
 
 
-def test_a_file_of_other_data_is_rebuilt(folder: Path, work: Work) -> None:
+def test_file_of_other_sources_is_recomputed(folder: Path, work: Work) -> None:
     cached("squares", {"data": "abc"}, work)
     (path,) = folder.iterdir()
-    foreign = path.read_bytes()
+    content = path.read_bytes()
     cached("squares", {"data": "xyz"}, work)
     (other,) = set(folder.iterdir()) - {path}
-    other.write_bytes(foreign)
-    with pytest.warns(UserWarning, match="made from other data; computing it again"):
+    other.write_bytes(content)
+    with pytest.warns(UserWarning, match="computed from other data; computing it again"):
         cached("squares", {"data": "xyz"}, work)
     assert work.calls == 3
 
 
-def test_a_folder_that_cannot_be_written_costs_time_alone(folder: Path, work: Work) -> None:
+def test_unwritable_folder_only_warns(folder: Path, work: Work) -> None:
     folder.write_text("a file")
     with pytest.warns(UserWarning, match="cannot be written"):
         assert cached("squares", {}, work)["squares"][-1] == 16

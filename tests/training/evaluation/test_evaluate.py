@@ -1,4 +1,4 @@
-"""evaluate.py as its users run it: reports, cards, and what is refused."""
+"""The script evaluate.py: reports, cards and errors."""
 
 import json
 from collections.abc import Callable
@@ -15,7 +15,7 @@ import mnistgen
 from tests.conftest import Outcome, contents, write_model
 from training.evaluation import drawing
 from training.evaluation.figures import FIGURES
-from training.evaluation.judges import JUDGES, features, read
+from training.evaluation.judges import JUDGES, classify, features
 
 Evaluate = Callable[..., Outcome]
 REFERENCES = [
@@ -32,7 +32,7 @@ def model(tmp_path: Path) -> Path:
 
 
 def broken(model: onnx.ModelProto) -> None:
-    """Fails for more than 100 digits at once, or fewer: the shape is fixed."""
+    """Fix the batch size, so that other sizes fail."""
     (shape,) = [constant for constant in model.graph.initializer if constant.name == "shape"]
     shape.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(shape) * [0, 1, 1] + [3, 0, 0], "shape"))
 
@@ -66,26 +66,26 @@ class TestFullReport:
         self.check_card(rows["small"], model, run_cli)
 
     def check_order(self, rows: dict[str, Any]) -> None:
-        """Every figure must put real digits first, and more noise after less."""
-        real, little, much, gaussian = (
+        """Figures must rank real digits best, and less noise above more."""
+        real, weak, strong, gaussian = (
             {key: estimate["mean"] for key, estimate in rows[name]["figures"].items()} for name in REFERENCES
         )
         for key in ("ratio", "worst_ratio", *(f"{judge}_ratio" for judge in JUDGES)):
             assert real[key] == pytest.approx(1), key
-            assert real[key] < little[key] < much[key], key
+            assert real[key] < weak[key] < strong[key], key
             assert real[key] < gaussian[key], key
         for key in ("recall", "density", "coverage"):
-            assert real[key] > little[key], key
-            assert real[key] > much[key], key
+            assert real[key] > weak[key], key
+            assert real[key] > strong[key], key
             assert real[key] > gaussian[key], key
-        # Among 128 test digits the balls are so wide that one holds all of what is hardly a digit.
-        assert real["precision"] > little["precision"]
+        # With only 128 test digits, the balls are so wide that one contains all illegible digits.
+        assert real["precision"] > weak["precision"]
         assert real["class_balance"] < gaussian["class_balance"]
-        assert real["class_balance"] < much["class_balance"]
-        assert real["label_accuracy"] >= little["label_accuracy"] >= much["label_accuracy"]
+        assert real["class_balance"] < strong["class_balance"]
+        assert real["label_accuracy"] >= weak["label_accuracy"] >= strong["label_accuracy"]
         assert real["nearest_ratio"] == pytest.approx(1, abs=0.1)
-        assert little["nearest_ratio"] < 0.9  # digits that were copied
-        assert real["authenticity"] > little["authenticity"]
+        assert weak["nearest_ratio"] < 0.9  # noisy copies
+        assert real["authenticity"] > weak["authenticity"]
 
     def check_pictures(self, folder: Path, text: str) -> None:
         for key in ("confident", "classes", "map", "closest", "confusion"):
@@ -105,15 +105,15 @@ class TestFullReport:
         assert "label_accuracy" in shown
 
 
-def test_the_default_model_draws_what_it_is_asked_for() -> None:
+def test_default_model_generates_requested_digits() -> None:
     images, labels = mnistgen.generate(500, seed=3, return_labels=True)
-    assert (read(features(images, "classifier")).labels == labels).mean() > 0.97
+    assert (classify(features(images, "classifier")).labels == labels).mean() > 0.97
     number = np.stack(np.split(mnistgen.number("2026", seed=1), 4, axis=1))
-    assert read(features(number, "classifier")).labels.tolist() == [2, 0, 2, 6]
+    assert classify(features(number, "classifier")).labels.tolist() == [2, 0, 2, 6]
 
 
 class TestQuickForm:
-    def test_one_seed_and_no_long_figures(self, evaluate: Evaluate, model: Path, tmp_path: Path) -> None:
+    def test_uses_one_seed_and_skips_slow_figures(self, evaluate: Evaluate, model: Path, tmp_path: Path) -> None:
         outcome = evaluate(model, "--quick", "--samples", 150, "--report", tmp_path / "report")
         assert outcome.code == 0, outcome.err
         content = json.loads((tmp_path / "report" / "report.json").read_text())
@@ -125,7 +125,7 @@ class TestQuickForm:
         assert (content["target"], content["fresh"]) == ("44 held-out training digits", "42 other training digits")
         assert "44 held-out training digits" in (tmp_path / "report" / "report.md").read_text()
 
-    def test_the_report_is_saved_before_the_pictures_are_drawn(
+    def test_report_is_written_before_plots(
         self, evaluate: Evaluate, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def full(*_: object) -> None:
@@ -137,7 +137,7 @@ class TestQuickForm:
         assert "classifier" in outcome.out
         assert sorted(contents(tmp_path / "report")) == ["report.json", "report.md"]
 
-    def test_models_of_one_name_are_told_apart(self, evaluate: Evaluate, tmp_path: Path) -> None:
+    def test_models_with_same_name_get_unique_rows(self, evaluate: Evaluate, tmp_path: Path) -> None:
         paths = [write_model(tmp_path / name, conditional=False) for name in ("first", "second")]
         outcome = evaluate(*paths, "--quick", "--samples", 150, "--report", tmp_path / "report")
         assert outcome.code == 0, outcome.err
@@ -147,15 +147,15 @@ class TestQuickForm:
         assert "label_accuracy" not in rows[0]["figures"]
 
 
-class TestRefusals:
-    def test_each_is_one_line(self, evaluate: Evaluate, model: Path, tmp_path: Path) -> None:
+class TestErrors:
+    def test_errors_are_one_line(self, evaluate: Evaluate, model: Path, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
         cases: dict[str, tuple[object, ...]] = {
             "no model 'dcgn': did you mean dcgan": ("dcgn",),
             "samples: expected at least 129, for the covariance of 128 features, got 128": (model, "--samples", 128),
             "seeds: expected 1 or more, got 0": (model, "--seeds", 0),
-            "--write-card: cards hold the figures of the full form": (model, "--quick", "--write-card"),
-            f"{tmp_path / 'file' / 'report'}: expected a folder that can be written": (
+            "--write-card: cards contain results of the full evaluation": (model, "--quick", "--write-card"),
+            f"{tmp_path / 'file' / 'report'}: expected a writable folder": (
                 model,
                 "--report",
                 tmp_path / "file" / "report",
@@ -167,7 +167,7 @@ class TestRefusals:
             assert outcome.err.startswith(f"evaluate.py: {message}"), outcome.err
             assert len(outcome.err.splitlines()) == 1
 
-    def test_a_missing_data_set(self, evaluate: Evaluate, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_missing_data_set(self, evaluate: Evaluate, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         def offline(*arguments: object, **options: object) -> None:
             raise RuntimeError("no route to host")
 
@@ -177,7 +177,7 @@ class TestRefusals:
         assert outcome.code == 1
         assert "not found in nowhere/MNIST/raw, and the download failed" in outcome.err.splitlines()[0]
 
-    def test_a_model_that_fails_leaves_report_and_card_as_they_were(self, evaluate: Evaluate, tmp_path: Path) -> None:
+    def test_failing_model_keeps_report_and_card(self, evaluate: Evaluate, tmp_path: Path) -> None:
         model = write_model(tmp_path / "broken", edit=broken)
         report = tmp_path / "report"
         report.mkdir()
@@ -185,15 +185,15 @@ class TestRefusals:
         before = contents(report), contents(model)
         outcome = evaluate(model, "--write-card", "--samples", 150, "--report", report)
         assert outcome.code == 1
-        assert outcome.err.splitlines()[-1].startswith("evaluate.py: small: failed while it was sampled: ")
+        assert outcome.err.splitlines()[-1].startswith("evaluate.py: small: sampling failed: ")
         assert (contents(report), contents(model)) == before
 
-    def test_a_card_that_cannot_be_written(
+    def test_card_not_writable(
         self, evaluate: Evaluate, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         report = tmp_path / "report"
         monkeypatch.setattr("os.access", lambda path, mode: Path(path) != model)
         outcome = evaluate(model, "--write-card", "--report", report)
         assert outcome.code == 1
-        assert outcome.err == f"evaluate.py: {model}: expected a folder that can be written, but {model} cannot\n"
+        assert outcome.err == f"evaluate.py: {model}: expected a writable folder, but {model} is not writable\n"
         assert not report.exists()

@@ -1,4 +1,4 @@
-"""Estimates and scores: intervals, how they are printed, and as JSON."""
+"""Estimates and scores: intervals, formatting and JSON."""
 
 import json
 import math
@@ -17,25 +17,25 @@ SCORES = Scores(
 
 
 class TestEstimate:
-    def test_students_t(self) -> None:
+    def test_students_t_interval(self) -> None:
         # 1, 2, 3: standard deviation 1, two degrees of freedom, t = 4.302653
         estimate = Estimate.of([1, 2, 3])
         assert estimate.mean == 2
         assert estimate.interval == pytest.approx(4.302653 / math.sqrt(3), rel=1e-6)
 
-    def test_one_value_has_no_interval(self) -> None:
+    def test_single_value_has_no_interval(self) -> None:
         assert Estimate.of([1.5]) == Estimate(1.5, None)
 
-    def test_equal_values_have_an_interval_of_nothing(self) -> None:
+    def test_equal_values_have_zero_interval(self) -> None:
         assert Estimate.of([2.0, 2.0]) == Estimate(2.0, 0.0)
 
     @pytest.mark.parametrize("values", [[math.nan], [1.0, math.nan], [1.0, math.inf, -math.inf]])
-    def test_what_cannot_be_measured(self, values: list[float]) -> None:
+    def test_non_finite_values_are_unknown(self, values: list[float]) -> None:
         estimate = Estimate.of(values)
         assert not estimate.known
         assert estimate.interval is None
 
-    def test_no_values(self) -> None:
+    def test_no_values_raise(self) -> None:
         with pytest.raises(ValueError, match="values: expected 1 or more, got none"):
             Estimate.of([])
 
@@ -64,6 +64,6 @@ class TestJson:
         assert content["class_shares"] == [{"mean": 0.1, "interval": 0.01}] * 10
         assert content["confusion"] == [[7] * 10] * 10
 
-    def test_what_cannot_be_measured_is_null(self) -> None:
+    def test_nan_is_null(self) -> None:
         assert to_json(Estimate(math.nan)) == {"mean": None, "interval": None}
         assert to_json(Scores("noise", "", {}, ()))["confusion"] is None

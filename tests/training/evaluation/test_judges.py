@@ -1,4 +1,4 @@
-"""The panel of judges: what each sees, what it learned from, and the baseline that it gives."""
+"""The judges: features, weights, data splits, baselines and training."""
 
 import json
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ from training.data import Digits, Mnist
 from training.errors import EvaluationError
 from training.evaluation import judges
 from training.evaluation.baseline import FORMS, Form, baseline, geometric_mean
-from training.evaluation.judges import JUDGES, MOST_FEATURES, checksums, features, load_judge, read
+from training.evaluation.judges import JUDGES, MAX_FEATURES, checksums, classify, features, load_judge
 from training.fitting import Phase
 
 each_judge = pytest.mark.parametrize("name", JUDGES)
 each_form = pytest.mark.parametrize("form", FORMS)
-# Of the first four test digits, recorded: features are the same on every machine.
+# Recorded sums of the features of the first four test digits, the same on every machine.
 SUMS = {
     "classifier": [59.4226, 82.7717, 53.6191, 58.6828],
     "mixer": [0.5536, 0.2924, -0.0823, -0.3102],
@@ -31,7 +31,7 @@ SUMS = {
 
 @pytest.fixture
 def other_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder that judges' weights are read from in place of the committed ones."""
+    """A folder to load weights from instead of the committed ones."""
     monkeypatch.setattr(judges, "WEIGHTS", tmp_path)
     load_judge.cache_clear()
     yield tmp_path
@@ -40,36 +40,36 @@ def other_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[P
 
 class TestFeatures:
     @each_judge
-    def test_are_the_same_everywhere(self, mnist: Mnist, name: str) -> None:
+    def test_match_recorded_values(self, mnist: Mnist, name: str) -> None:
         found = features(mnist.test.images.numpy()[:4], name)
         assert found.dtype == np.float32
         assert len(found) == 4
-        assert found.shape[1] <= MOST_FEATURES
+        assert found.shape[1] <= MAX_FEATURES
         assert found.sum(axis=1) == pytest.approx(SUMS[name], rel=1e-3, abs=1e-3)
 
     @each_judge
-    def test_a_judge_leaves_torchs_random_state_alone(self, name: str) -> None:
+    def test_loading_keeps_global_random_state(self, name: str) -> None:
         load_judge.cache_clear()
         state = torch.get_rng_state()
         assert not load_judge(name).training
         assert torch.equal(state, torch.get_rng_state())
 
-    def test_the_classifier_reads_digits_that_it_has_never_seen(self, mnist: Mnist) -> None:
-        reading = read(features(mnist.test.images.numpy(), "classifier"))
-        assert (reading.labels == mnist.test.labels.numpy()).mean() > 0.98
-        assert ((reading.confidence >= 0.1) & (reading.confidence <= 1)).all()
+    def test_classifier_accuracy_on_test_digits(self, mnist: Mnist) -> None:
+        predicted = classify(features(mnist.test.images.numpy(), "classifier"))
+        assert (predicted.labels == mnist.test.labels.numpy()).mean() > 0.98
+        assert ((predicted.confidence >= 0.1) & (predicted.confidence <= 1)).all()
 
-    def test_damaged_weights(self, other_weights: Path) -> None:
+    def test_damaged_weights_raise(self, other_weights: Path) -> None:
         (other_weights / "mixer.safetensors").write_bytes(b"nothing")
         with pytest.raises(
-            EvaluationError, match=r"mixer\.safetensors: not the mixer's weights .*check them out again"
+            EvaluationError, match=r"mixer\.safetensors: not the weights of judge mixer .*restore the file"
         ):
             load_judge("mixer")
 
 
 class TestWeights:
     @pytest.mark.parametrize("name", checksums())
-    def test_the_card_is_that_of_the_weights(self, name: str) -> None:
+    def test_card_matches_weights(self, name: str) -> None:
         card = json.loads((judges.WEIGHTS / f"{name}.json").read_text())
         network = load_judge(name)
         assert card["sha256"] == checksums()[name]
@@ -79,8 +79,8 @@ class TestWeights:
 
 
 @pytest.fixture(scope="module")
-def whole() -> Mnist:
-    """As large as MNIST, with its classes; each image holds nothing but its number."""
+def full_size() -> Mnist:
+    """A data set of MNIST's size and class proportions, whose images contain only their index."""
 
     def digits(count: int, first: int) -> Digits:
         images = torch.zeros(count, 28, 28, dtype=torch.uint8)
@@ -94,26 +94,26 @@ def whole() -> Mnist:
 
 
 class TestSplits:
-    """Target, fresh digits, and what judges learn from have no digit in common."""
+    """Target, fresh digits and the judges' training digits are disjoint."""
 
     @each_form
-    @pytest.mark.parametrize("size", ["whole", "mnist"])
-    def test_overlaps(self, request: pytest.FixtureRequest, size: str, form: Form) -> None:
+    @pytest.mark.parametrize("size", ["full_size", "mnist"])
+    def test_splits_are_disjoint(self, request: pytest.FixtureRequest, size: str, form: Form) -> None:
         mnist: Mnist = request.getfixturevalue(size)
         target, fresh = FORMS[form].split(mnist)
         for one, other in ((target, fresh), (target, mnist.seen), (fresh, mnist.seen)):
             assert not hashes(one) & hashes(other)
         assert len(hashes(target)) == len(target)
 
-    def test_the_quick_target_is_held_out_and_has_the_fresh_digits_classes(self, whole: Mnist) -> None:
-        target, fresh = FORMS["quick"].split(whole)
-        assert hashes(target) <= hashes(whole.validation)
-        assert not hashes(target) & hashes(whole.fitting)
+    def test_quick_target_is_held_out_with_balanced_classes(self, full_size: Mnist) -> None:
+        target, fresh = FORMS["quick"].split(full_size)
+        assert hashes(target) <= hashes(full_size.validation)
+        assert not hashes(target) & hashes(full_size.training_split)
         assert len(target) == pytest.approx(5_000, abs=5)
         assert (target.counts() - fresh.counts()).abs().max() <= 1
 
     @each_form
-    def test_what_the_baseline_holds(self, mnist: Mnist, form: Form) -> None:
+    def test_baseline_contents(self, mnist: Mnist, form: Form) -> None:
         real = baseline(mnist, form)
         target, fresh = FORMS[form].split(mnist)
         assert real.target.images.tobytes() == target.images.numpy().tobytes()
@@ -124,7 +124,7 @@ class TestSplits:
 
 
 class TestBaseline:
-    def test_the_ratio_is_the_geometric_mean_of_the_panel(self, mnist: Mnist) -> None:
+    def test_ratio_is_geometric_mean_over_judges(self, mnist: Mnist) -> None:
         real = baseline(mnist, "quick")
         images = mnist.test.images.numpy()
         ratios = real.ratios(images)
@@ -132,12 +132,12 @@ class TestBaseline:
         assert real.ratio(images) == pytest.approx(np.exp(np.mean(np.log(list(ratios.values())))))
         assert geometric_mean({"one": 2.0, "another": 8.0}) == pytest.approx(4)
 
-    def test_fresh_digits_are_the_unit(self, mnist: Mnist) -> None:
+    def test_fresh_digits_have_ratio_one(self, mnist: Mnist) -> None:
         real = baseline(mnist, "full")
         assert real.ratios(real.fresh.images) == pytest.approx(dict.fromkeys(JUDGES, 1))
 
     @each_judge
-    def test_every_judge_sees_damage(self, mnist: Mnist, name: str) -> None:
+    def test_each_judge_detects_degradation(self, mnist: Mnist, name: str) -> None:
         real = baseline(mnist, "full")
         images = real.fresh.images
         noise = np.random.default_rng(0).standard_normal(images.shape)
@@ -171,7 +171,7 @@ class TestTraining:
             assert np.isfinite(found).all()
             assert found.std(axis=0).max() > 0
 
-    def test_refuses_other_names(self, run_script: RunScript, tmp_path: Path) -> None:
+    def test_unknown_names_raise(self, run_script: RunScript, tmp_path: Path) -> None:
         outcome = run_script("training/evaluation/train_judges.py", "untrained", "--data", DATA, "--out", tmp_path)
         line = "train_judges.py: judges: expected classifier, mixer, autoencoder, got untrained\n"
         assert (outcome.code, outcome.err) == (1, line)

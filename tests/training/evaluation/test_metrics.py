@@ -1,4 +1,4 @@
-"""Metrics against other libraries, closed forms and cases small enough to count."""
+"""Metrics, compared to other libraries, closed forms and brute force."""
 
 import numpy as np
 import pytest
@@ -25,15 +25,15 @@ def normal(count: int, seed: int, mean: float = 0.0, deviation: float = 1.0, dim
 
 class TestFrechet:
     @given(mean=st.floats(-3, 3), deviation=st.floats(0.1, 4))
-    def test_closed_form_for_scaled_and_moved_features(self, mean: float, deviation: float) -> None:
-        # features and the same times `deviation` plus `mean`: |m|² of the means and (1 - deviation)² of the spread
+    def test_closed_form_for_scaled_and_shifted_features(self, mean: float, deviation: float) -> None:
+        # scaled by `deviation` and shifted by `mean`: |m|² for the means and (1 - deviation)² for the variances
         points = normal(50, 1).astype(np.float64)
         first, second = gaussian(points), gaussian(points * deviation + mean)
         shift = points.mean(0) * (deviation - 1) + mean
         expected = shift @ shift + (1 - deviation) ** 2 * np.trace(first.covariance)
         assert distance(first, second) == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
-    def test_closed_form_for_axes_of_their_own(self) -> None:
+    def test_closed_form_for_diagonal_covariances(self) -> None:
         # diagonal covariances: the sum of (s1 - s2)² over the axes
         first = Gaussian(np.array([1.0, 2.0]), np.diag([4.0, 9.0]))
         second = Gaussian(np.array([1.0, 0.0]), np.diag([1.0, 16.0]))
@@ -54,17 +54,17 @@ class TestFrechet:
         ours = distance(*(gaussian(features(part.numpy(), "classifier")) for part in (images[:256], images[256:])))
         assert ours == pytest.approx(float(theirs.compute()), rel=1e-4)
 
-    def test_one_sample_has_no_covariance(self) -> None:
-        with pytest.raises(EvaluationError, match="at least 2 samples, got 1"):
+    def test_one_sample_raises(self) -> None:
+        with pytest.raises(EvaluationError, match="expected at least 2 samples, got 1"):
             gaussian(normal(1, 0))
 
 
 class TestPrecisionRecallDensityCoverage:
-    def test_counted_pair_by_pair(self) -> None:
+    def test_matches_brute_force(self) -> None:
         real, generated = normal(40, 1), normal(30, 2, mean=0.5)
 
         def ball(points: Float32, centre: int) -> float:
-            return float(np.sort(np.linalg.norm(points - points[centre], axis=1))[K])  # the nearest is itself
+            return float(np.sort(np.linalg.norm(points - points[centre], axis=1))[K])  # index 0 is the point itself
 
         def within(points: Float32, others: Float32) -> NDArray[np.bool_]:
             radii = [ball(others, centre) for centre in range(len(others))]
@@ -79,27 +79,27 @@ class TestPrecisionRecallDensityCoverage:
         }
         assert precision_recall_density_coverage(manifold(real), manifold(generated)) == pytest.approx(expected)
 
-    def test_far_away_is_nothing_and_the_same_is_everything(self) -> None:
+    def test_disjoint_sets_give_zero_and_equal_sets_one(self) -> None:
         real, far = manifold(normal(40, 1)), manifold(normal(40, 1, mean=100))
         assert set(precision_recall_density_coverage(real, far).values()) == {0}
         same = precision_recall_density_coverage(real, real)
         assert (same["precision"], same["recall"], same["coverage"]) == (1, 1, 1)
 
-    def test_too_few_samples(self) -> None:
-        with pytest.raises(EvaluationError, match=f"need at least {K + 1} samples, got {K}"):
+    def test_too_few_samples_raise(self) -> None:
+        with pytest.raises(EvaluationError, match=f"expected at least {K + 1} samples, got {K}"):
             manifold(normal(K, 0))
 
 
 class TestCopies:
-    def test_copies_are_found_and_training_digits_skip_themselves(self, mnist: Mnist) -> None:
+    def test_finds_copies_and_skips_itself(self, mnist: Mnist) -> None:
         training = mnist.train.images.numpy()
-        apart = copies(training, training, np.zeros(512, np.float32), skip_itself=True).distances
-        found = copies(training[7:9], training, apart)
+        distances = copies(training, training, np.zeros(512, np.float32), skip_itself=True).distances
+        found = copies(training[7:9], training, distances)
         assert found.neighbours.tolist() == [7, 8]
         assert found.distances == pytest.approx(0, abs=1e-3)
         assert not found.authentic.any()
 
-    def test_a_digit_farther_away_than_training_digits_are_from_each_other_is_authentic(self) -> None:
+    def test_authentic_if_farther_than_nearest_training_digit(self) -> None:
         training = np.zeros((2, 28, 28), np.uint8)
         training[1, 0, 0] = 51  # 0.2 grey levels away
         drawn = np.zeros((2, 28, 28), np.uint8)
@@ -110,7 +110,7 @@ class TestCopies:
 
 
 class TestAccuracyScore:
-    def test_learning_from_real_digits_beats_learning_from_false_labels(self, mnist: Mnist) -> None:
+    def test_correct_labels_score_higher_than_wrong_ones(self, mnist: Mnist) -> None:
         images, labels = mnist.train.images.numpy(), mnist.train.labels.numpy()
         test = mnist.test.images.numpy(), mnist.test.labels.numpy()
         state = torch.get_rng_state()

@@ -1,4 +1,4 @@
-"""Pictures: drawn without a warning from much, little and nothing, and of a size to look at."""
+"""Plots with many, few and no data points: no warnings, and a reasonable size."""
 
 import io
 import math
@@ -32,7 +32,7 @@ LINES = [
 
 
 def drawn(figure: Figure) -> Image.Image:
-    """The figure as a PNG of plausible size, that is not blank."""
+    """Render the figure; it must have a reasonable size and not be blank."""
     file = io.BytesIO()
     figure.savefig(file, format="png")
     picture = Image.open(file).convert("L")
@@ -78,10 +78,10 @@ class TestDigits:
         drawn(figure)
         assert texts(figure) == 2 * sorted({str(label) for label in LABELS[:20]})
 
-    def test_map_of_few(self) -> None:
+    def test_map_of_few_points(self) -> None:
         drawn(pictures.feature_map(FEATURES[:5], LABELS[:5], FEATURES[5:10], seed=1))
 
-    def test_map_draws_a_part_of_many(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_map_draws_a_sample_of_many_points(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(pictures, "MAP_POINTS", 6)
         figure = pictures.feature_map(FEATURES, LABELS, FEATURES, seed=1)
         assert [np.shape(points.get_offsets()) for points in figure.axes[1].collections] == [(6, 2), (6, 2)]
@@ -101,7 +101,7 @@ class TestClasses:
         drawn(figure)
         assert texts(figure) == [*["100.0"] * 4, "90.0", "10.0", *["100.0"] * 5]
 
-    def test_confusion_of_nothing(self) -> None:
+    def test_empty_confusion(self) -> None:
         drawn(charts.confusion([[0] * 10] * 10))
 
 
@@ -112,11 +112,11 @@ class TestCurves:
         drawn(figure)
         assert len(figure.axes) == 2
 
-    def test_without_anything(self) -> None:
+    def test_without_metrics(self) -> None:
         drawn(charts.training_curves([]))
 
     @pytest.mark.parametrize("every", [1, 50, 250])
-    def test_with_a_ratio_in_some_lines(self, every: int) -> None:
+    def test_with_ratio_in_some_lines(self, every: int) -> None:
         lines = [
             line | ({"ratio": 1 + 500 / line["step"]} if not index % every else {}) for index, line in enumerate(LINES)
         ]
@@ -126,7 +126,7 @@ class TestCurves:
         assert figure.axes[0].get_yscale() == "log"
         assert np.shape(figure.axes[0].lines[0].get_xdata()) == (-(-len(LINES) // every),)
 
-    def test_of_several_stages(self) -> None:
+    def test_several_stages(self) -> None:
         last = LINES[-1]["minutes"]
         distillation = [
             {"stage": 1, "step": step, "minutes": last + step, "distillation_loss": 1 / step, "ratio": 2.0}
@@ -145,7 +145,7 @@ class TestCurves:
 
 
 class TestModels:
-    def test_are_sorted(self) -> None:
+    def test_sorted_by_ratio(self) -> None:
         ratios = {"b": Estimate(20.0, 1.0), "c": Estimate(1234.0), "a": Estimate(1.1, 0.3), "x": Estimate(math.nan)}
         rows = [
             Scores(name, "", {"ratio": ratio} | {f"{judge}_ratio": ratio for judge in JUDGES}, ())
@@ -157,5 +157,5 @@ class TestModels:
         assert texts(figure) == ["1.10 ± 0.30", "20.0 ± 1.0", "1,234"]
         assert legend(figure) == list(JUDGES)
 
-    def test_none(self) -> None:
+    def test_no_models(self) -> None:
         drawn(charts.models([], []))

@@ -1,4 +1,4 @@
-"""Reports as text, as Markdown and as files."""
+"""Reports as terminal tables, Markdown and files."""
 
 import dataclasses
 import io
@@ -54,7 +54,7 @@ def test_every_figure_is_in_one_group() -> None:
 
 
 def table(report: Report) -> str:
-    """The tables as on a wide terminal."""
+    """Render the tables for a wide terminal."""
     console = Console(width=120, file=io.StringIO())
     console.print(*tables(report), sep="\n")
     text: str = console.file.getvalue()  # type: ignore[attr-defined]
@@ -62,7 +62,7 @@ def table(report: Report) -> str:
 
 
 class TestTable:
-    def test_has_every_row_and_figure(self) -> None:
+    def test_contains_all_rows_and_figures(self) -> None:
         text = table(REPORT)
         for name in NAMES:
             assert text.count(f"\n {name} ") == len(GROUPS), name
@@ -78,11 +78,11 @@ class TestTable:
         assert unknown.split()[2:] == [ABSENT] * 6  # "digits|by class": a ratio of NaN, the others absent
         assert gaussian.split()[2:] == ["1,234", *[ABSENT] * 5]
 
-    def test_names_are_no_markup(self) -> None:
+    def test_names_are_not_parsed_as_markup(self) -> None:
         row = Scores("[red]x[/red]", "", {"ratio": Estimate(1.5)}, SHARES)
         assert "[red]x[/red]" in table(dataclasses.replace(REPORT, models=(row,)))
 
-    def test_figures_that_no_row_has_are_left_out(self) -> None:
+    def test_omits_figures_that_no_row_has(self) -> None:
         row = Scores("x", "", {"ratio": Estimate(1.5)}, SHARES)
         text = table(dataclasses.replace(REPORT, models=(row,), references=()))
         assert FIGURES["ratio"].title in text
@@ -90,7 +90,7 @@ class TestTable:
 
 
 class TestMarkdown:
-    def test_says_what_was_measured(self) -> None:
+    def test_describes_configuration(self) -> None:
         text = markdown(REPORT, PICTURES)
         for part in ("A full evaluation: 10,000 digits", "seeds: 1, 2, 3.", "c0ffee", "99.33 %", "da7a", "torch 2.15"):
             assert part in text
@@ -98,13 +98,13 @@ class TestMarkdown:
             assert name in text
         assert "mlp: labels by the classifier." in text
 
-    def test_defines_every_figure_with_its_source(self) -> None:
+    def test_defines_figures_with_sources(self) -> None:
         text = markdown(REPORT, PICTURES)
         for definition in FIGURES.values():
             assert definition.meaning in text
             assert definition.source in text
 
-    def test_tables_are_whole(self) -> None:
+    def test_tables_are_well_formed(self) -> None:
         lines = markdown(REPORT, PICTURES).splitlines()
         for before, rule in itertools.pairwise(lines):
             if rule.startswith("| ---"):
@@ -112,7 +112,7 @@ class TestMarkdown:
         for name in ("mlp", r"digits\|by class", "per-pixel Gaussian"):
             assert sum(line.startswith(f"| {name} |") for line in lines) >= len(GROUPS) + 1
 
-    def test_classes(self) -> None:
+    def test_class_shares(self) -> None:
         text = markdown(REPORT, PICTURES)
         assert "| mlp | " + " | ".join(["10.0"] * 10) + " |" in text
 
@@ -133,7 +133,7 @@ def test_readme_rows() -> None:
 
 
 class TestWrite:
-    def test_both_files(self, tmp_path: Path) -> None:
+    def test_writes_both_files(self, tmp_path: Path) -> None:
         folder = tmp_path / "new" / "folder"
         write(REPORT, folder, PICTURES)
         assert sorted(path.name for path in folder.iterdir()) == ["report.json", "report.md"]
@@ -142,7 +142,7 @@ class TestWrite:
         assert content == to_json(REPORT)
 
     @pytest.mark.parametrize("failing", [1, 2])
-    def test_a_full_disk_leaves_no_half_of_a_file(
+    def test_full_disk_leaves_no_partial_file(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int
     ) -> None:
         write(REPORT, tmp_path, PICTURES)
@@ -164,13 +164,13 @@ class TestWrite:
         assert left["report.json"] == old["report.json"]
         assert (left["report.md"] == old["report.md"]) == (failing == 1)
 
-    def test_numbers_that_json_lacks(self, tmp_path: Path) -> None:
+    def test_infinite_number_raises(self, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="JSON compliant"):
             write(dataclasses.replace(REPORT, judges={"classifier": JudgeRecord(math.inf)}), tmp_path, {})
         assert list(tmp_path.iterdir()) == []
 
 
-def test_the_documentation_shows_what_the_cards_say() -> None:
+def test_documentation_matches_cards() -> None:
     page = (Path(__file__).resolve().parents[3] / "docs" / "evaluation.md").read_text()
     for name, card in mnistgen.models().items():
         assert card.quality is not None, name

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mnistgen import testing as testing
     from mnistgen import torch as torch
     from mnistgen._api import generate, latents, number
+    from mnistgen._attributes import Attributes, measure
     from mnistgen._bench import benchmark
     from mnistgen._card import ModelCard
     from mnistgen._catalog import DEFAULT_MODEL, card, models
@@ -31,6 +32,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "DEFAULT_MODEL",
+    "Attributes",
     "DependencyError",
     "DeviceError",
     "Generator",
@@ -48,6 +50,7 @@ __all__ = [
     "generate",
     "grid",
     "latents",
+    "measure",
     "models",
     "number",
     "reproduce",
@@ -59,6 +62,7 @@ __all__ = [
 _ERRORS = ("DependencyError", "DeviceError", "InputError", "MnistgenError", "ModelError", "OutputError")
 _MODULE_OF = {
     **dict.fromkeys(("generate", "latents", "number"), "_api"),
+    **dict.fromkeys(("Attributes", "measure"), "_attributes"),
     **dict.fromkeys(("DEFAULT_MODEL", "card", "models"), "_catalog"),
     **dict.fromkeys(("Generator", "Labelled"), "_generator"),
     **dict.fromkeys(_ERRORS, "_errors"),

@@ -24,6 +24,7 @@ MODULES = ["drawings", *ADAPTERS]
 def test_public_names() -> None:
     assert mnistgen.__all__ == [
         "DEFAULT_MODEL",
+        "Attributes",
         "DependencyError",
         "DeviceError",
         "Generator",
@@ -41,6 +42,7 @@ def test_public_names() -> None:
         "generate",
         "grid",
         "latents",
+        "measure",
         "models",
         "number",
         "reproduce",

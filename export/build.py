@@ -11,12 +11,14 @@ from typing import Any, NamedTuple
 
 import torch
 
+from export.attributes import fit_attributes
 from export.errors import ExportError
 from export.to_onnx import to_onnx
 from export.to_torchscript import to_torchscript
 from export.verify import EXACT, QUANTIZED, verify
 from export.wrapper import ExportedGenerator, count_multiply_adds
 from mnistgen._card import SCHEMA, ModelCard
+from mnistgen._editing import FILE_NAME
 from mnistgen._files import whole_file
 from training.config import to_json
 from training.errors import TrainingError
@@ -59,10 +61,12 @@ class Export(NamedTuple):
     card: ModelCard
     graph: bytes
     torchscript: bytes
+    attributes: bytes | None  # the graph of the attribute editor; None for an unconditional model
 
     def write(self, out: Path, *, torchscript: bool = True) -> None:
         """Write the files into a folder. Replaces existing files only after all new ones are on disk."""
         contents = {"model.onnx": self.graph} | ({"model.torchscript.pt": self.torchscript} if torchscript else {})
+        contents |= {FILE_NAME: self.attributes} if self.attributes else {}
         out.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
             for name, content in contents.items():
@@ -110,5 +114,7 @@ def convert(checkpoint: Checkpoint) -> Export:
     tolerance = QUANTIZED if preset.quantization else EXACT
     difference = verify(generator, graph, torchscript, tolerance)
     parity = {"tolerance": asdict(tolerance), "difference": difference}
-    card = ModelCard(**fields, sha256=hashlib.sha256(graph).hexdigest(), parity=parity)
-    return Export(card, graph, torchscript)
+    editor = fit_attributes(graph, preset.latent_dim) if generator.conditional else None
+    attributes = {"sha256": hashlib.sha256(editor.graph).hexdigest()} | editor.card if editor else None
+    card = ModelCard(**fields, sha256=hashlib.sha256(graph).hexdigest(), parity=parity, attributes=attributes)
+    return Export(card, graph, torchscript, editor.graph if editor else None)

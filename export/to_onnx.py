@@ -25,28 +25,42 @@ def to_onnx(
     `metadata` are stored as the model's metadata properties. Raises ExportError as `quantize` does.
     """
     example = tuple(generator.inputs(2))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # deprecations inside the exporter
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-        program = torch.onnx.export(
-            generator,
-            example,
-            dynamo=True,
-            input_names=[LATENTS, CLASSES][: len(example)],
-            output_names=[IMAGES],
-            dynamic_shapes=_batched(len(example)),
-            opset_version=OPSET,
-            verbose=False,
-        )
-    assert program is not None
-    model = program.model_proto
-    _strip(model)
+    shapes = _batched(len(example))
+    model = export_module(generator, example, [LATENTS, CLASSES][: len(example)], [IMAGES], shapes)
     if quantization:
         model = quantize(model, generator, quantization.calibration)
         _strip(model)
     else:
         _halve_weights(model.graph)
     helper.set_model_props(model, metadata)
+    return model
+
+
+def export_module(
+    module: torch.nn.Module,
+    example: tuple[torch.Tensor, ...],
+    inputs: list[str],
+    outputs: list[str],
+    shapes: tuple[Any, ...] | None = None,
+) -> onnx.ModelProto:
+    """Convert a module to a graph, without debug metadata; `shapes` are by default a dynamic batch size N for all."""
+    rows = {0: torch.export.Dim("N")}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # deprecations inside the exporter
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        program = torch.onnx.export(
+            module,
+            example,
+            dynamo=True,
+            input_names=inputs,
+            output_names=outputs,
+            dynamic_shapes=shapes or (rows,) * len(example),
+            opset_version=OPSET,
+            verbose=False,
+        )
+    assert program is not None
+    model = program.model_proto
+    _strip(model)
     return model
 
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from mnistgen._arrays import Float32, UInt8
 from mnistgen._catalog import DEFAULT_MODEL, locate, named
 from mnistgen._checks import MAX_DIGITS, DigitLike, checked_seed, whole_number
+from mnistgen._editing import AttributeLike
 from mnistgen._generator import Generator, Labelled
 from mnistgen._keywords import suggesting_keywords
 from mnistgen._latents import INDICES, draw
@@ -27,6 +28,10 @@ def generate(
     seed: SupportsIndex | None = None,
     start: SupportsIndex = 0,
     truncation: float = 1.0,
+    thickness: AttributeLike | None = None,
+    slant: AttributeLike | None = None,
+    width: AttributeLike | None = None,
+    height: AttributeLike | None = None,
     return_labels: Literal[False] = False,
     model: Model = DEFAULT_MODEL,
 ) -> UInt8: ...
@@ -41,6 +46,10 @@ def generate(
     seed: SupportsIndex | None = None,
     start: SupportsIndex = 0,
     truncation: float = 1.0,
+    thickness: AttributeLike | None = None,
+    slant: AttributeLike | None = None,
+    width: AttributeLike | None = None,
+    height: AttributeLike | None = None,
     return_labels: Literal[True],
     model: Model = DEFAULT_MODEL,
 ) -> Labelled: ...
@@ -55,6 +64,10 @@ def generate(
     seed: SupportsIndex | None = None,
     start: SupportsIndex = 0,
     truncation: float = 1.0,
+    thickness: AttributeLike | None = None,
+    slant: AttributeLike | None = None,
+    width: AttributeLike | None = None,
+    height: AttributeLike | None = None,
     return_labels: bool,
     model: Model = DEFAULT_MODEL,
 ) -> UInt8 | Labelled: ...
@@ -69,6 +82,10 @@ def generate(
     seed: SupportsIndex | None = None,
     start: SupportsIndex = 0,
     truncation: float = 1.0,
+    thickness: AttributeLike | None = None,
+    slant: AttributeLike | None = None,
+    width: AttributeLike | None = None,
+    height: AttributeLike | None = None,
     return_labels: bool = False,
     model: Model = DEFAULT_MODEL,
 ) -> UInt8 | Labelled:
@@ -84,6 +101,10 @@ def generate(
         seed=seed,
         start=start,
         truncation=truncation,
+        thickness=thickness,
+        slant=slant,
+        width=width,
+        height=height,
         return_labels=return_labels,
     )
 

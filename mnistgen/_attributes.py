@@ -11,6 +11,7 @@ from mnistgen._arrays import Float32, UInt8
 from mnistgen._images import check_images
 
 CHUNK = 128  # images whose intermediate arrays fit in a CPU's second-level cache
+CONTROLLED = ("thickness", "slant", "width", "height")  # the first of Attributes: those that can be requested
 SIDE = 30  # pixels: an image with a margin of one pixel, so that its border has edges too
 
 

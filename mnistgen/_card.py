@@ -37,6 +37,7 @@ class ModelCard:
     sha256: str  # of model.onnx
     versions: dict[str, str]  # of the libraries that exported it
     parity: dict[str, Any] | None = None  # allowed and measured differences from PyTorch's pixels
+    attributes: dict[str, Any] | None = None  # of attributes.onnx: SHA-256, ranges by class, R² of the prediction
     quality: dict[str, Any] | None = None  # measured figures; None before evaluation
 
     def __repr__(self) -> str:
@@ -140,6 +141,7 @@ _RULES: Mapping[str, Rule] = {
     **dict.fromkeys(("steps", "seed", "parameters", "multiply_adds"), _whole(0, 2**64)),
     **dict.fromkeys(("preset", "data", "versions"), _OBJECT),
     **dict.fromkeys(
-        ("parity", "quality"), ("an object or null", lambda value: value is None or isinstance(value, dict))
+        ("attributes", "parity", "quality"),
+        ("an object or null", lambda value: value is None or isinstance(value, dict)),
     ),
 }

@@ -272,6 +272,18 @@ def check_flag(name: str, value: bool) -> None:
         raise InputError(f"{name}: expected True or False, got {shown(value)}")
 
 
+def checked_span(name: str, value: Any) -> float | tuple[float, float] | None:
+    """A finite number, a range (low, high) of two, or None."""
+    if value is None:
+        return None
+    if isinstance(value, list | tuple):
+        if len(value) != 2:
+            raise InputError(f"{name}: expected a number or a range (low, high), got {shown(value)}")
+        low, high = (real_number(name, end, -MAX_LATENT, MAX_LATENT) for end in value)
+        return low, high
+    return real_number(name, value, -MAX_LATENT, MAX_LATENT)
+
+
 def real_number(name: str, value: float, low: float, high: float, unit: str = "") -> float:
     """A number from low to high, or InputError. True and False are not accepted."""
     expected = f"{low} to {high} {unit}" if unit else f"a number from {low} to {high}"

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mnistgen._arrays import Float32, Int64, UInt8
+from mnistgen._attributes import CONTROLLED
 from mnistgen._card import ModelCard
 from mnistgen._catalog import DEFAULT_MODEL, locate, portable
 from mnistgen._checks import (
@@ -31,6 +32,7 @@ from mnistgen._checks import (
     whole_number,
 )
 from mnistgen._devices import Device, usable_cpus
+from mnistgen._editing import AttributeLike, Editor, Wanted, checked_attributes
 from mnistgen._errors import InputError, shown
 from mnistgen._images import line, to_uint8
 from mnistgen._keywords import suggesting_keywords
@@ -84,6 +86,7 @@ class Generator:
         self._threads = usable_cpus() if threads is None else checked_threads(threads)
         self._chunk_size = chunk_size(self._directory.card)
         self._opened = (os.getpid(), self._open())
+        self._opened_editor: tuple[int, Editor] | None = None
 
     def __repr__(self) -> str:
         return f"Generator({self._model!r}, device={self.device!r}, threads={self._threads})"
@@ -121,6 +124,10 @@ class Generator:
         seed: SupportsIndex | None = None,
         start: SupportsIndex = 0,
         truncation: float = 1.0,
+        thickness: AttributeLike | None = None,
+        slant: AttributeLike | None = None,
+        width: AttributeLike | None = None,
+        height: AttributeLike | None = None,
         return_labels: Literal[False] = False,
     ) -> UInt8: ...
 
@@ -134,6 +141,10 @@ class Generator:
         seed: SupportsIndex | None = None,
         start: SupportsIndex = 0,
         truncation: float = 1.0,
+        thickness: AttributeLike | None = None,
+        slant: AttributeLike | None = None,
+        width: AttributeLike | None = None,
+        height: AttributeLike | None = None,
         return_labels: Literal[True],
     ) -> Labelled: ...
 
@@ -147,6 +158,10 @@ class Generator:
         seed: SupportsIndex | None = None,
         start: SupportsIndex = 0,
         truncation: float = 1.0,
+        thickness: AttributeLike | None = None,
+        slant: AttributeLike | None = None,
+        width: AttributeLike | None = None,
+        height: AttributeLike | None = None,
         return_labels: bool,
     ) -> UInt8 | Labelled: ...
 
@@ -160,6 +175,10 @@ class Generator:
         seed: SupportsIndex | None = None,
         start: SupportsIndex = 0,
         truncation: float = 1.0,
+        thickness: AttributeLike | None = None,
+        slant: AttributeLike | None = None,
+        width: AttributeLike | None = None,
+        height: AttributeLike | None = None,
         return_labels: bool = False,
     ) -> UInt8 | Labelled:
         """Generate digits `start` to `start + n - 1` of a seed: images uint8 (n, 28, 28), ink 255, background 0.
@@ -178,11 +197,17 @@ class Generator:
             start: Index of the first digit in the seed.
             truncation: Factor from 0 to 1 that multiplies the latents: lower values give cleaner and less varied
                 digits, 0 the class mean (truncation trick: T. Karras et al., 2019, arXiv:1812.04948, appendix B).
+            thickness: Stroke thickness in pixels, as `mnistgen.measure` defines it: a number for all images, a tuple
+                (low, high) to draw from uniformly, or floats (n,). A value outside the range of a digit's class becomes
+                the nearest end of the range. All else about the digit's style stays as similar as possible.
+            slant: The same for the slant, in radians, positive to the right.
+            width: The same for the width, in pixels.
+            height: The same for the height, in pixels.
             return_labels: Return (images, labels), labels int64 (n,), instead of images.
 
         Raises:
-            InputError: For arguments outside these ranges, and for digit, labels or return_labels with an unconditional
-                model.
+            InputError: For arguments outside these ranges, for attributes that no digit of the model can have, and for
+                digit, labels or return_labels with an unconditional model.
             ModelError: If the model fails or returns values that are not pixels.
         """
         request = checked_request(
@@ -196,7 +221,8 @@ class Generator:
             truncation=truncation,
             return_labels=return_labels,
         )
-        return self._draw(request, 0, request.count)
+        wanted = self._attributes(request, thickness, slant, width, height)
+        return self._draw(request, wanted, 0, request.count)
 
     @overload
     def stream(
@@ -209,6 +235,10 @@ class Generator:
         seed: SupportsIndex | None = None,
         start: SupportsIndex = 0,
         truncation: float = 1.0,
+        thickness: AttributeLike | None = None,
+        slant: AttributeLike | None = None,
+        width: AttributeLike | None = None,
+        height: AttributeLike | None = None,
         return_labels: Literal[False] = False,
     ) -> Iterator[UInt8]: ...
 
@@ -223,6 +253,10 @@ class Generator:
         seed: SupportsIndex | None = None,
         start: SupportsIndex = 0,
         truncation: float = 1.0,
+        thickness: AttributeLike | None = None,
+        slant: AttributeLike | None = None,
+        width: AttributeLike | None = None,
+        height: AttributeLike | None = None,
         return_labels: Literal[True],
     ) -> Iterator[Labelled]: ...
 
@@ -237,6 +271,10 @@ class Generator:
         seed: SupportsIndex | None = None,
         start: SupportsIndex = 0,
         truncation: float = 1.0,
+        thickness: AttributeLike | None = None,
+        slant: AttributeLike | None = None,
+        width: AttributeLike | None = None,
+        height: AttributeLike | None = None,
         return_labels: bool,
     ) -> Iterator[UInt8] | Iterator[Labelled]: ...
 
@@ -251,6 +289,10 @@ class Generator:
         seed: SupportsIndex | None = None,
         start: SupportsIndex = 0,
         truncation: float = 1.0,
+        thickness: AttributeLike | None = None,
+        slant: AttributeLike | None = None,
+        width: AttributeLike | None = None,
+        height: AttributeLike | None = None,
         return_labels: bool = False,
     ) -> Iterator[UInt8] | Iterator[Labelled]:
         """Generate the digits of `sample` in batches, in constant memory; n may be up to 2**63.
@@ -271,9 +313,11 @@ class Generator:
             return_labels=return_labels,
         )
 
+        wanted = self._attributes(request, thickness, slant, width, height)
+
         def batches() -> Iterator[Any]:
             for first in range(0, request.count, size):
-                yield self._draw(request, first, min(size, request.count - first))
+                yield self._draw(request, wanted, first, min(size, request.count - first))
 
         return batches()
 
@@ -376,6 +420,12 @@ class Generator:
             self._opened = (os.getpid(), session)
         return session
 
+    @property
+    def _editor(self) -> Editor:
+        if self._opened_editor is None or self._opened_editor[0] != os.getpid():
+            self._opened_editor = (os.getpid(), Editor(self._directory, self._threads))
+        return self._opened_editor[1]
+
     def _open(self) -> Session:
         return OnnxSession(self._directory, self._requested_device, self._threads)
 
@@ -388,7 +438,10 @@ class Generator:
             return None
         return np.array([whole_number(name, digits[name], 0, 9) for name in digits])  # type: ignore[arg-type]
 
-    def _draw(self, request: Request, first: int, count: int) -> UInt8 | Labelled:
+    def _attributes(self, request: Request, *values: AttributeLike | None) -> dict[str, Wanted]:
+        return checked_attributes(self.card, request.count, dict(zip(CONTROLLED, values, strict=True)))
+
+    def _draw(self, request: Request, wanted: Mapping[str, Wanted], first: int, count: int) -> UInt8 | Labelled:
         """`count` digits of a request, from its digit `first` on."""
         labels = np.empty(count if request.with_labels else 0, np.int64)
 
@@ -402,19 +455,47 @@ class Generator:
                 labels[part] = classes
             return latents, one_hot(classes) if self.card.conditional else None
 
-        images = self._images(count, inputs)
+        images = self._with_attributes(request, wanted, first, count, inputs) if wanted else self._images(count, inputs)
         return Labelled(images, labels) if request.with_labels else images
+
+    def _with_attributes(
+        self,
+        request: Request,
+        wanted: Mapping[str, Wanted],
+        first: int,
+        count: int,
+        inputs: Callable[[slice], tuple[Float32, Any]],
+    ) -> UInt8:
+        """Images uint8 (count, 28, 28), of changed latents: changed as predicted, then once more as measured."""
+        editor, images = self._editor, _empty(count)
+        for part in self._chunks(count):
+            latents, classes = inputs(part)
+            targets = editor.targets(wanted, request.seed, request.start, first + part.start, classes)
+            latents = editor.edit(latents, classes, targets)
+            drawn = to_uint8(self._session.run(latents, classes))
+            off, corrected = editor.correct(latents, classes, targets, drawn)
+            if len(off):
+                drawn[off] = to_uint8(self._session.run(corrected, classes[off]))
+            images[part] = drawn
+        return images
 
     def _images(self, count: int, inputs: Callable[[slice], Inputs]) -> UInt8:
         """Images uint8 (count, 28, 28), computed in chunks from the latents and classes that `inputs` returns."""
-        try:
-            images = np.empty((count, 28, 28), np.uint8)
-        except MemoryError:
-            raise InputError(f"{count:,} digits do not fit in memory; generate them in batches with stream()") from None
-        for first in range(0, count, self._chunk_size):
-            part = slice(first, min(first + self._chunk_size, count))
+        images = _empty(count)
+        for part in self._chunks(count):
             images[part] = to_uint8(self._session.run(*inputs(part)))
         return images
+
+    def _chunks(self, count: int) -> Iterator[slice]:
+        for first in range(0, count, self._chunk_size):
+            yield slice(first, min(first + self._chunk_size, count))
+
+
+def _empty(count: int) -> UInt8:
+    try:
+        return np.empty((count, 28, 28), np.uint8)
+    except MemoryError:
+        raise InputError(f"{count:,} digits do not fit in memory; generate them in batches with stream()") from None
 
 
 def chunk_size(card: ModelCard) -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mnistgen._arrays import Float32, Int64, UInt64
+from mnistgen._arrays import Float32, Float64, Int64, UInt64
 from mnistgen._errors import ModelError
 
 SEEDS = 2**64  # seeds are 0 to SEEDS - 1
@@ -34,6 +34,12 @@ def draw(seed: int, start: int, count: int, latent_dim: int, weights: Sequence[i
     words, label_bits = _words(seed, start, count, latent_dim)
     levels = words.astype("<u8", order="C").view("<u2")[:, :latent_dim]
     return normal_quantiles().take(levels), _classes(label_bits, weights)
+
+
+def uniform(seed: int, start: int, count: int, stream: int) -> Float64:
+    """Numbers (count,) from 0 to 1, one for each digit of a range, from a stream of their own, 1 or more."""
+    words = np.random.Philox(key=np.array([seed, stream], np.uint64), counter=start).random_raw(count * WORDS_PER_COUNT)
+    return (words[::WORDS_PER_COUNT] >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def _words(seed: int, start: int, count: int, latent_dim: int) -> tuple[UInt64, UInt64]:

@@ -7,11 +7,8 @@ Source: K. Shoemake, "Animating Rotation with Quaternion Curves", SIGGRAPH 1985,
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mnistgen._arrays import Float32
-
-Float64 = NDArray[np.float64]
+from mnistgen._arrays import Float32, Float64
 
 Path = Callable[[Float32, Float32, Float64], Float32]  # as spherical and linear below
 

@@ -24,12 +24,14 @@ import numpy as np
 from mnistgen import __version__
 from mnistgen._animation import ANIMATIONS, frame_time, write_animation
 from mnistgen._arrays import Int64, UInt8
+from mnistgen._attributes import CONTROLLED
 from mnistgen._card import ModelCard
 from mnistgen._checks import (
     DigitLike,
     checked_digits,
     checked_fps,
     checked_path,
+    checked_span,
     checked_text,
     checked_truncation,
     named_corners,
@@ -119,7 +121,10 @@ class Drawing(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class DigitGrid(Drawing):
-    """A grid of digits `start` to `start + n - 1` of a seed; `digit` and `truncation` are as in `Generator.sample`."""
+    """A grid of digits `start` to `start + n - 1` of a seed.
+
+    `digit`, `truncation` and the attributes are as in `Generator.sample`; an attribute is a number or a range.
+    """
 
     command = "sample"
     limits: ClassVar = {"n": (1, INDICES), "start": (0, INDICES - 1)}
@@ -129,10 +134,15 @@ class DigitGrid(Drawing):
     start: int = 0
     digit: DigitLike | None = None
     truncation: float = 1.0
+    thickness: float | tuple[float, float] | None = None
+    slant: float | tuple[float, float] | None = None
+    width: float | tuple[float, float] | None = None
+    height: float | tuple[float, float] | None = None
     columns: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self._set({name: checked_span(name, getattr(self, name)) for name in CONTROLLED})
         digit = None if self.digit is None else checked_digits(self.digit)
         columns = None if self.columns is None else whole_number("columns", self.columns, 1, PIXELS)
         self._set({"digit": digit, "columns": columns, "truncation": checked_truncation(self.truncation)})
@@ -167,6 +177,10 @@ class DigitGrid(Drawing):
             seed=self.seed,
             start=self.start,
             truncation=self.truncation,
+            thickness=self.thickness,
+            slant=self.slant,
+            width=self.width,
+            height=self.height,
             return_labels=generator.card.conditional,
         )
         return (drawn.images, drawn.labels) if isinstance(drawn, tuple) else (drawn, None)

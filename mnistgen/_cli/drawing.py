@@ -10,7 +10,20 @@ import typer
 import mnistgen
 from mnistgen import DEFAULT_MODEL
 from mnistgen._cli.app import app, say
-from mnistgen._cli.options import Device, Model, Scale, Seed, Threads, Truncation, number, numbers
+from mnistgen._cli.options import (
+    Device,
+    Height,
+    Model,
+    Scale,
+    Seed,
+    Slant,
+    Thickness,
+    Threads,
+    Truncation,
+    Width,
+    number,
+    numbers,
+)
 from mnistgen._cli.terminal import LINES, digits_across, draw_in_terminal
 from mnistgen._errors import plain
 
@@ -32,6 +45,10 @@ def sample(
     ] = None,
     digit: Annotated[Any, numbers("digit", "Digits to generate, repeated cyclically: 7, 2,0,2,6 or 0-9.")] = None,
     truncation: Truncation = 1.0,
+    thickness: Thickness = None,
+    slant: Slant = None,
+    width: Width = None,
+    height: Height = None,
     model: Model = DEFAULT_MODEL,
     seed: Seed = None,
     start: Annotated[int, number("start", "Index of the first digit in the seed.")] = 0,
@@ -53,7 +70,17 @@ def sample(
         n = n or LINES * columns
     n = 64 if n is None else n
     drawing = mnistgen.drawings.DigitGrid(
-        n=n, digit=digit, truncation=truncation, seed=_seed(seed), start=start, columns=columns, scale=scale
+        n=n,
+        digit=digit,
+        truncation=truncation,
+        thickness=thickness,
+        slant=slant,
+        width=width,
+        height=height,
+        seed=_seed(seed),
+        start=start,
+        columns=columns,
+        scale=scale,
     )
     generator = mnistgen.Generator(model, device=device, threads=threads)
     if out is None:

@@ -1,5 +1,5 @@
 """Fixtures of the training tests."""
 
-from tests.training.conftest import run_script
+from tests.training.conftest import quick_attributes, run_script
 
-__all__ = ["run_script"]
+__all__ = ["quick_attributes", "run_script"]

@@ -23,6 +23,7 @@ from export.build import Export, build, in_float32, load_generator
 from export.errors import ExportError
 from export.verify import QUANTIZED, Tolerance, _check
 from export.wrapper import ExportedGenerator, count_multiply_adds
+from mnistgen._attributes import CONTROLLED
 from mnistgen._card import read_card
 from mnistgen._catalog import MODELS
 from mnistgen._latents import draw
@@ -63,7 +64,8 @@ def untrained(preset: Preset) -> Checkpoint:
 def test_presets_export_and_match_pytorch(preset: Preset, tmp_path: Path) -> None:
     checkpoint = untrained(dataclasses.replace(preset, quantization=None))
     card = build(checkpoint, tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["card.json", "model.onnx", "model.torchscript.pt"]
+    files = ["card.json", "model.onnx", "model.torchscript.pt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["attributes.onnx"] * card.conditional + files
     generator = mnistgen.Generator(tmp_path)
     assert generator.card == card
     original = build_generator(preset.network, preset.latent_dim)
@@ -91,7 +93,7 @@ def test_graph_operators_weights_and_metadata(tmp_path: Path) -> None:
     assert metadata == {
         key: value if isinstance(value, str) else json.dumps(value)
         for key, value in json.loads(json.dumps(fields)).items()
-        if key not in ("sha256", "parity", "quality")
+        if key not in ("sha256", "attributes", "parity", "quality")
     }
     assert str(ROOT).encode() not in (tmp_path / "model.onnx").read_bytes()
 
@@ -230,10 +232,10 @@ class TestFiles:
         build(untrained(SMALL["mlp"]), tmp_path / "out")
         assert len(list((tmp_path / "out").iterdir())) == 3
 
-    @pytest.mark.parametrize("call", [1, 2, 3])
+    @pytest.mark.parametrize("call", [1, 2, 3, 4])
     def test_full_disk_keeps_existing_files(self, call: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         card = read_card(MODELS / "mlp")
-        Export(card, b"graph", b"script").write(tmp_path)
+        Export(card, b"graph", b"script", b"editor").write(tmp_path)
         before = contents(tmp_path)
         sync, calls = os.fsync, []
 
@@ -245,7 +247,7 @@ class TestFiles:
 
         monkeypatch.setattr(os, "fsync", full)
         with pytest.raises(OSError, match="No space left"):
-            Export(card, b"another graph", b"another script").write(tmp_path)
+            Export(card, b"another graph", b"another script", b"another editor").write(tmp_path)
         assert contents(tmp_path) == before
 
 
@@ -267,7 +269,7 @@ class TestBundled:
         card = build(weights, tmp_path)
         bundled = mnistgen.models()[name]
         # These fields depend on the versions of libraries.
-        varying: Any = {"sha256": "", "versions": {}, "parity": None, "quality": None, "preset": {}}
+        varying: Any = {"sha256": "", "versions": {}, "parity": None, "quality": None, "preset": {}, "attributes": None}
         assert dataclasses.replace(card, **varying) == dataclasses.replace(bundled, **varying)
         assert card.preset == bundled.preset == to_json(weights.header.preset)
         first, second = (_weights(path / "model.onnx") for path in (tmp_path, MODELS / name))
@@ -276,6 +278,19 @@ class TestBundled:
             assert np.array_equal(value, second[key]), key
         images = [mnistgen.generate(20, seed=1, model=model).astype(int) for model in (tmp_path, name)]
         assert np.abs(images[0] - images[1]).max() <= 1
+
+    def test_bundled_attributes_are_those_of_the_digits(self) -> None:
+        known = mnistgen.card("digits").attributes
+        images, labels = mnistgen.generate(20_000, seed=2, return_labels=True)
+        found = mnistgen.measure(images)
+        assert known is not None
+        for name in CONTROLLED:
+            values = getattr(found, name)
+            assert known[name]["mean"] == pytest.approx(values.mean(), rel=0.05, abs=0.01)
+            assert known[name]["deviation"] == pytest.approx(values.std(), rel=0.05)
+            for digit, (low, high) in enumerate(known[name]["ranges"]):
+                inside = (values[labels == digit] >= low) & (values[labels == digit] <= high)
+                assert 0.97 < inside.mean() <= 1
 
 
 def without_evaluation_intervals(preset: Preset) -> dict[str, Any]:

@@ -94,6 +94,7 @@ REQUEST: Arguments = {
     "start": (0, 5, 2**62),
     "truncation": (1.0, 0, 0.5),
     "return_labels": (False, True),
+    **dict.fromkeys(("thickness", "slant", "width", "height"), (None,)),
 }
 SET: Arguments = {
     "out": ("data",),
@@ -154,6 +155,7 @@ CALLS: Mapping[str, Called] = {
     "Interpolation": _drawing("Interpolation", {"first": (3,), "last": (8,), "frames": (2, 5), "fps": (20.0,)}),
     "Walk": _drawing("Walk", {"corners": ([3, 5, 8, 9],), "rows": (2,), "columns": (3,)}),
     "write_dataset": Called(mnistgen.write_dataset, SET | MODEL),
+    "measure": Called(mnistgen.measure, {"images": IMAGES["images"]}),
     "grid": Called(mnistgen.grid, IMAGES),
     "show": Called(mnistgen.show, IMAGES),
     "save": Called(

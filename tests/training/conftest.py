@@ -53,6 +53,13 @@ def digits(mnist: Mnist) -> Digits:
     return mnist.train
 
 
+@pytest.fixture(autouse=True)
+def quick_attributes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fit the attribute editor of an exported model to few digits."""
+    for name, value in {"DIGITS": 3000, "HELD_OUT": 500, "STEPS": 20}.items():
+        monkeypatch.setattr(f"export.attributes.{name}", value)
+
+
 MakeContext = Callable[..., Context]
 
 

@@ -1,0 +1,154 @@
+"""Attributes on request: change latents until the digits that they give have the requested thickness, slant and size.
+
+A model directory with attributes.onnx can do it. The graph predicts attributes from latents and classes, and changes
+latents by as little as possible; both were fitted at export. What is drawn is measured and corrected once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mnistgen._arrays import Float32, Int64, UInt8
+from mnistgen._attributes import CONTROLLED, measure
+from mnistgen._card import ModelCard
+from mnistgen._catalog import ModelDirectory, models, read_graph
+from mnistgen._checks import real_number
+from mnistgen._errors import InputError, ModelError, shown
+from mnistgen._latents import uniform
+from mnistgen._lifetime import leak_after_fork, native_call
+from mnistgen._session import open_graph
+
+TOLERANCE = 0.15  # standard deviations: smaller errors are not corrected, larger ones down to this
+FILE_NAME = "attributes.onnx"
+
+AttributeLike = float | tuple[float, float] | ArrayLike  # one value for all, a range to draw from, a value for each
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Requested values of one attribute: the same for all digits, a range to draw from, or one for each digit."""
+
+    low: float
+    high: float  # equal to low, unless it is a range
+    each: Float32 | None  # (count,)
+
+
+class Statistics(NamedTuple):
+    """Attributes of a model's digits, in the order of CONTROLLED."""
+
+    mean: Float32  # (A,)
+    deviation: Float32  # (A,)
+    ranges: Float32  # (A, 10, 2), from and to, by class
+
+
+def statistics(card: ModelCard) -> Statistics:
+    """What the card says of attributes. Raises ModelError if it is damaged."""
+    try:
+        found = [(card.attributes or {})[name] for name in CONTROLLED]
+        mean, deviation, ranges = (
+            np.array([each[key] for each in found], np.float32) for key in ("mean", "deviation", "ranges")
+        )
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise ModelError(f"card.json of {card.name}: attributes: damaged; export the model again") from None
+    sizes = mean.shape == deviation.shape == (len(found),) and ranges.shape == (len(found), 10, 2)
+    if not (sizes and all(np.isfinite(part).all() for part in (mean, deviation, ranges)) and (deviation > 0).all()):
+        raise ModelError(f"card.json of {card.name}: attributes: expected finite numbers; export the model again")
+    return Statistics(mean, deviation, ranges)
+
+
+def checked_attributes(card: ModelCard, count: int, given: Mapping[str, AttributeLike | None]) -> dict[str, Wanted]:
+    """Check requested attributes, by name. Raises InputError for values that no digit of the model can have."""
+    wanted = {name: value for name, value in given.items() if value is not None}
+    if wanted and not card.attributes:
+        able = [name for name, other in models().items() if other.attributes]
+        raise InputError(
+            f"{next(iter(wanted))}: model {card.name} has no attributes to choose; models that have: "
+            f"{', '.join(able) or 'none is bundled'}"
+        )
+    return {name: _checked(name, value, count, card) for name, value in wanted.items()}
+
+
+def _checked(name: str, value: Any, count: int, card: ModelCard) -> Wanted:
+    ranges = statistics(card).ranges[CONTROLLED.index(name)]
+    low, high = round(float(ranges[:, 0].min()), 4), round(float(ranges[:, 1].max()), 4)
+    if isinstance(value, Real):
+        value = value, value
+    if isinstance(value, tuple) and len(value) == 2:
+        ends = [real_number(name, end, low, high) for end in value]
+        if ends[0] > ends[1]:
+            raise InputError(f"{name}: expected a range from low to high, got {shown(value)}")
+        return Wanted(ends[0], ends[1], None)
+    expected = f"{name}: expected a number, a range (low, high) or floats ({count},), from {low:g} to {high:g}"
+    try:
+        each = np.asarray(value, np.float32)
+    except Exception:  # noqa: BLE001 - a third-party __array__ may raise anything
+        raise InputError(f"{expected}, got {shown(value)}") from None
+    if each.shape != (count,):
+        raise InputError(f"{expected}, got shape {each.shape}")
+    if not ((each >= low) & (each <= high)).all():  # False for NaN too
+        raise InputError(f"{expected}, got values from {each.min():g} to {each.max():g}")
+    return Wanted(low, high, each)
+
+
+class Editor:
+    """attributes.onnx of a model directory, on the CPU."""
+
+    def __init__(self, directory: ModelDirectory, threads: int) -> None:
+        self._path = directory.path / FILE_NAME
+        if hashlib.sha256(read_graph(self._path)).hexdigest() != (directory.card.attributes or {}).get("sha256"):
+            raise ModelError(f"{self._path}: the SHA-256 is not that of card.json; export or install the model again")
+        self._session = open_graph(self._path, threads)
+        leak_after_fork(self._session)
+        self._known = statistics(directory.card)
+
+    def targets(self, wanted: Mapping[str, Wanted], seed: int, start: int, first: int, classes: Float32) -> Float32:
+        """Attributes (N, A) of digits `start + first` and on, in standard deviations; NaN for those not requested.
+
+        Each digit's are clipped to the range of its class.
+        """
+        values = np.full((len(classes), len(CONTROLLED)), np.nan, np.float32)
+        for index, name in enumerate(CONTROLLED):
+            if name not in wanted:
+                continue
+            low, high = (classes @ self._known.ranges[index]).T
+            value = wanted[name]
+            if value.each is not None:
+                values[:, index] = np.clip(value.each[first : first + len(classes)], low, high)
+            else:
+                ends = np.clip(value.low, low, high), np.clip(value.high, low, high)
+                shares = uniform(seed, start + first, len(classes), stream=1 + index)
+                values[:, index] = ends[0] + shares * (ends[1] - ends[0])
+        return (values - self._known.mean) / self._known.deviation
+
+    def edit(self, latents: Float32, classes: Float32, targets: Float32) -> Float32:
+        """Latents (N, D) whose digits have the target attributes (N, A), as far as these can be predicted."""
+        predicted = self._run("attributes", latents, classes, np.zeros_like(targets))
+        return self._run("changed", latents, classes, np.nan_to_num(targets - predicted))
+
+    def correct(self, latents: Float32, classes: Float32, targets: Float32, images: UInt8) -> tuple[Int64, Float32]:
+        """Indices (M,) of images (N, 28, 28) whose attributes are off by more than the tolerance, and new latents."""
+        found = (np.stack(measure(images)[: len(CONTROLLED)], 1) - self._known.mean) / self._known.deviation
+        error = np.nan_to_num(targets - found)
+        # Shrunk by the tolerance, so that the result changes continuously with what was measured.
+        error = np.sign(error) * np.maximum(np.abs(error) - TOLERANCE, 0)
+        off = error.any(axis=1).nonzero()[0]
+        return off, self._run("changed", latents[off], classes[off], error[off])
+
+    def _run(self, output: str, latents: Float32, classes: Float32, change: Float32) -> Float32:
+        feeds = {"latents": latents, "classes": classes, "change": change}
+        try:
+            with native_call():
+                values: Float32 = self._session.run([output], feeds)[0]
+        except Exception as error:  # noqa: BLE001 - onnxruntime's exceptions have no other base
+            raise ModelError(f"{self._path}: onnxruntime cannot run it: {shown(error, 200)}") from None
+        expected = latents.shape if output == "changed" else change.shape
+        if values.shape != expected or not np.isfinite(values).all():
+            raise ModelError(f"{self._path}: expected finite {output} {expected}, got {values.shape}")
+        return values

@@ -39,11 +39,16 @@ def measure(images: UInt8) -> Attributes:
     A blank image has no ink, and NaN for the others. Raises InputError for other arrays.
     """
     check_images("images", images, (28, 28))
+    return measured(images)
+
+
+def measured(images: UInt8, *, thickness: bool = True) -> Attributes:
+    """As `measure`, of images that were checked. Without thickness, which takes half of the time, it is NaN."""
     axis = np.arange(SIDE, dtype=np.float32) - (SIDE - 1) / 2
     y, x = (np.broadcast_to(coordinate, (SIDE, SIDE)) for coordinate in (axis[:, None], axis))
     monomials = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], -1).reshape(-1, 6)  # (900, 6)
     moments = np.empty((len(images), 6), np.float32)
-    perimeters = np.empty(len(images), np.float32)
+    perimeters = np.full(len(images), np.nan, np.float32)
     padded = np.zeros((CHUNK, SIDE, SIDE), np.float32)
     difference = np.zeros((CHUNK, SIDE * SIDE), np.float32)
     ones = np.ones(SIDE * SIDE, np.float32)
@@ -52,6 +57,8 @@ def measure(images: UInt8) -> Attributes:
         padded[: len(part), 1:-1, 1:-1] = part
         pixels = padded[: len(part)].reshape(len(part), -1)  # (n, 900)
         moments[first : first + CHUNK] = pixels @ monomials
+        if not thickness:
+            continue
         edges = np.zeros(len(part), np.float32)
         for step in (1, SIDE):  # to the next pixel in the row and in the column; margins are blank
             change = difference[: len(part), step:]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mnistgen._arrays import Float32, Int64, UInt8
-from mnistgen._attributes import CONTROLLED, measure
+from mnistgen._attributes import CONTROLLED, measured
 from mnistgen._card import ModelCard
 from mnistgen._catalog import ModelDirectory, models, read_graph
 from mnistgen._checks import real_number
@@ -134,7 +134,10 @@ class Editor:
 
     def correct(self, latents: Float32, classes: Float32, targets: Float32, images: UInt8) -> tuple[Int64, Float32]:
         """Indices (M,) of images (N, 28, 28) whose attributes are off by more than the tolerance, and new latents."""
-        found = (np.stack(measure(images)[: len(CONTROLLED)], 1) - self._known.mean) / self._known.deviation
+        thickness = not np.isnan(targets[:, CONTROLLED.index("thickness")]).all()
+        found = (
+            np.stack(measured(images, thickness=thickness)[: len(CONTROLLED)], 1) - self._known.mean
+        ) / self._known.deviation
         error = np.nan_to_num(targets - found)
         # Shrunk by the tolerance, so that the result changes continuously with what was measured.
         error = np.sign(error) * np.maximum(np.abs(error) - TOLERANCE, 0)

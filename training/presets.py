@@ -126,9 +126,9 @@ _PRESETS = [
             },
         ),
         loss="bce",
-        epochs=12,  # chosen
+        epochs=20,  # chosen
         checkpoint_every=100,
-        ema=_EMA,
+        ema=EMA(half_life=100_000),  # chosen: two epochs
         batch_norm_samples=4_000,
     ),
     _gan(

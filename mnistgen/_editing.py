@@ -100,11 +100,12 @@ def _checked(name: str, value: Any, count: int, card: ModelCard) -> Wanted:
 class Editor:
     """attributes.onnx of a model directory, on the CPU."""
 
-    def __init__(self, directory: ModelDirectory, threads: int) -> None:
+    def __init__(self, directory: ModelDirectory) -> None:
         self._path = directory.path / FILE_NAME
         if hashlib.sha256(read_graph(self._path)).hexdigest() != (directory.card.attributes or {}).get("sha256"):
             raise ModelError(f"{self._path}: the SHA-256 is not that of card.json; export or install the model again")
-        self._session = open_graph(self._path, threads)
+        # One thread: those of a second pool would wait actively, on the CPUs that the model needs.
+        self._session = open_graph(self._path, threads=1)
         leak_after_fork(self._session)
         self._known = statistics(directory.card)
 

@@ -423,7 +423,7 @@ class Generator:
     @property
     def _editor(self) -> Editor:
         if self._opened_editor is None or self._opened_editor[0] != os.getpid():
-            self._opened_editor = (os.getpid(), Editor(self._directory, self._threads))
+            self._opened_editor = (os.getpid(), Editor(self._directory))
         return self._opened_editor[1]
 
     def _open(self) -> Session:

@@ -25,7 +25,7 @@ OK: Literal["ok"] = "ok"
 NOTE: Literal["note"] = "note"  # information; everything works
 WRONG: Literal["wrong"] = "wrong"
 
-REINSTALL = "Reinstall mnistgen from its folder: pip install --force-reinstall --no-deps ."
+REINSTALL = "Reinstall it: pip install --force-reinstall --no-deps mnistgen"
 PACKAGES = {"numpy": "numpy", "pillow": "PIL", "rich": "rich", "typer": "typer"}  # distribution -> module
 LONGEST = 1000  # characters of a line
 TELEMETRY = "ORT_DISABLE_TELEMETRY"

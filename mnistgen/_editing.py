@@ -1,7 +1,7 @@
-"""Attributes on request: change latents until the digits that they give have the requested thickness, slant and size.
+"""Attributes on request: change latents so that their digits have the requested thickness, slant, width and height.
 
-A model directory with attributes.onnx can do it. The graph predicts attributes from latents and classes, and changes
-latents by as little as possible; both were fitted at export. What is drawn is measured and corrected once.
+attributes.onnx of a model directory predicts attributes from latents and classes, and changes latents by as little as
+possible; both networks are fitted at export. The images are then measured, and corrected once.
 """
 
 from __future__ import annotations
@@ -49,12 +49,13 @@ class Statistics(NamedTuple):
 
 
 def statistics(card: ModelCard) -> Statistics:
-    """What the card says of attributes. Raises ModelError if it is damaged."""
+    """The statistics in a model card. Raises ModelError if they are damaged."""
     try:
         found = [(card.attributes or {})[name] for name in CONTROLLED]
-        mean, deviation, ranges = (
-            np.array([each[key] for each in found], np.float32) for key in ("mean", "deviation", "ranges")
-        )
+        with np.errstate(over="ignore"):
+            mean, deviation, ranges = (
+                np.array([each[key] for each in found], np.float32) for key in ("mean", "deviation", "ranges")
+            )
     except (KeyError, TypeError, ValueError, OverflowError):
         raise ModelError(f"card.json of {card.name}: attributes: damaged; export the model again") from None
     sizes = mean.shape == deviation.shape == (len(found),) and ranges.shape == (len(found), 10, 2)
@@ -66,7 +67,7 @@ def statistics(card: ModelCard) -> Statistics:
 def checked_attributes(card: ModelCard, count: int, given: Mapping[str, AttributeLike | None]) -> dict[str, Wanted]:
     """Check requested attributes, by name. Raises InputError for values that no digit of the model can have."""
     wanted = {name: value for name, value in given.items() if value is not None}
-    if wanted and not card.attributes:
+    if wanted and not (card.attributes and card.conditional):
         able = [name for name, other in models().items() if other.attributes]
         raise InputError(
             f"{next(iter(wanted))}: model {card.name} has no attributes to choose; models that have: "
@@ -87,9 +88,12 @@ def _checked(name: str, value: Any, count: int, card: ModelCard) -> Wanted:
         return Wanted(ends[0], ends[1], None)
     expected = f"{name}: expected a number, a range (low, high) or floats ({count},), from {low:g} to {high:g}"
     try:
-        each = np.asarray(value, np.float32)
+        with np.errstate(over="ignore"):
+            each = np.asarray(value, np.float32)
     except Exception:  # noqa: BLE001 - a third-party __array__ may raise anything
         raise InputError(f"{expected}, got {shown(value)}") from None
+    if not each.shape:
+        each = np.full(count, each)
     if each.shape != (count,):
         raise InputError(f"{expected}, got shape {each.shape}")
     if not ((each >= low) & (each <= high)).all():  # False for NaN too
@@ -101,18 +105,18 @@ class Editor:
     """attributes.onnx of a model directory, on the CPU."""
 
     def __init__(self, directory: ModelDirectory) -> None:
-        self._path = directory.path / FILE_NAME
-        if hashlib.sha256(read_graph(self._path)).hexdigest() != (directory.card.attributes or {}).get("sha256"):
+        self._path, self._known = directory.path / FILE_NAME, statistics(directory.card)
+        graph = read_graph(self._path)
+        if hashlib.sha256(graph).hexdigest() != (directory.card.attributes or {}).get("sha256"):
             raise ModelError(f"{self._path}: the SHA-256 is not that of card.json; export or install the model again")
         # One thread: those of a second pool would wait actively, on the CPUs that the model needs.
-        self._session = open_graph(self._path, threads=1)
+        self._session = open_graph(self._path, threads=1, graph=graph)
         leak_after_fork(self._session)
-        self._known = statistics(directory.card)
 
     def targets(self, wanted: Mapping[str, Wanted], seed: int, start: int, first: int, classes: Float32) -> Float32:
-        """Attributes (N, A) of digits `start + first` and on, in standard deviations; NaN for those not requested.
+        """Requested attributes (N, A) of the digits from index `start + first` on, in standard deviations.
 
-        Each digit's are clipped to the range of its class.
+        They are clipped to the range of each digit's class, and NaN if they are not requested.
         """
         values = np.full((len(classes), len(CONTROLLED)), np.nan, np.float32)
         for index, name in enumerate(CONTROLLED):
@@ -126,7 +130,7 @@ class Editor:
                 ends = np.clip(value.low, low, high), np.clip(value.high, low, high)
                 shares = uniform(seed, start + first, len(classes), stream=1 + index)
                 values[:, index] = ends[0] + shares * (ends[1] - ends[0])
-        return (values - self._known.mean) / self._known.deviation
+        return self._standardised(values)
 
     def edit(self, latents: Float32, classes: Float32, targets: Float32) -> Float32:
         """Latents (N, D) whose digits have the target attributes (N, A), as far as these can be predicted."""
@@ -136,14 +140,15 @@ class Editor:
     def correct(self, latents: Float32, classes: Float32, targets: Float32, images: UInt8) -> tuple[Int64, Float32]:
         """Indices (M,) of images (N, 28, 28) whose attributes are off by more than the tolerance, and new latents."""
         thickness = not np.isnan(targets[:, CONTROLLED.index("thickness")]).all()
-        found = (
-            np.stack(measured(images, thickness=thickness)[: len(CONTROLLED)], 1) - self._known.mean
-        ) / self._known.deviation
-        error = np.nan_to_num(targets - found)
+        found = np.stack(measured(images, thickness=thickness)[: len(CONTROLLED)], 1)
+        error = np.nan_to_num(targets - self._standardised(found))
         # Shrunk by the tolerance, so that the result changes continuously with what was measured.
         error = np.sign(error) * np.maximum(np.abs(error) - TOLERANCE, 0)
         off = error.any(axis=1).nonzero()[0]
         return off, self._run("changed", latents[off], classes[off], error[off])
+
+    def _standardised(self, attributes: Float32) -> Float32:
+        return (attributes - self._known.mean) / self._known.deviation
 
     def _run(self, output: str, latents: Float32, classes: Float32, change: Float32) -> Float32:
         feeds = {"latents": latents, "classes": classes, "change": change}

@@ -91,10 +91,13 @@ def import_onnxruntime() -> ModuleType:
     return onnxruntime
 
 
-def open_graph(path: Path, threads: int) -> Any:
-    """A session of any graph on the CPU; its inputs and outputs are not checked. Raises DeviceError or ModelError."""
+def open_graph(path: Path, threads: int, graph: bytes | None = None) -> Any:
+    """A session on the CPU of any graph, which is read from the path by default; its signature is not checked.
+
+    Raises DeviceError or ModelError.
+    """
     onnxruntime = import_onnxruntime()
-    return _open(onnxruntime, path, read_graph(path), _options(onnxruntime, threads), [CPU])
+    return _open(onnxruntime, path, graph or read_graph(path), _options(onnxruntime, threads), [CPU])
 
 
 def why_not_cuda(directory: ModelDirectory) -> str:

@@ -105,7 +105,7 @@ class TestModels:
         found = rows(run_cli, 1)
         assert found["model other"]["status"] == "wrong"
         assert "model.onnx: expected SHA-256 " in str(found["model other"]["found"])
-        assert str(found["model other"]["fix"]).endswith("pip install --force-reinstall --no-deps .")
+        assert str(found["model other"]["fix"]).endswith("pip install --force-reinstall --no-deps mnistgen")
         assert [name for name, row in found.items() if row["status"] == "wrong"] == ["model other"]
 
     def test_the_default_one_damaged_is_not_the_fault_of_the_cpu(self, run_cli: RunCli, bundled: Path) -> None:

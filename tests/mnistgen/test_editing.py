@@ -13,7 +13,7 @@ import mnistgen
 from mnistgen._arrays import Float32, UInt8
 from mnistgen._attributes import CONTROLLED
 from mnistgen._catalog import MODELS
-from tests.conftest import RunCli, assert_refused
+from tests.conftest import RunCli, assert_refused, write_model
 
 N = 1500
 # The 5th and 95th percentiles of MNIST's test digits, which every class of the model can have.
@@ -99,6 +99,18 @@ def test_each_class_has_its_own_range(generator: mnistgen.Generator) -> None:
     assert wide[1::2] == pytest.approx(card["width"]["ranges"][1][1], abs=1.5)
 
 
+@pytest.mark.parametrize("value", [np.float32(0.25), np.array(0.25), [0.25] * 3, np.full(3, 0.25, np.float16)])
+def test_anything_that_numpy_reads(generator: mnistgen.Generator, value: Any) -> None:
+    assert np.array_equal(generator.sample(3, seed=1, slant=value), generator.sample(3, seed=1, slant=0.25))
+
+
+def test_an_unconditional_card_with_attributes(tmp_path: Path) -> None:
+    card = mnistgen.card("digits").attributes
+    model = write_model(tmp_path, conditional=False, attributes=card)
+    with pytest.raises(mnistgen.InputError, match="has no attributes to choose"):
+        mnistgen.generate(2, slant=0.1, model=model)
+
+
 def test_mixtures_have_a_range_between(generator: mnistgen.Generator) -> None:
     mixture = np.full((2, 10), 0.1)
     assert generator.sample(2, labels=mixture, seed=1, thickness=3).shape == (2, 28, 28)
@@ -140,6 +152,7 @@ def test_models_without_attributes(unconditional_model: Path, conditional_model:
         (lambda card: card["attributes"]["slant"].update(mean="x"), "attributes: damaged; export the model again"),
         (lambda card: card["attributes"]["slant"].update(mean=[]), "attributes: damaged; export the model again"),
         (lambda card: card["attributes"]["slant"].update(deviation=0), "attributes: expected finite numbers"),
+        (lambda card: card["attributes"]["slant"].update(mean=1e300), "attributes: expected finite numbers"),
         (lambda card: card["attributes"].update(sha256="0" * 64), "attributes.onnx: the SHA-256 is not that of card"),
     ],
 )

@@ -100,16 +100,16 @@ def fit_attributes(graph: bytes, latent_dim: int) -> Fit | None:
     with torch.no_grad():
         held_out = torch.from_numpy(latents[-HELD_OUT:]), torch.from_numpy(classes[-HELD_OUT:])
         errors = editor(*held_out, torch.zeros(HELD_OUT, len(CONTROLLED)))[0].numpy() - standard[-HELD_OUT:]
-    graph = export_module(
+    exported = export_module(
         editor,
         tuple(torch.zeros(2, size) for size in (latent_dim, 10, len(CONTROLLED))),
         inputs=["latents", "classes", "change"],
         outputs=["attributes", "changed"],
     )
-    onnx.checker.check_model(graph, full_check=True)
+    onnx.checker.check_model(exported, full_check=True)
     determination = 1 - errors.var(0) / standard[-HELD_OUT:].var(0)
     return Fit(
-        graph.SerializeToString(),
+        exported.SerializeToString(),
         {
             name: {
                 "mean": float(mean[index]),

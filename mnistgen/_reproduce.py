@@ -18,6 +18,7 @@ from mnistgen._arrays import UInt8
 from mnistgen._catalog import names
 from mnistgen._checks import checked_path
 from mnistgen._devices import Device
+from mnistgen._drawing import FIELD, Drawing, Provenance
 from mnistgen._errors import InputError, ModelError, plain, shown
 from mnistgen._files import read_file
 from mnistgen._formats import PICTURES, check_target
@@ -25,7 +26,7 @@ from mnistgen._generator import Generator
 from mnistgen._images import PIXELS, check_pixels
 from mnistgen._keywords import suggesting_keywords
 from mnistgen._picture_files import open_picture, read_fields
-from mnistgen.drawings import DRAWINGS, FIELD, Drawing, Provenance
+from mnistgen.drawings import DRAWINGS
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -15,9 +15,10 @@ from mnistgen._arrays import UInt8
 from mnistgen._dataset.format import Format
 from mnistgen._dataset.plan import SPLITS, Piece, Plan, Task
 from mnistgen._dataset.store import Store
+from mnistgen._drawing import Provenance
 from mnistgen._errors import DependencyError
 from mnistgen._picture_files import write_png
-from mnistgen.drawings import Digit, Provenance
+from mnistgen.drawings import Digit
 
 # Metadata that tells the Hugging Face libraries that bytes are images and integers are class labels.
 FEATURES = {

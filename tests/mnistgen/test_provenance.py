@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 import mnistgen
 from mnistgen._animation import ANIMATIONS, write_animation
+from mnistgen._drawing import Provenance
 from mnistgen._formats import write_picture
 from mnistgen._picture_files import open_picture, read_fields
 from mnistgen._reproduce import from_fields
-from mnistgen.drawings import DigitGrid, Drawing, Interpolation, Number, Provenance, Walk
+from mnistgen.drawings import DigitGrid, Drawing, Interpolation, Number, Walk
 
 digits = st.integers(0, 9)
 common: dict[str, Any] = {"seed": st.integers(0, 2**64 - 1), "scale": st.integers(1, 9)}

@@ -13,10 +13,11 @@ from PIL import Image, ImageSequence
 import mnistgen
 from mnistgen._animation import write_animation
 from mnistgen._arrays import UInt8
+from mnistgen._drawing import Provenance
 from mnistgen._formats import write_picture
 from mnistgen._picture_files import open_picture, read_fields
 from mnistgen._reproduce import REPRODUCERS, difference, from_fields, reproduce
-from mnistgen.drawings import DigitGrid, Drawing, Interpolation, Provenance
+from mnistgen.drawings import DigitGrid, Drawing, Interpolation
 from tests.conftest import RunCli, assert_refused, write_model
 
 COMMANDS = {

@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.timing import medians, process, show
 from mnistgen._catalog import DEFAULT_MODEL, find
 from mnistgen._devices import usable_cpus
-from mnistgen._generator import chunk_size
+from mnistgen._sampling import chunk_size
 
 BARE = """
 import sys

@@ -1,4 +1,4 @@
-"""Generator: a loaded model that generates digits."""
+"""Generator: a loaded model that generates digits. Its signatures and checks; the work is in _sampling.py."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, SupportsIndex, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mnistgen._arrays import Float32, Int64, UInt8
+from mnistgen._arrays import Int64, UInt8
 from mnistgen._attributes import CONTROLLED
 from mnistgen._card import ModelCard
 from mnistgen._catalog import DEFAULT_MODEL, locate, portable
@@ -32,21 +32,16 @@ from mnistgen._checks import (
     whole_number,
 )
 from mnistgen._devices import Device, usable_cpus
-from mnistgen._editing import AttributeLike, Editor, Wanted, checked_attributes
-from mnistgen._errors import InputError, shown
-from mnistgen._images import line, to_uint8
+from mnistgen._editing import AttributeLike, Wanted, checked_attributes
+from mnistgen._errors import shown
+from mnistgen._images import line
 from mnistgen._keywords import suggesting_keywords
 from mnistgen._latents import INDICES, draw
-from mnistgen._session import OnnxSession, Session
+from mnistgen._sampling import Inputs, Sampler
 from mnistgen._walks import linear, spherical, surface
 
-# Digits per call of the network: enough to keep its threads busy, few enough to keep memory constant.
-CHUNK_WORK = 1_500_000_000  # multiply-adds
-CHUNK_LIMITS = (32, 1024)  # digits
 STREAM_BATCH = 1024
 SIDE = 10_000  # digits along a side of a walk, at most
-
-Inputs = tuple[Float32, Float32 | None]  # latents (N, D); classes (N, 10), or None for an unconditional model
 
 
 class Labelled(NamedTuple):
@@ -80,13 +75,12 @@ class Generator:
         device: Device = "auto",
         threads: SupportsIndex | None = None,
     ) -> None:
-        self._directory = locate(model)
+        directory = locate(model)
         self._model = portable(model)
         self._requested_device = device
         self._threads = usable_cpus() if threads is None else checked_threads(threads)
-        self._chunk_size = chunk_size(self._directory.card)
-        self._opened = (os.getpid(), self._open())
-        self._opened_editor: tuple[int, Editor] | None = None
+        self._card = directory.card
+        self._sampler = Sampler(directory, device, self._threads)
 
     def __repr__(self) -> str:
         return f"Generator({self._model!r}, device={self.device!r}, threads={self._threads})"
@@ -102,12 +96,12 @@ class Generator:
     @property
     def card(self) -> ModelCard:
         """The model card."""
-        return self._directory.card
+        return self._card
 
     @property
     def device(self) -> Literal["cpu", "cuda"]:
         """The device in use, read from the session."""
-        return "cuda" if self._session.device == "cuda" else "cpu"
+        return "cuda" if self._sampler.session.device == "cuda" else "cpu"
 
     @property
     def threads(self) -> int:
@@ -364,7 +358,7 @@ class Generator:
             classes = None if ends is None else linear(ends[0], ends[1], shares[part])
             return spherical(latents[0], latents[1], shares[part]), classes
 
-        return self._images(count, between)
+        return self._sampler.images(count, between)
 
     @suggesting_keywords
     def walk(
@@ -395,7 +389,7 @@ class Generator:
             classes = None if ends is None else surface(linear, ends, down[row], right[column])
             return surface(spherical, latents, down[row], right[column]), classes
 
-        return self._images(count, between)
+        return self._sampler.images(count, between)
 
     @suggesting_keywords
     def decode(self, latents: ArrayLike, labels: ArrayLike | None = None) -> UInt8:
@@ -410,24 +404,9 @@ class Generator:
         """
         styles = checked_latents(self.card, latents)
         classes = checked_classes(self.card, labels, len(styles))
-        return self._images(len(styles), lambda part: (styles[part], None if classes is None else classes[part]))
-
-    @property
-    def _session(self) -> Session:
-        pid, session = self._opened
-        if pid != os.getpid():  # after a fork the session has lost its threads
-            session = self._open()
-            self._opened = (os.getpid(), session)
-        return session
-
-    @property
-    def _editor(self) -> Editor:
-        if self._opened_editor is None or self._opened_editor[0] != os.getpid():
-            self._opened_editor = (os.getpid(), Editor(self._directory))
-        return self._opened_editor[1]
-
-    def _open(self) -> Session:
-        return OnnxSession(self._directory, self._requested_device, self._threads)
+        return self._sampler.images(
+            len(styles), lambda part: (styles[part], None if classes is None else classes[part])
+        )
 
     def _endpoints(self, digits: Mapping[str, SupportsIndex | None]) -> Int64 | None:
         """Check digits, given by name, and return their labels (N,), or None for an unconditional model."""
@@ -442,66 +421,8 @@ class Generator:
         return checked_attributes(self.card, request.count, dict(zip(CONTROLLED, values, strict=True)))
 
     def _draw(self, request: Request, wanted: Mapping[str, Wanted], first: int, count: int) -> UInt8 | Labelled:
-        """`count` digits of a request, from its digit `first` on."""
-        labels = np.empty(count if request.with_labels else 0, np.int64)
-
-        def inputs(part: slice) -> Inputs:
-            begin = first + part.start
-            latents, drawn = draw(request.seed, request.start + begin, part.stop - part.start, self.card.latent_dim)
-            if request.truncation != 1:
-                latents *= np.float32(request.truncation)
-            classes = request.classes(begin, drawn)
-            if request.with_labels:
-                labels[part] = classes
-            return latents, one_hot(classes) if self.card.conditional else None
-
-        images = self._with_attributes(request, wanted, first, count, inputs) if wanted else self._images(count, inputs)
+        images, labels = self._sampler.draw(request, wanted, first, count)
         return Labelled(images, labels) if request.with_labels else images
-
-    def _with_attributes(
-        self,
-        request: Request,
-        wanted: Mapping[str, Wanted],
-        first: int,
-        count: int,
-        inputs: Callable[[slice], tuple[Float32, Any]],
-    ) -> UInt8:
-        """Images uint8 (count, 28, 28), of changed latents: changed as predicted, then once more as measured."""
-        editor, images = self._editor, _empty(count)
-        for part in self._chunks(count):
-            latents, classes = inputs(part)
-            targets = editor.targets(wanted, request.seed, request.start, first + part.start, classes)
-            latents = editor.edit(latents, classes, targets)
-            drawn = to_uint8(self._session.run(latents, classes))
-            off, corrected = editor.correct(latents, classes, targets, drawn)
-            if len(off):
-                drawn[off] = to_uint8(self._session.run(corrected, classes[off]))
-            images[part] = drawn
-        return images
-
-    def _images(self, count: int, inputs: Callable[[slice], Inputs]) -> UInt8:
-        """Images uint8 (count, 28, 28), computed in chunks from the latents and classes that `inputs` returns."""
-        images = _empty(count)
-        for part in self._chunks(count):
-            images[part] = to_uint8(self._session.run(*inputs(part)))
-        return images
-
-    def _chunks(self, count: int) -> Iterator[slice]:
-        for first in range(0, count, self._chunk_size):
-            yield slice(first, min(first + self._chunk_size, count))
-
-
-def _empty(count: int) -> UInt8:
-    try:
-        return np.empty((count, 28, 28), np.uint8)
-    except MemoryError:
-        raise InputError(f"{count:,} digits do not fit in memory; generate them in batches with stream()") from None
-
-
-def chunk_size(card: ModelCard) -> int:
-    """The number of digits per call of a model's network."""
-    low, high = CHUNK_LIMITS
-    return max(low, min(high, CHUNK_WORK // max(1, card.multiply_adds)))
 
 
 def _reopen(model: str, device: Device, threads: int) -> Generator:

@@ -16,7 +16,7 @@ from hypothesis import settings
 from onnx import TensorProto, helper, numpy_helper
 
 from mnistgen._card import ModelCard
-from mnistgen._generator import CHUNK_WORK
+from mnistgen._sampling import CHUNK_WORK
 
 settings.register_profile("untimed", deadline=None)  # a slow machine must not cause failures
 settings.load_profile("untimed")

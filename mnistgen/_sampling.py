@@ -1,0 +1,118 @@
+"""Sampler: the sessions of a model directory, and images computed in chunks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from mnistgen._arrays import Float32, Int64, UInt8
+from mnistgen._card import ModelCard
+from mnistgen._catalog import ModelDirectory
+from mnistgen._checks import Request, one_hot
+from mnistgen._editing import Editor, Wanted
+from mnistgen._errors import InputError
+from mnistgen._images import to_uint8
+from mnistgen._latents import draw
+from mnistgen._session import OnnxSession, Session
+
+# Digits per call of the network: enough to keep its threads busy, few enough to keep memory constant.
+CHUNK_WORK = 1_500_000_000  # multiply-adds
+CHUNK_LIMITS = (32, 1024)  # digits
+
+Inputs = tuple[Float32, Float32 | None]  # latents (N, D); classes (N, 10), or None for an unconditional model
+
+
+class Sampler:
+    """A model on a device. Sessions are opened again after a fork. Raises ModelError and DeviceError."""
+
+    def __init__(self, directory: ModelDirectory, device: str, threads: int) -> None:
+        self._directory, self._device, self._threads = directory, device, threads
+        self._chunk_size = chunk_size(directory.card)
+        self._opened = (os.getpid(), self._open())
+        self._opened_editor: tuple[int, Editor] | None = None
+
+    @property
+    def session(self) -> Session:
+        """The session of model.onnx."""
+        pid, session = self._opened
+        if pid != os.getpid():  # after a fork the session has lost its threads
+            session = self._open()
+            self._opened = (os.getpid(), session)
+        return session
+
+    @property
+    def editor(self) -> Editor:
+        """The attribute editor, opened on first use."""
+        if self._opened_editor is None or self._opened_editor[0] != os.getpid():
+            self._opened_editor = (os.getpid(), Editor(self._directory))
+        return self._opened_editor[1]
+
+    def draw(self, request: Request, wanted: Mapping[str, Wanted], first: int, count: int) -> tuple[UInt8, Int64]:
+        """Images uint8 (count, 28, 28) of a request, from its digit `first` on, and labels (count,) if requested."""
+        labels = np.empty(count if request.with_labels else 0, np.int64)
+
+        def inputs(part: slice) -> Inputs:
+            begin = first + part.start
+            card = self._directory.card
+            latents, drawn = draw(request.seed, request.start + begin, part.stop - part.start, card.latent_dim)
+            if request.truncation != 1:
+                latents *= np.float32(request.truncation)
+            classes = request.classes(begin, drawn)
+            if request.with_labels:
+                labels[part] = classes
+            return latents, one_hot(classes) if card.conditional else None
+
+        if wanted:
+            return self._with_attributes(request, wanted, first, count, inputs), labels
+        return self.images(count, inputs), labels
+
+    def images(self, count: int, inputs: Callable[[slice], Inputs]) -> UInt8:
+        """Images uint8 (count, 28, 28), computed in chunks from the latents and classes that `inputs` returns."""
+        images = _empty(count)
+        for part in self._chunks(count):
+            images[part] = to_uint8(self.session.run(*inputs(part)))
+        return images
+
+    def _with_attributes(
+        self,
+        request: Request,
+        wanted: Mapping[str, Wanted],
+        first: int,
+        count: int,
+        inputs: Callable[[slice], tuple[Float32, Any]],
+    ) -> UInt8:
+        """Images uint8 (count, 28, 28), of changed latents: changed as predicted, then once more as measured."""
+        editor, images = self.editor, _empty(count)
+        for part in self._chunks(count):
+            latents, classes = inputs(part)
+            targets = editor.targets(wanted, request.seed, request.start, first + part.start, classes)
+            latents = editor.edit(latents, classes, targets)
+            drawn = to_uint8(self.session.run(latents, classes))
+            off, corrected = editor.correct(latents, classes, targets, drawn)
+            if len(off):
+                drawn[off] = to_uint8(self.session.run(corrected, classes[off]))
+            images[part] = drawn
+        return images
+
+    def _chunks(self, count: int) -> Iterator[slice]:
+        for first in range(0, count, self._chunk_size):
+            yield slice(first, min(first + self._chunk_size, count))
+
+    def _open(self) -> Session:
+        return OnnxSession(self._directory, self._device, self._threads)
+
+
+def chunk_size(card: ModelCard) -> int:
+    """The number of digits per call of a model's network."""
+    low, high = CHUNK_LIMITS
+    return max(low, min(high, CHUNK_WORK // max(1, card.multiply_adds)))
+
+
+def _empty(count: int) -> UInt8:
+    try:
+        return np.empty((count, 28, 28), np.uint8)
+    except MemoryError:
+        raise InputError(f"{count:,} digits do not fit in memory; generate them in batches with stream()") from None

@@ -19,13 +19,12 @@ from mnistgen._attributes import CONTROLLED, measure
 from mnistgen._images import to_uint8
 from mnistgen._latents import draw
 from mnistgen._session import CLASSES, IMAGES, LATENTS, import_onnxruntime
+from training.fitting import Phase, fit
 
 DIGITS = 100_000  # digits of the model that the networks are fitted to
 HELD_OUT = 10_000  # of them, for the coefficients of determination in the card
-STEPS = 1200  # of the predictor, and as many again of the editor
-BATCH = 512
 HIDDEN = 64  # units of each network
-LEARNING_RATE = 1e-2  # the peak
+PHASE = Phase(epochs=7, peak_learning_rate=1e-2, batch_size=512, weight_decay=0.0)  # of each network
 NEWTON_STEPS = 2
 DAMPING = 1e-2
 SIMILARITY = 0.1  # weight of the squared difference from the Newton step
@@ -137,11 +136,11 @@ def _fitted(latents: Tensor, classes: Tensor, attributes: Tensor) -> Editor:
     editor = Editor(latents.shape[1])
     low, high = (torch.stack([_quantile(attributes[classes[:, c] == 1], q) for c in range(10)]) for q in (0.03, 0.97))
 
-    def predict(rows: Tensor) -> Tensor:
+    def predict(rows: Tensor, _: Tensor) -> Tensor:
         predicted = editor.predictor(torch.cat([latents[rows], classes[rows]], 1))
         return functional.mse_loss(predicted, attributes[rows])
 
-    def edit(rows: Tensor) -> Tensor:
+    def edit(rows: Tensor, _: Tensor) -> Tensor:
         style = latents[rows], classes[rows]
         now = editor.predictor(torch.cat(style, 1))
         ends = style[1] @ low, style[1] @ high
@@ -156,21 +155,12 @@ def _fitted(latents: Tensor, classes: Tensor, attributes: Tensor) -> Editor:
         nearest = style[0] + editor.newton(*style, change)
         return functional.mse_loss(reached, now + change) + SIMILARITY * functional.mse_loss(moved, nearest)
 
-    _minimise(editor.predictor, predict, STEPS, len(latents) - HELD_OUT)
+    rows = torch.arange(len(latents) - HELD_OUT)
+    fit(editor.predictor, predict, rows, rows, PHASE)
     editor.predictor.requires_grad_(requires_grad=False)
-    _minimise(editor.editor, edit, STEPS, len(latents) - HELD_OUT)
+    fit(editor.editor, edit, rows, rows, PHASE)
     return editor.eval()
 
 
 def _quantile(values: Tensor, share: float) -> Tensor:
     return torch.quantile(values[:10_000], share, dim=0)
-
-
-def _minimise(network: nn.Module, loss: Callable[[Tensor], Tensor], steps: int, rows: int) -> None:
-    optimiser = torch.optim.Adam(network.parameters(), LEARNING_RATE)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps)
-    for _ in range(steps):
-        optimiser.zero_grad()
-        loss(torch.randint(rows, (BATCH,))).backward()
-        optimiser.step()
-        schedule.step()

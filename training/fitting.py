@@ -1,4 +1,4 @@
-"""Supervised training of judges, feature networks and the classifier of the classification accuracy score."""
+"""Training of small networks: judges, feature networks, classifiers and attribute editors."""
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
@@ -33,8 +33,9 @@ def fit(
 ) -> None:
     """Train a network in place with AdamW and one learning-rate cycle (L. Smith, 2017, arXiv:1708.07120).
 
-    Images are uint8 (N, 28, 28), labels int64 (N,). `loss` maps a batch of both to a scalar. `epochs` may wrap the
-    range of epochs, to show progress. Draws from torch's global random state.
+    Images are uint8 (N, 28, 28), labels int64 (N,); without augmentation, any two tensors of N rows. `loss` maps a
+    batch of both to a scalar. `epochs` may wrap the range of epochs, to show progress. Draws from torch's global random
+    state.
     """
     size = min(phase.batch_size, len(images))
     batches = len(images) // size

@@ -22,6 +22,7 @@ from tests.training.small import DATA, FILES, ROOT, SMALL
 from training import presets
 from training.config import Preset
 from training.data import Digits, Mnist, load_mnist
+from training.fitting import Phase
 from training.run.device import Compute, choose, make_deterministic
 from training.run.directory import RunDirectory
 from training.run.distributed import World
@@ -56,7 +57,8 @@ def digits(mnist: Mnist) -> Digits:
 @pytest.fixture(autouse=True)
 def quick_attributes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fit the attribute editor of an exported model to few digits."""
-    for name, value in {"DIGITS": 3000, "HELD_OUT": 500, "STEPS": 20}.items():
+    quick = {"DIGITS": 3000, "HELD_OUT": 500, "PHASE": Phase(epochs=4, peak_learning_rate=1e-2, batch_size=512)}
+    for name, value in quick.items():
         monkeypatch.setattr(f"export.attributes.{name}", value)
 
 

@@ -72,7 +72,7 @@ class TestSample:
                 seen.append((latents, classes))
                 return np.zeros((len(latents), 28, 28), np.float32)
 
-        monkeypatch.setattr("mnistgen._generator.OnnxSession", lambda *_: Recorder())
+        monkeypatch.setattr("mnistgen._sampling.OnnxSession", lambda *_: Recorder())
         recorded = mnistgen.Generator(conditional_model)
         recorded.sample(2 * CHUNK + 5, seed=9, start=77)
         latents, labels = draw(9, 77, 2 * CHUNK + 5, recorded.card.latent_dim)

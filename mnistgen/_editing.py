@@ -28,7 +28,8 @@ from mnistgen._session import open_graph
 TOLERANCE = 0.15  # standard deviations: smaller errors are not corrected, larger ones down to this
 FILE_NAME = "attributes.onnx"
 
-AttributeLike = float | tuple[float, float] | ArrayLike  # one value for all, a range to draw from, a value for each
+Span = tuple[float, float]
+AttributeLike = float | Span | ArrayLike  # one value for all, a range to draw from, a value for each
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,13 @@ def statistics(card: ModelCard) -> Statistics:
     return Statistics(mean, deviation, ranges)
 
 
-def checked_attributes(card: ModelCard, count: int, given: Mapping[str, AttributeLike | None]) -> dict[str, Wanted]:
-    """Check requested attributes, by name. Raises InputError for values that no digit of the model can have."""
+def checked_attributes(
+    card: ModelCard, count: int, given: Mapping[str, AttributeLike | None], *, ranges: bool = True
+) -> dict[str, Wanted]:
+    """Check requested attributes, by name. Raises InputError for values that no digit of the model can have.
+
+    Without `ranges`, a tuple is a sequence of values.
+    """
     wanted = {name: value for name, value in given.items() if value is not None}
     if wanted and not (card.attributes and card.conditional):
         able = [name for name, other in models().items() if other.attributes]
@@ -73,20 +79,22 @@ def checked_attributes(card: ModelCard, count: int, given: Mapping[str, Attribut
             f"{next(iter(wanted))}: model {card.name} has no attributes to choose; models that have: "
             f"{', '.join(able) or 'none is bundled'}"
         )
-    return {name: _checked(name, value, count, card) for name, value in wanted.items()}
+    return {name: _checked(name, value, count, card, ranges=ranges) for name, value in wanted.items()}
 
 
-def _checked(name: str, value: Any, count: int, card: ModelCard) -> Wanted:
-    ranges = statistics(card).ranges[CONTROLLED.index(name)]
-    low, high = round(float(ranges[:, 0].min()), 4), round(float(ranges[:, 1].max()), 4)
+def _checked(name: str, value: Any, count: int, card: ModelCard, *, ranges: bool) -> Wanted:
+    limits = statistics(card).ranges[CONTROLLED.index(name)]
+    low, high = round(float(limits[:, 0].min()), 4), round(float(limits[:, 1].max()), 4)
     if isinstance(value, Real):
-        value = value, value
-    if isinstance(value, tuple) and len(value) == 2:
+        number = real_number(name, float(value), low, high)
+        return Wanted(number, number, None)
+    if ranges and isinstance(value, tuple) and len(value) == 2:
         ends = [real_number(name, end, low, high) for end in value]
         if ends[0] > ends[1]:
             raise InputError(f"{name}: expected a range from low to high, got {shown(value)}")
         return Wanted(ends[0], ends[1], None)
-    expected = f"{name}: expected a number, a range (low, high) or floats ({count},), from {low:g} to {high:g}"
+    forms = "a number, a range (low, high) or floats" if ranges else "a number or floats"
+    expected = f"{name}: expected {forms} ({count},), from {low:g} to {high:g}"
     try:
         with np.errstate(over="ignore"):
             each = np.asarray(value, np.float32)
@@ -101,6 +109,28 @@ def _checked(name: str, value: Any, count: int, card: ModelCard) -> Wanted:
     return Wanted(low, high, each)
 
 
+def requested(
+    known: Statistics, wanted: Mapping[str, Wanted], classes: Float32, *, seed: int, start: int, first: int
+) -> Float32:
+    """Requested values (N, A) of the digits from index `start + first` on, clipped to the range of each digit's class.
+
+    Values that are not requested are NaN.
+    """
+    values = np.full((len(classes), len(CONTROLLED)), np.nan, np.float32)
+    for index, name in enumerate(CONTROLLED):
+        if name not in wanted:
+            continue
+        low, high = (classes @ known.ranges[index]).T
+        value = wanted[name]
+        if value.each is not None:
+            values[:, index] = np.clip(value.each[first : first + len(classes)], low, high)
+        else:
+            ends = np.clip(value.low, low, high), np.clip(value.high, low, high)
+            shares = uniform(seed, start + first, len(classes), stream=1 + index)
+            values[:, index] = ends[0] + shares * (ends[1] - ends[0])
+    return values
+
+
 class Editor:
     """attributes.onnx of a model directory, on the CPU."""
 
@@ -113,35 +143,16 @@ class Editor:
         self._session = open_graph(self._path, threads=1, graph=graph)
         leak_after_fork(self._session)
 
-    def targets(self, wanted: Mapping[str, Wanted], seed: int, start: int, first: int, classes: Float32) -> Float32:
-        """Requested attributes (N, A) of the digits from index `start + first` on, in standard deviations.
+    def edit(self, latents: Float32, classes: Float32, values: Float32) -> Float32:
+        """Latents (N, D) whose digits have the requested values (N, A), as far as these can be predicted."""
+        predicted = self._run("attributes", latents, classes, np.zeros_like(values))
+        return self._run("changed", latents, classes, np.nan_to_num(self._standardised(values) - predicted))
 
-        They are clipped to the range of each digit's class, and NaN if they are not requested.
-        """
-        values = np.full((len(classes), len(CONTROLLED)), np.nan, np.float32)
-        for index, name in enumerate(CONTROLLED):
-            if name not in wanted:
-                continue
-            low, high = (classes @ self._known.ranges[index]).T
-            value = wanted[name]
-            if value.each is not None:
-                values[:, index] = np.clip(value.each[first : first + len(classes)], low, high)
-            else:
-                ends = np.clip(value.low, low, high), np.clip(value.high, low, high)
-                shares = uniform(seed, start + first, len(classes), stream=1 + index)
-                values[:, index] = ends[0] + shares * (ends[1] - ends[0])
-        return self._standardised(values)
-
-    def edit(self, latents: Float32, classes: Float32, targets: Float32) -> Float32:
-        """Latents (N, D) whose digits have the target attributes (N, A), as far as these can be predicted."""
-        predicted = self._run("attributes", latents, classes, np.zeros_like(targets))
-        return self._run("changed", latents, classes, np.nan_to_num(targets - predicted))
-
-    def correct(self, latents: Float32, classes: Float32, targets: Float32, images: UInt8) -> tuple[Int64, Float32]:
+    def correct(self, latents: Float32, classes: Float32, values: Float32, images: UInt8) -> tuple[Int64, Float32]:
         """Indices (M,) of images (N, 28, 28) whose attributes are off by more than the tolerance, and new latents."""
-        thickness = not np.isnan(targets[:, CONTROLLED.index("thickness")]).all()
+        thickness = not np.isnan(values[:, CONTROLLED.index("thickness")]).all()
         found = np.stack(measured(images, thickness=thickness)[: len(CONTROLLED)], 1)
-        error = np.nan_to_num(targets - self._standardised(found))
+        error = np.nan_to_num((values - found) / self._known.deviation)
         # Shrunk by the tolerance, so that the result changes continuously with what was measured.
         error = np.sign(error) * np.maximum(np.abs(error) - TOLERANCE, 0)
         off = error.any(axis=1).nonzero()[0]

@@ -392,7 +392,16 @@ class Generator:
         return self._sampler.images(count, between)
 
     @suggesting_keywords
-    def decode(self, latents: ArrayLike, labels: ArrayLike | None = None) -> UInt8:
+    def decode(
+        self,
+        latents: ArrayLike,
+        labels: ArrayLike | None = None,
+        *,
+        thickness: ArrayLike | None = None,
+        slant: ArrayLike | None = None,
+        width: ArrayLike | None = None,
+        height: ArrayLike | None = None,
+    ) -> UInt8:
         """Decode latents float (N, D), or (D,) for one image, into images uint8 (N, 28, 28), ink 255, background 0.
 
         Latents are from -1000 to 1000; the model was trained on N(0, 1), from which `mnistgen.latents` draws them. A
@@ -400,12 +409,16 @@ class Generator:
         entries from 0 to 1 and rows that sum to 1. A single label, or one mixture (10,), applies to all images. Both
         arguments accept whatever NumPy can convert: lists, arrays, tensors on the CPU, data frames.
 
+        Attributes, a number for all images or floats (N,), are as in `sample`.
+
         Raises InputError for anything else, and ModelError if the model fails or returns values that are not pixels.
         """
         styles = checked_latents(self.card, latents)
         classes = checked_classes(self.card, labels, len(styles))
+        given = {"thickness": thickness, "slant": slant, "width": width, "height": height}
+        wanted = checked_attributes(self.card, len(styles), given, ranges=False)
         return self._sampler.images(
-            len(styles), lambda part: (styles[part], None if classes is None else classes[part])
+            len(styles), lambda part: (styles[part], None if classes is None else classes[part]), wanted
         )
 
     def _endpoints(self, digits: Mapping[str, SupportsIndex | None]) -> Int64 | None:

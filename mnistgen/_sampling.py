@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from mnistgen._arrays import Float32, Int64, UInt8
 from mnistgen._card import ModelCard
 from mnistgen._catalog import ModelDirectory
 from mnistgen._checks import Request, one_hot
-from mnistgen._editing import Editor, Wanted
+from mnistgen._editing import Editor, Wanted, requested, statistics
 from mnistgen._errors import InputError
 from mnistgen._images import to_uint8
 from mnistgen._latents import draw
@@ -65,41 +64,42 @@ class Sampler:
                 labels[part] = classes
             return latents, one_hot(classes) if card.conditional else None
 
-        if wanted:
-            return self._with_attributes(request, wanted, first, count, inputs), labels
-        return self.images(count, inputs), labels
+        return self.images(count, inputs, wanted, seed=request.seed, start=request.start, first=first), labels
 
-    def images(self, count: int, inputs: Callable[[slice], Inputs]) -> UInt8:
-        """Images uint8 (count, 28, 28), computed in chunks from the latents and classes that `inputs` returns."""
-        images = _empty(count)
-        for part in self._chunks(count):
-            images[part] = to_uint8(self.session.run(*inputs(part)))
-        return images
-
-    def _with_attributes(
+    def images(
         self,
-        request: Request,
-        wanted: Mapping[str, Wanted],
-        first: int,
         count: int,
-        inputs: Callable[[slice], tuple[Float32, Any]],
+        inputs: Callable[[slice], Inputs],
+        wanted: Mapping[str, Wanted] | None = None,
+        *,
+        seed: int = 0,
+        start: int = 0,
+        first: int = 0,
     ) -> UInt8:
-        """Images uint8 (count, 28, 28), of changed latents: changed as predicted, then once more as measured."""
-        editor, images = self.editor, _empty(count)
-        for part in self._chunks(count):
+        """Images uint8 (count, 28, 28), computed in chunks from the latents and classes that `inputs` returns.
+
+        Attributes are `wanted` of the digits from index `start + first` of a seed on.
+        """
+        images = _empty(count)
+        known = statistics(self._directory.card) if wanted else None
+        for begin in range(0, count, self._chunk_size):
+            part = slice(begin, min(begin + self._chunk_size, count))
             latents, classes = inputs(part)
-            targets = editor.targets(wanted, request.seed, request.start, first + part.start, classes)
-            latents = editor.edit(latents, classes, targets)
-            drawn = to_uint8(self.session.run(latents, classes))
-            off, corrected = editor.correct(latents, classes, targets, drawn)
-            if len(off):
-                drawn[off] = to_uint8(self.session.run(corrected, classes[off]))
-            images[part] = drawn
+            if wanted and known and classes is not None:
+                values = requested(known, wanted, classes, seed=seed, start=start, first=first + begin)
+                images[part] = self._edited(latents, classes, values)
+            else:
+                images[part] = to_uint8(self.session.run(latents, classes))
         return images
 
-    def _chunks(self, count: int) -> Iterator[slice]:
-        for first in range(0, count, self._chunk_size):
-            yield slice(first, min(first + self._chunk_size, count))
+    def _edited(self, latents: Float32, classes: Float32, values: Float32) -> UInt8:
+        """Images uint8 (N, 28, 28) of latents that are changed as predicted, then once more as measured."""
+        latents = self.editor.edit(latents, classes, values)
+        images = to_uint8(self.session.run(latents, classes))
+        off, corrected = self.editor.correct(latents, classes, values, images)
+        if len(off):
+            images[off] = to_uint8(self.session.run(corrected, classes[off]))
+        return images
 
     def _open(self) -> Session:
         return OnnxSession(self._directory, self._device, self._threads)

@@ -15,7 +15,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 from mnistgen._animation import ANIMATIONS, frame_time, write_animation
 from mnistgen._arrays import Int64, UInt8
@@ -32,6 +32,7 @@ from mnistgen._checks import (
     whole_number,
 )
 from mnistgen._drawing import Drawing, Provenance
+from mnistgen._editing import Span
 from mnistgen._formats import WRITERS, Sample, check_target, write
 from mnistgen._generator import Generator
 from mnistgen._images import CELL, PIXELS, check_pixels, grid_size
@@ -42,7 +43,26 @@ __all__ = ["Digit", "DigitGrid", "Drawing", "Interpolation", "Number", "Walk"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class DigitGrid(Drawing):
+class _WithAttributes(Drawing):
+    """A drawing of digits whose attributes can be requested: a number or a range each."""
+
+    thickness: float | Span | None = None
+    slant: float | Span | None = None
+    width: float | Span | None = None
+    height: float | Span | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._set({name: checked_span(name, value) for name, value in self.attributes.items()})
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The requested attributes, by name."""
+        return {name: getattr(self, name) for name in CONTROLLED}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DigitGrid(_WithAttributes):
     """A grid of digits `start` to `start + n - 1` of a seed.
 
     `digit`, `truncation` and the attributes are as in `Generator.sample`; an attribute is a number or a range.
@@ -56,15 +76,10 @@ class DigitGrid(Drawing):
     start: int = 0
     digit: DigitLike | None = None
     truncation: float = 1.0
-    thickness: float | tuple[float, float] | None = None
-    slant: float | tuple[float, float] | None = None
-    width: float | tuple[float, float] | None = None
-    height: float | tuple[float, float] | None = None
     columns: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._set({name: checked_span(name, getattr(self, name)) for name in CONTROLLED})
         digit = None if self.digit is None else checked_digits(self.digit)
         columns = None if self.columns is None else whole_number("columns", self.columns, 1, PIXELS)
         self._set({"digit": digit, "columns": columns, "truncation": checked_truncation(self.truncation)})
@@ -99,11 +114,8 @@ class DigitGrid(Drawing):
             seed=self.seed,
             start=self.start,
             truncation=self.truncation,
-            thickness=self.thickness,
-            slant=self.slant,
-            width=self.width,
-            height=self.height,
             return_labels=generator.card.conditional,
+            **self.attributes,
         )
         return (drawn.images, drawn.labels) if isinstance(drawn, tuple) else (drawn, None)
 
@@ -113,7 +125,7 @@ class DigitGrid(Drawing):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Digit(Drawing):
+class Digit(_WithAttributes):
     """One image of a data set."""
 
     command = "dataset"
@@ -124,7 +136,8 @@ class Digit(Drawing):
 
     def images(self, generator: Generator) -> UInt8:
         """Generate images uint8 (1, 28, 28)."""
-        return generator.sample(1, labels=[self.label], seed=self.seed, start=self.start)
+        images: UInt8 = generator.sample(1, labels=[self.label], seed=self.seed, start=self.start, **self.attributes)
+        return images
 
 
 @dataclass(frozen=True, kw_only=True)

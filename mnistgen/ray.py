@@ -55,5 +55,5 @@ def digits(
 def _draw(batch: dict[str, NDArray[np.int64]], plan: Plan, model: str) -> dict[str, NDArray[Any]]:
     """The digits of one part, numbered from the first part of the plan."""
     (number,) = batch["id"].tolist()
-    images, labels = draw_task(generator_of(model, plan.model_sha256, os.getpid()), plan, plan.task(number))
-    return {"image": images, "label": labels.astype(np.int64)}
+    drawn = draw_task(generator_of(model, plan.model_sha256, os.getpid()), plan, plan.task(number))
+    return {"image": drawn.images, "label": drawn.labels.astype(np.int64)}

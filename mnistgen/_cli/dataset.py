@@ -11,7 +11,7 @@ import typer
 import mnistgen
 from mnistgen import DEFAULT_MODEL
 from mnistgen._cli.app import app, say
-from mnistgen._cli.options import Model, Seed, number, numbers
+from mnistgen._cli.options import Height, Model, Seed, Slant, Thickness, Width, number, numbers
 from mnistgen._interruption import Interrupted, exit_code
 
 INTERVAL = 10.0  # seconds between two lines of progress, if standard error is not a terminal
@@ -31,6 +31,10 @@ def dataset(
     ] = "idx",
     digits: Annotated[Any, numbers("digits", "Digits to include, such as 3,5 or 0-4. By default, all.")] = None,
     balance: Annotated[str, typer.Option(help="uniform, or mnist for the class frequencies of MNIST.")] = "uniform",
+    thickness: Thickness = None,
+    slant: Slant = None,
+    width: Width = None,
+    height: Height = None,
     model: Model = DEFAULT_MODEL,
     seed: Seed = None,
     start: Annotated[int, number("start", "Index of the first training digit.")] = 0,
@@ -53,6 +57,10 @@ def dataset(
             format=format,
             digits=range(10) if digits is None else digits,
             balance=balance,
+            thickness=thickness,
+            slant=slant,
+            width=width,
+            height=height,
             model=model,
             seed=seed,
             start=start,

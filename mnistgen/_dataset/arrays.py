@@ -9,14 +9,15 @@ import os
 import re
 import shutil
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
+from functools import partial
 from io import BytesIO
-from typing import BinaryIO, ClassVar
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mnistgen._arrays import UInt8
-from mnistgen._dataset.format import Format
+from mnistgen._dataset.format import Digits, Format, attribute_columns, csv_header, csv_rows, csv_width
 from mnistgen._dataset.plan import Piece, Plan, Task
 from mnistgen._dataset.store import PROGRESS, Store
 from mnistgen._errors import InputError
@@ -26,14 +27,22 @@ COPY = 1 << 20  # bytes per copy operation
 IDX_LIMIT = 2**31 - 1  # images of an IDX file: readers treat its 32-bit sizes as signed
 
 
+class ValueFile(NamedTuple):
+    """A file of all digits of a split: a header, then the same number of bytes for each digit."""
+
+    name: str  # path of the file, relative to the data set's folder
+    header: bytes
+    size: int  # bytes per digit
+    values: Callable[[Task, Digits], bytes]  # of a task
+
+
 class Arrays(Format):
-    """Images and labels of each split as two files: a header, then the values as raw bytes."""
+    """Images, labels and attributes of each split, each in one file."""
 
     task_size = 2000
-    arrays: ClassVar[Mapping[str, tuple[str, str]]]  # split -> files of images and labels
 
-    def header(self, shape: tuple[int, ...]) -> bytes:
-        """The header of a file of uint8 values of this shape."""
+    def files(self, plan: Plan, split: str, count: int) -> Iterator[ValueFile]:
+        """The files of a split of `count` digits."""
         raise NotImplementedError
 
     def check(self, plan: Plan, store: Store) -> None:
@@ -46,46 +55,48 @@ class Arrays(Format):
 
     def begin(self, plan: Plan, store: Store) -> None:
         """Create the files in full size, so that a disk that is too small is detected immediately."""
-        for name, shape in self._files(plan):
-            path = store.file(name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            head = self.header(shape)
-            with path.open("r+b" if path.exists() else "wb") as file:
-                file.write(head)
-                _reserve(file, len(head) + math.prod(shape))
+        for split, images in plan.ranges().items():
+            for value_file in self.files(plan, split, len(images)):
+                path = store.file(value_file.name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with path.open("r+b" if path.exists() else "wb") as file:
+                    file.write(value_file.header)
+                    _reserve(file, len(value_file.header) + len(images) * value_file.size)
 
-    def write(self, plan: Plan, task: Task, images: UInt8, labels: UInt8) -> Iterator[Piece]:
-        """The images and labels of a task, each at its offset in one of the files."""
-        total = plan.ranges()[task.split]
-        shapes = ((len(total), 28, 28), (len(total),))
-        for name, shape, values in zip(self.arrays[task.split], shapes, (images, labels), strict=True):
-            size = math.prod(shape[1:])  # bytes per image or label
-            yield Piece(name, values.tobytes(), len(self.header(shape)) + (task.first - total.start) * size)
+    def write(self, plan: Plan, task: Task, digits: Digits) -> Iterator[Piece]:
+        """The values of a task, at their offset in each file."""
+        images = plan.ranges()[task.split]
+        for file in self.files(plan, task.split, len(images)):
+            offset = len(file.header) + (task.first - images.start) * file.size
+            yield Piece(file.name, file.values(task, digits), offset)
 
     def finish(self, plan: Plan, store: Store) -> Iterator[tuple[str, str]]:
         """All files."""
-        for name, _ in self._files(plan):
+        for name in self._names(plan):
             yield name, sha256_of(store.file(name))
 
-    def _files(self, plan: Plan) -> Iterator[tuple[str, tuple[int, ...]]]:
-        """Names and shapes of all arrays."""
+    def _names(self, plan: Plan) -> Iterator[str]:
         for split, images in plan.ranges().items():
-            yield from zip(self.arrays[split], ((len(images), 28, 28), (len(images),)), strict=True)
+            yield from (file.name for file in self.files(plan, split, len(images)))
 
 
 class Idx(Arrays):
     """MNIST's own file format, at the paths that torchvision expects."""
 
     summary = "MNIST's own files, as torchvision.datasets.MNIST reads them"
-    names = re.compile(r"MNIST/raw/(train|t10k)-(images-idx3|labels-idx1)-ubyte")
-    arrays: ClassVar = {
-        split: (f"MNIST/raw/{prefix}-images-idx3-ubyte", f"MNIST/raw/{prefix}-labels-idx1-ubyte")
-        for split, prefix in (("train", "train"), ("test", "t10k"))
-    }
+    names = re.compile(r"MNIST/raw/(train|t10k)-(images-idx3|labels-idx1)-ubyte|attributes-(train|test)\.csv")
 
-    def header(self, shape: tuple[int, ...]) -> bytes:
-        """Two zeros, 8 for unsigned bytes, the number of dimensions, and each size as big-endian 32 bits."""
-        return bytes([0, 0, 8, len(shape)]) + np.array(shape, ">u4").tobytes()
+    def files(self, plan: Plan, split: str, count: int) -> Iterator[ValueFile]:
+        """Images, labels and, if attributes are requested, a CSV file."""
+        prefix = f"MNIST/raw/{'train' if split == 'train' else 't10k'}"
+        header = _idx_header(count, 28, 28)
+        yield ValueFile(f"{prefix}-images-idx3-ubyte", header, 28 * 28, lambda task, digits: digits.images.tobytes())
+        header = _idx_header(count)
+        yield ValueFile(f"{prefix}-labels-idx1-ubyte", header, 1, lambda task, digits: digits.labels.tobytes())
+        if plan.attributes:
+            yield ValueFile(
+                f"attributes-{split}.csv", csv_header(plan), csv_width(plan, split), partial(csv_rows, plan)
+            )
 
     def check(self, plan: Plan, store: Store) -> None:
         """Raise InputError for an object store, and for more images than an IDX file can hold."""
@@ -103,26 +114,45 @@ class Npz(Arrays):
 
     summary = "one mnist.npz, with the arrays of keras.datasets.mnist"
     archive = "mnist.npz"
-    names = re.compile(rf"mnist\.npz|{re.escape(PROGRESS)}/[xy]_(train|test)\.npy")
-    arrays: ClassVar = {
-        split: (f"{PROGRESS}/x_{split}.npy", f"{PROGRESS}/y_{split}.npy") for split in ("train", "test")
-    }
+    names = re.compile(rf"mnist\.npz|{re.escape(PROGRESS)}/[a-z_]+_(train|test)\.npy")
 
-    def header(self, shape: tuple[int, ...]) -> bytes:
-        """The header of an .npy file."""
-        head = BytesIO()
-        np.lib.format.write_array_header_1_0(head, {"descr": "|u1", "fortran_order": False, "shape": shape})
-        return head.getvalue()
+    def files(self, plan: Plan, split: str, count: int) -> Iterator[ValueFile]:
+        """Images, labels, and attributes as float32, to be packed."""
+        arrays = {"x": ("|u1", (28, 28)), "y": ("|u1", ())} | dict.fromkeys(attribute_columns(plan), ("<f4", ()))
+        for name, (dtype, shape) in arrays.items():
+            yield ValueFile(
+                f"{PROGRESS}/{name}_{split}.npy",
+                _npy_header(dtype, (count, *shape)),
+                np.dtype(dtype).itemsize * math.prod(shape),
+                partial(_npy_values, name, dtype),
+            )
 
     def finish(self, plan: Plan, store: Store) -> Iterator[tuple[str, str]]:
         """Pack the arrays, uncompressed, so that the bytes do not depend on the version of zlib."""
         archive = store.file(self.archive)
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
-            for name, _ in self._files(plan):
+            for name in self._names(plan):
                 path = store.file(name)
                 with path.open("rb") as source, file.open(zipfile.ZipInfo(path.name), "w", force_zip64=True) as member:
                     shutil.copyfileobj(source, member, COPY)
         yield self.archive, sha256_of(archive)
+
+
+def _idx_header(*shape: int) -> bytes:
+    """Two zeros, 8 for unsigned bytes, the number of dimensions, and each size as big-endian 32 bits."""
+    return bytes([0, 0, 8, len(shape)]) + np.array(shape, ">u4").tobytes()
+
+
+def _npy_values(name: str, dtype: str, task: Task, digits: Digits) -> bytes:
+    arrays: dict[str, NDArray[Any]] = {"x": digits.images, "y": digits.labels, **digits.attributes}
+    return arrays[name].astype(dtype).tobytes()
+
+
+def _npy_header(dtype: str, shape: tuple[int, ...]) -> bytes:
+    """The header of an .npy file."""
+    head = BytesIO()
+    np.lib.format.write_array_header_1_0(head, {"descr": dtype, "fortran_order": False, "shape": shape})
+    return head.getvalue()
 
 
 def _reserve(file: BinaryIO, size: int) -> None:

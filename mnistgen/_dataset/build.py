@@ -24,6 +24,7 @@ from mnistgen._dataset.remote import RemoteStore
 from mnistgen._dataset.store import MANIFEST, PLAN, Store
 from mnistgen._dataset.work import Job
 from mnistgen._devices import usable_cpus
+from mnistgen._editing import Span
 from mnistgen._errors import InputError, OutputError, shown
 from mnistgen._keywords import suggesting_keywords
 
@@ -52,6 +53,10 @@ def write_dataset(
     format: str = "idx",  # noqa: A002 - what users call it
     digits: Sequence[SupportsIndex] = range(10),
     balance: str = "uniform",
+    thickness: float | Span | None = None,
+    slant: float | Span | None = None,
+    width: float | Span | None = None,
+    height: float | Span | None = None,
     model: str | os.PathLike[str] = DEFAULT_MODEL,
     seed: SupportsIndex | None = None,
     start: SupportsIndex = 0,
@@ -73,6 +78,13 @@ def write_dataset(
             webdataset or hf (a repository of the Hugging Face Hub).
         digits: The digits to include.
         balance: "uniform", or "mnist" for the class frequencies of MNIST's training set.
+        thickness: Stroke thickness in pixels, as in `Generator.sample`: a number, or a range to draw from. The images'
+            measured thickness and the requested one are written beside the labels, as columns `thickness` and
+            `requested_thickness`: arrays of the npz file, columns of Parquet files, a .json file of each WebDataset
+            sample, else CSV files.
+        slant: The same for the slant, in radians, positive to the right.
+        width: The same for the width, in pixels.
+        height: The same for the height, in pixels.
         model: The name or path of a class-conditional model.
         seed: 0 to 2**64 - 1. By default, a fresh seed is drawn and logged.
         start: Index of the first training image. A data set that is written in slices has the same images.
@@ -116,7 +128,18 @@ def write_dataset(
         if seed is None and resume and before:
             seed = before.seed
         card, seed = find(model).card, checked_seed(seed)
-        plan = plan_of(card, format, size, n=n, test=test, start=start, digits=digits, balance=balance, seed=seed)
+        plan = plan_of(
+            card,
+            format,
+            size,
+            n=n,
+            test=test,
+            start=start,
+            digits=digits,
+            balance=balance,
+            seed=seed,
+            attributes={"thickness": thickness, "slant": slant, "width": width, "height": height},
+        )
         writer.check(plan, store)
         if resume:
             _check_same(out, plan, before)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from mnistgen._attributes import CONTROLLED
 from mnistgen._dataset.formats import FORMATS, format_named
 from mnistgen._dataset.plan import BALANCES, LIMIT, Plan
 from mnistgen._errors import InputError, shown
@@ -91,7 +92,17 @@ def _plan(found: dict[str, Any]) -> Plan:
     if found["balance"] not in BALANCES or not found["task_size"] or not found["n"] + found["test"]:
         raise InputError("balance, task_size, n, test: expected those of a data set")
     format_named(found["format"])
-    return Plan(**{item.name: found[item.name] for item in fields(Plan)} | {"digits": tuple(digits)})
+    attributes = found.get("attributes")
+    if not isinstance(attributes, dict) or not all(map(_is_range, attributes.items())):
+        raise InputError(f"attributes: expected ranges of {', '.join(CONTROLLED)}, got {shown(attributes)}")
+    spans = {name: tuple(span) for name, span in attributes.items()}
+    found = found | {"digits": tuple(digits), "attributes": spans}
+    return Plan(**{item.name: found[item.name] for item in fields(Plan)})
+
+
+def _is_range(item: tuple[str, Any]) -> bool:
+    name, span = item
+    return name in CONTROLLED and isinstance(span, list) and [type(end) for end in span] == [float, float]
 
 
 def _total(counts: object) -> int:

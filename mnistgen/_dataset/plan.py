@@ -6,12 +6,13 @@ the same in any process and in any order.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple, SupportsIndex
 
 from mnistgen import __version__
 from mnistgen._card import ModelCard
-from mnistgen._checks import check_conditional, checked_digits, one_of, whole_number
+from mnistgen._checks import check_conditional, checked_digits, checked_span, one_of, whole_number
+from mnistgen._editing import Span, checked_attributes
 from mnistgen._errors import InputError
 from mnistgen._latents import SEEDS
 
@@ -61,6 +62,7 @@ class Plan:
     model_sha256: str
     latent_dim: int
     task_size: int  # images per task, and per shard
+    attributes: Mapping[str, Span] = field(default_factory=dict)  # ranges to draw from
     version: str = __version__
 
     @property
@@ -111,6 +113,7 @@ def plan_of(
     digits: SupportsIndex | Sequence[SupportsIndex],
     balance: str,
     seed: int,
+    attributes: Mapping[str, Span | float | None] | None = None,
 ) -> Plan:
     """Check arguments and return the plan. Raises InputError for invalid arguments and for unconditional models."""
     check_conditional(card, "labelled data sets")
@@ -121,6 +124,8 @@ def plan_of(
     test_count = whole_number("test", test, 0, LIMIT)
     if not train_count + test_count:
         raise InputError("n: expected at least one training or test image, got none")
+    spans = {name: checked_span(name, value) for name, value in (attributes or {}).items()}
+    wanted = checked_attributes(card, 0, spans)
     return Plan(
         format=format,
         n=train_count,
@@ -133,4 +138,5 @@ def plan_of(
         model_sha256=card.sha256,
         latent_dim=card.latent_dim,
         task_size=task_size,
+        attributes={name: (value.low, value.high) for name, value in wanted.items()},
     )

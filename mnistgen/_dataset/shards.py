@@ -12,7 +12,7 @@ from types import ModuleType
 import numpy as np
 
 from mnistgen._arrays import UInt8
-from mnistgen._dataset.format import Format
+from mnistgen._dataset.format import Digits, Format, attribute_columns, csv_header, csv_rows
 from mnistgen._dataset.plan import SPLITS, Piece, Plan, Task
 from mnistgen._dataset.store import Store
 from mnistgen._drawing import Provenance
@@ -25,6 +25,7 @@ FEATURES = {
     "image": {"_type": "Image"},
     "label": {"names": [str(digit) for digit in range(10)], "_type": "ClassLabel"},
 }
+ATTRIBUTE = {"dtype": "float32", "_type": "Value"}
 
 
 class Png(Format):
@@ -32,28 +33,39 @@ class Png(Format):
 
     task_size = 2000
     summary = "one PNG per digit in one folder per class, as torchvision.datasets.ImageFolder reads them"
-    names = re.compile(r"(train|test)/[0-9]/[0-9]{12,19}\.png")
+    names = re.compile(r"(train|test)/[0-9]/[0-9]{12,19}\.png|attributes/(train|test)-[0-9]{6,19}\.csv")
 
-    def write(self, plan: Plan, task: Task, images: UInt8, labels: UInt8) -> Iterator[Piece]:
-        """SPLIT/CLASS/INDEX.png, with text fields from which `mnistgen.reproduce` regenerates it."""
-        for index, image, label in zip(range(task.first, task.first + task.count), images, labels, strict=True):
-            drawing = Digit(seed=plan.seed, scale=1, start=SPLITS[task.split] + index, label=int(label))
+    def write(self, plan: Plan, task: Task, digits: Digits) -> Iterator[Piece]:
+        """SPLIT/CLASS/INDEX.png, with text fields from which `mnistgen.reproduce` regenerates it.
+
+        If attributes are requested, also attributes/SPLIT-NUMBER.csv.
+        """
+        if plan.attributes:
+            table = csv_header(plan) + csv_rows(plan, task, digits)
+            yield Piece(f"attributes/{task.split}-{task.part:06}.csv", table)
+        for index, image, label in _numbered(task, digits):
+            start = SPLITS[task.split] + index
+            drawing = Digit(seed=plan.seed, scale=1, start=start, label=label, **plan.attributes)
             made = Provenance(drawing=drawing, model=plan.model, sha256=plan.model_sha256, version=plan.version)
             yield Piece(f"{task.split}/{label}/{index:012}.png", png(image, made.fields()))
 
 
 class WebDataset(Format):
-    """Numbered tar files with a .png and a .cls file per digit."""
+    """Numbered tar files with a .png and a .cls file per digit, and a .json file if attributes are requested."""
 
     summary = "numbered tar files, as the webdataset package reads them"
     names = re.compile(r"(train|test)-[0-9]{6,19}\.tar")
 
-    def write(self, plan: Plan, task: Task, images: UInt8, labels: UInt8) -> Iterator[Piece]:
+    def write(self, plan: Plan, task: Task, digits: Digits) -> Iterator[Piece]:
         """SPLIT-NUMBER.tar."""
         shard = io.BytesIO()
         with tarfile.open(fileobj=shard, mode="w", format=tarfile.USTAR_FORMAT) as file:
-            for index, image, label in zip(range(task.first, task.first + task.count), images, labels, strict=True):
-                for ending, content in (("png", png(image)), ("cls", b"%d" % label)):
+            for row, (index, image, label) in enumerate(_numbered(task, digits)):
+                files = {"png": png(image), "cls": b"%d" % label}
+                if plan.attributes:
+                    values = {name: float(column[row]) for name, column in digits.attributes.items()}
+                    files["json"] = json.dumps(values).encode()
+                for ending, content in files.items():
                     entry = tarfile.TarInfo(f"{index:012}.{ending}")  # without owner, dated 1970
                     entry.size = len(content)
                     file.addfile(entry, io.BytesIO(content))
@@ -71,16 +83,20 @@ class Parquet(Format):
         """Raise DependencyError if pyarrow is not installed."""
         _pyarrow()
 
-    def write(self, plan: Plan, task: Task, images: UInt8, labels: UInt8) -> Iterator[Piece]:
+    def write(self, plan: Plan, task: Task, digits: Digits) -> Iterator[Piece]:
         """SPLIT-NUMBER.parquet."""
         arrow = _pyarrow()
         parquet = import_module("pyarrow.parquet")
-        structs = [{"bytes": png(image), "path": None} for image in images]
+        structs = [{"bytes": png(image), "path": None} for image in digits.images]
+        names = attribute_columns(plan)
+        features = FEATURES | dict.fromkeys(names, ATTRIBUTE)
         schema = arrow.schema(
-            {"image": arrow.struct({"bytes": arrow.binary(), "path": arrow.string()}), "label": arrow.int64()},
-            metadata={"huggingface": json.dumps({"info": {"features": FEATURES}})},
+            {"image": arrow.struct({"bytes": arrow.binary(), "path": arrow.string()}), "label": arrow.int64()}
+            | dict.fromkeys(names, arrow.float32()),
+            metadata={"huggingface": json.dumps({"info": {"features": features}})},
         )
-        table = arrow.table({"image": structs, "label": labels.astype(np.int64)}, schema=schema)
+        columns = {"image": structs, "label": digits.labels.astype(np.int64), **digits.attributes}
+        table = arrow.table(columns, schema=schema)
         shard = io.BytesIO()
         parquet.write_table(table, shard)
         yield Piece(f"{self.folder}{task.split}-{task.part:06}.parquet", shard.getvalue())
@@ -95,7 +111,10 @@ class HuggingFace(Parquet):
 
     def finish(self, plan: Plan, store: Store) -> Iterator[tuple[str, str]]:
         """Write the README, which tells the Hub the files of each split."""
-        content = README.format(plan=plan, splits="".join(map(README_SPLIT.format, plan.ranges()))).encode()
+        names = [f"`{name}`" for name in ("image", "label", *attribute_columns(plan))]
+        columns = f"{', '.join(names[:-1])} and {names[-1]}"
+        splits = "".join(map(README_SPLIT.format, plan.ranges()))
+        content = README.format(plan=plan, splits=splits, columns=columns).encode()
         store.write(Piece("README.md", content))
         yield "README.md", hashlib.sha256(content).hexdigest()
 
@@ -119,9 +138,15 @@ configs:
 
 # Handwritten digits drawn by mnistgen
 
-Generated images of handwritten digits, 28x28, grey, in the columns of MNIST: `image` and `label`. Nobody wrote them:
-the model `{plan.model}` of mnistgen {plan.version} drew them from seed {plan.seed}.
+Generated images of handwritten digits, 28x28, grey, with the columns {columns}. Nobody wrote them: the model
+`{plan.model}` of mnistgen {plan.version} drew them from seed {plan.seed}.
 """
+
+
+def _numbered(task: Task, digits: Digits) -> Iterator[tuple[int, UInt8, int]]:
+    """Index in the split, image (28, 28) and label of each digit."""
+    indices = range(task.first, task.first + task.count)
+    yield from zip(indices, digits.images, digits.labels.tolist(), strict=True)
 
 
 def png(image: UInt8, text: Mapping[str, str] | None = None) -> bytes:

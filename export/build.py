@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from importlib.metadata import version
@@ -12,21 +13,23 @@ from typing import Any, NamedTuple
 import torch
 
 from export.attributes import fit_attributes
+from export.encoder import convert_encoder
 from export.errors import ExportError
 from export.to_onnx import to_onnx
 from export.to_torchscript import to_torchscript
 from export.verify import EXACT, QUANTIZED, verify
-from export.wrapper import ExportedGenerator, count_multiply_adds
+from export.wrapper import ExportedGenerator, multiply_adds
+from mnistgen import _editing, _encoding
 from mnistgen._card import SCHEMA, ModelCard
-from mnistgen._editing import FILE_NAME
 from mnistgen._files import whole_file
 from training.config import to_json
 from training.errors import TrainingError
-from training.run.checkpoint import Checkpoint, generator_of
+from training.run.checkpoint import Checkpoint, encoder_of, generator_of
 from training.run.outline import MISMATCH_ERRORS, exception_message
 
 LIBRARIES = ("torch", "onnx", "onnxscript", "onnxruntime", "numpy")
 LICENCE = "MIT"
+TORCHSCRIPT = "model.torchscript.pt"
 
 
 def load_generator(checkpoint: Checkpoint) -> ExportedGenerator:
@@ -59,17 +62,15 @@ class Export(NamedTuple):
     """The files of a model directory, in memory."""
 
     card: ModelCard
-    graph: bytes
-    torchscript: bytes
-    attributes: bytes | None  # the graph of the attribute editor; None for an unconditional model
+    files: Mapping[str, bytes]  # all others, by name
 
     def write(self, out: Path, *, torchscript: bool = True) -> None:
         """Write the files into a folder. Replaces existing files only after all new ones are on disk."""
-        contents = {"model.onnx": self.graph} | ({"model.torchscript.pt": self.torchscript} if torchscript else {})
-        contents |= {FILE_NAME: self.attributes} if self.attributes else {}
         out.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
-            for name, content in contents.items():
+            for name, content in self.files.items():
+                if name == TORCHSCRIPT and not torchscript:
+                    continue
                 file = stack.enter_context(whole_file(out / name))
                 file.write(content)
                 file.flush()
@@ -78,7 +79,7 @@ class Export(NamedTuple):
 
 
 def build(checkpoint: Checkpoint, out: Path) -> ModelCard:
-    """Write model.onnx, model.torchscript.pt and card.json into `out`, replacing existing files. Returns the card.
+    """Write the files of the model directory into `out`, replacing existing files. Returns the card.
 
     Raises ExportError, before writing anything, unless PyTorch, TorchScript and onnxruntime agree.
     """
@@ -104,7 +105,7 @@ def convert(checkpoint: Checkpoint) -> Export:
         "steps": sum(header.steps),
         "seed": preset.seed,
         "parameters": generator.trained_parameters,
-        "multiply_adds": count_multiply_adds(generator),
+        "multiply_adds": multiply_adds(generator, *generator.inputs(1)),
         "licence": LICENCE,
         "versions": {name: version(name) for name in LIBRARIES},
     }
@@ -114,7 +115,13 @@ def convert(checkpoint: Checkpoint) -> Export:
     tolerance = QUANTIZED if preset.quantization else EXACT
     difference = verify(generator, graph, torchscript, tolerance)
     parity = {"tolerance": asdict(tolerance), "difference": difference}
+    files = {"model.onnx": graph, TORCHSCRIPT: torchscript}
     editor = fit_attributes(graph, preset.latent_dim) if generator.conditional else None
-    attributes = {"sha256": hashlib.sha256(editor.graph).hexdigest()} | editor.card if editor else None
-    card = ModelCard(**fields, sha256=hashlib.sha256(graph).hexdigest(), parity=parity, attributes=attributes)
-    return Export(card, graph, torchscript, editor.graph if editor else None)
+    if editor:
+        files[_editing.FILE_NAME] = editor.graph
+        fields["attributes"] = {"sha256": hashlib.sha256(editor.graph).hexdigest()} | editor.card
+    if network := encoder_of(checkpoint):
+        encoder = convert_encoder(network)
+        files[_encoding.FILE_NAME] = encoder.graph
+        fields["encoder"] = {"sha256": hashlib.sha256(encoder.graph).hexdigest()} | encoder.card
+    return Export(ModelCard(**fields, sha256=hashlib.sha256(graph).hexdigest(), parity=parity), files)

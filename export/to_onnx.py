@@ -31,7 +31,7 @@ def to_onnx(
         model = quantize(model, generator, quantization.calibration)
         _strip(model)
     else:
-        _halve_weights(model.graph)
+        halve_weights(model.graph)
     helper.set_model_props(model, metadata)
     return model
 
@@ -82,7 +82,7 @@ def _strip(model: onnx.ModelProto) -> None:
     del model.graph.value_info[:]  # shape inference restores it
 
 
-def _halve_weights(graph: onnx.GraphProto) -> None:
+def halve_weights(graph: onnx.GraphProto) -> None:
     """Store float32 weights as float16, followed by a Cast that onnxruntime folds when it loads the model."""
     casts = []
     for weight in graph.initializer:

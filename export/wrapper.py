@@ -62,8 +62,8 @@ def fold_batch_norm(layers: nn.Sequential) -> nn.Sequential:
     return nn.Sequential(*folded)
 
 
-def count_multiply_adds(generator: ExportedGenerator) -> int:
-    """Multiply-adds per image, by PyTorch's counter of floating-point operations (two per multiply-add)."""
+def multiply_adds(network: nn.Module, *inputs: Tensor) -> int:
+    """Multiply-adds of a network, by PyTorch's counter of floating-point operations (two per multiply-add)."""
     with FlopCounterMode(display=False) as counter:
-        generator(*generator.inputs(1))
+        network(*inputs)
     return int(counter.get_total_flops()) // 2

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import Literal, SupportsIndex, overload
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, SupportsIndex, TypeAlias, overload
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from mnistgen._arrays import Float32, UInt8
 from mnistgen._catalog import DEFAULT_MODEL, locate, named
-from mnistgen._checks import MAX_DIGITS, DigitLike, checked_seed, whole_number
+from mnistgen._checks import MAX_DIGITS, DigitLike, checked_seed, checked_text, whole_number
 from mnistgen._editing import AttributeLike
 from mnistgen._generator import Generator, Labelled
 from mnistgen._keywords import suggesting_keywords
 from mnistgen._latents import INDICES, draw
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 Model = str | os.PathLike[str]
+Picture: TypeAlias = "str | os.PathLike[str] | Image"
 
 
 @overload
@@ -113,6 +119,7 @@ def generate(
 def number(
     text: str,
     *,
+    style: ArrayLike | None = None,
     seed: SupportsIndex | None = None,
     truncation: float = 1.0,
     model: Model = DEFAULT_MODEL,
@@ -121,7 +128,38 @@ def number(
 
     A space leaves a gap. The parameters, and the errors, are those of `Generator.number`.
     """
-    return _generator(named(model)).number(text, seed=seed, truncation=truncation)
+    return _generator(named(model)).number(text, style=style, seed=seed, truncation=truncation)
+
+
+@suggesting_keywords
+def imitate(
+    images: UInt8 | Picture | Sequence[Picture],
+    text: str = "0123456789",
+    *,
+    steps: SupportsIndex = 0,
+    model: Model = DEFAULT_MODEL,
+) -> UInt8:
+    """Generate a number in the handwriting of some digits, as uint8 (28, 28 N) for N characters, ink 255, background 0.
+
+    `images` are uint8 (M, 28, 28), normalised as MNIST's digits are, or pictures, from which `read_digits` reads them.
+    Their style is the mean of the latents that `Generator.encode` returns, with `steps` of refinement. `text` consists
+    of digits and spaces; a space leaves a gap.
+
+    Raises InputError for other arguments, for pictures without digits, and for a model without an encoder.
+    """
+    generator = _generator(named(model))
+    checked_text(text)
+    return generator.number(text, style=generator.encode(_digits_of(images), steps=steps))
+
+
+def _digits_of(images: UInt8 | Picture | Sequence[Picture]) -> UInt8:
+    if isinstance(images, np.ndarray):
+        return images
+    from mnistgen._scanning import read_digits  # late: Pillow takes long to import
+
+    if isinstance(images, Sequence) and not isinstance(images, str):
+        return read_digits(*images)
+    return read_digits(images)
 
 
 @suggesting_keywords

@@ -38,6 +38,7 @@ class ModelCard:
     versions: dict[str, str]  # of the libraries that exported it
     parity: dict[str, Any] | None = None  # allowed and measured differences from PyTorch's pixels
     attributes: dict[str, Any] | None = None  # of attributes.onnx: SHA-256, ranges by class, R² of the prediction
+    encoder: dict[str, Any] | None = None  # of encoder.onnx: SHA-256, size, difference from PyTorch's latents
     quality: dict[str, Any] | None = None  # measured figures; None before evaluation
 
     def __repr__(self) -> str:
@@ -141,7 +142,7 @@ _RULES: Mapping[str, Rule] = {
     **dict.fromkeys(("steps", "seed", "parameters", "multiply_adds"), _whole(0, 2**64)),
     **dict.fromkeys(("preset", "data", "versions"), _OBJECT),
     **dict.fromkeys(
-        ("attributes", "parity", "quality"),
+        ("attributes", "encoder", "parity", "quality"),
         ("an object or null", lambda value: value is None or isinstance(value, dict)),
     ),
 }

@@ -155,16 +155,25 @@ def max_threads() -> int:
     return THREADS_PER_CPU * usable_cpus()
 
 
-def checked_latents(card: ModelCard, latents: ArrayLike) -> Float32:
+def checked_latents(card: ModelCard, latents: ArrayLike, name: str = "latents") -> Float32:
     """Latents (N, D), or (D,) for one image, as float32 (N, D) in C order, at most MAX_LATENT in absolute value."""
     size = card.latent_dim
-    expected = f"latents: expected float (N, {size}) or ({size},) from -{MAX_LATENT:.0f} to {MAX_LATENT:.0f}"
+    expected = f"{name}: expected float (N, {size}) or ({size},) from -{MAX_LATENT:.0f} to {MAX_LATENT:.0f}"
     array = _as_array(expected, latents)
     if array.dtype.kind != "f" or array.shape[-1:] != (size,) or array.ndim > 2:
         raise InputError(f"{expected}, got {array.dtype} {array.shape}")
     if bad := int(np.count_nonzero(~(np.abs(array) <= MAX_LATENT))):  # counts NaN too
         raise InputError(f"{expected}, got {bad} NaN or out-of-range values")
     return np.ascontiguousarray(np.atleast_2d(array), np.float32)
+
+
+def checked_style(card: ModelCard, style: ArrayLike) -> Float32:
+    """Latents (D,), or the mean of latents (M, D), as float32 (D,)."""
+    latents = checked_latents(card, style, "style")
+    if not len(latents):
+        raise InputError(f"style: expected latents ({card.latent_dim},) or (M, {card.latent_dim}), got none")
+    mean: Float32 = latents.mean(axis=0)
+    return mean
 
 
 def _as_array(expected: str, value: object) -> NDArray[Any]:

@@ -6,7 +6,6 @@ possible; both networks are fitted at export. The images are then measured, and 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
@@ -18,12 +17,11 @@ from numpy.typing import ArrayLike
 from mnistgen._arrays import Float32, Int64, UInt8
 from mnistgen._attributes import CONTROLLED, measured
 from mnistgen._card import ModelCard
-from mnistgen._catalog import ModelDirectory, models, read_graph
+from mnistgen._catalog import ModelDirectory, models
 from mnistgen._checks import real_number
 from mnistgen._errors import InputError, ModelError, shown
+from mnistgen._graph import SmallGraph
 from mnistgen._latents import uniform
-from mnistgen._lifetime import leak_after_fork, native_call
-from mnistgen._session import open_graph
 
 TOLERANCE = 0.15  # standard deviations: smaller errors are not corrected, larger ones down to this
 FILE_NAME = "attributes.onnx"
@@ -135,13 +133,9 @@ class Editor:
     """attributes.onnx of a model directory, on the CPU."""
 
     def __init__(self, directory: ModelDirectory) -> None:
-        self._path, self._known = directory.path / FILE_NAME, statistics(directory.card)
-        graph = read_graph(self._path)
-        if hashlib.sha256(graph).hexdigest() != (directory.card.attributes or {}).get("sha256"):
-            raise ModelError(f"{self._path}: the SHA-256 is not that of card.json; export or install the model again")
+        self._known = statistics(directory.card)
         # One thread: those of a second pool would wait actively, on the CPUs that the model needs.
-        self._session = open_graph(self._path, threads=1, graph=graph)
-        leak_after_fork(self._session)
+        self._graph = SmallGraph(directory.path / FILE_NAME, directory.card.attributes, threads=1)
 
     def edit(self, latents: Float32, classes: Float32, values: Float32) -> Float32:
         """Latents (N, D) whose digits have the requested values (N, A), as far as these can be predicted."""
@@ -162,13 +156,6 @@ class Editor:
         return (attributes - self._known.mean) / self._known.deviation
 
     def _run(self, output: str, latents: Float32, classes: Float32, change: Float32) -> Float32:
-        feeds = {"latents": latents, "classes": classes, "change": change}
-        try:
-            with native_call():
-                values: Float32 = self._session.run([output], feeds)[0]
-        except Exception as error:  # noqa: BLE001 - onnxruntime's exceptions have no other base
-            raise ModelError(f"{self._path}: onnxruntime cannot run it: {shown(error, 200)}") from None
-        expected = latents.shape if output == "changed" else change.shape
-        if values.shape != expected or not np.isfinite(values).all():
-            raise ModelError(f"{self._path}: expected finite {output} {expected}, got {values.shape}")
+        shape = latents.shape if output == "changed" else change.shape
+        (values,) = self._graph.run({"latents": latents, "classes": classes, "change": change}, {output: shape})
         return values

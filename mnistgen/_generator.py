@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, SupportsIndex, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mnistgen._arrays import Int64, UInt8
+from mnistgen._arrays import Float32, Int64, UInt8
 from mnistgen._attributes import CONTROLLED
 from mnistgen._card import ModelCard
 from mnistgen._catalog import DEFAULT_MODEL, locate, portable
@@ -19,10 +19,13 @@ from mnistgen._checks import (
     DigitLike,
     Request,
     check_conditional,
+    check_flag,
     checked_classes,
+    checked_labels,
     checked_latents,
     checked_request,
     checked_seed,
+    checked_style,
     checked_text,
     checked_threads,
     checked_truncation,
@@ -33,8 +36,9 @@ from mnistgen._checks import (
 )
 from mnistgen._devices import Device, usable_cpus
 from mnistgen._editing import AttributeLike, Wanted, checked_attributes
-from mnistgen._errors import shown
-from mnistgen._images import line
+from mnistgen._encoding import check_encoder, refine
+from mnistgen._errors import InputError, shown
+from mnistgen._images import check_images, line
 from mnistgen._keywords import suggesting_keywords
 from mnistgen._latents import INDICES, draw
 from mnistgen._sampling import Inputs, Sampler
@@ -42,12 +46,20 @@ from mnistgen._walks import linear, spherical, surface
 
 STREAM_BATCH = 1024
 SIDE = 10_000  # digits along a side of a walk, at most
+MAX_STEPS = 1_000  # of refinement
 
 
 class Labelled(NamedTuple):
     """Images uint8 (N, 28, 28) and labels int64 (N,), as returned with return_labels=True."""
 
     images: UInt8
+    labels: Int64
+
+
+class Encoded(NamedTuple):
+    """Latents float32 (N, D) and labels int64 (N,), as returned by `encode` with return_labels=True."""
+
+    latents: Float32
     labels: Int64
 
 
@@ -316,20 +328,33 @@ class Generator:
         return batches()
 
     @suggesting_keywords
-    def number(self, text: str, *, seed: SupportsIndex | None = None, truncation: float = 1.0) -> UInt8:
+    def number(
+        self,
+        text: str,
+        *,
+        style: ArrayLike | None = None,
+        seed: SupportsIndex | None = None,
+        truncation: float = 1.0,
+    ) -> UInt8:
         """Generate a number in one handwriting style: uint8 (28, 28 N) for N characters, digits side by side.
 
-        `text` consists of digits and spaces; a space leaves a gap. All digits use the first latents of the seed. By
-        default, a fresh seed is drawn and logged. `truncation` is as in `sample`. Raises InputError for other text and
-        for unconditional models.
+        `text` consists of digits and spaces; a space leaves a gap. All digits use the same latents: `style`, float
+        (D,), or the mean of float (M, D), such as those that `encode` returns; without it, the first latents of the
+        seed. By default, a fresh seed is drawn and logged. `truncation` is as in `sample`. Raises InputError for other
+        arguments and for unconditional models.
         """
         check_conditional(self.card, f"text {shown(text)}")
         digits = checked_text(text)
-        style, _ = draw(checked_seed(seed), 0, 1, self.card.latent_dim)
+        if style is None:
+            latents, _ = draw(checked_seed(seed), 0, 1, self.card.latent_dim)
+        elif seed is not None:
+            raise InputError("seed: expected none together with style; pass only one of them")
+        else:
+            latents = checked_style(self.card, style)[None]
         labels = [digit for digit in digits if digit is not None]
         images = np.zeros((len(digits), 28, 28), np.uint8)
         images[[digit is not None for digit in digits]] = self.decode(
-            np.repeat(style * np.float32(checked_truncation(truncation)), len(labels), axis=0), labels
+            np.repeat(latents * np.float32(checked_truncation(truncation)), len(labels), axis=0), labels
         )
         return line(images)
 
@@ -420,6 +445,62 @@ class Generator:
         return self._sampler.images(
             len(styles), lambda part: (styles[part], None if classes is None else classes[part]), wanted
         )
+
+    @overload
+    def encode(
+        self,
+        images: UInt8,
+        labels: ArrayLike | None = None,
+        *,
+        steps: SupportsIndex = 0,
+        return_labels: Literal[False] = False,
+    ) -> Float32: ...
+
+    @overload
+    def encode(
+        self,
+        images: UInt8,
+        labels: ArrayLike | None = None,
+        *,
+        steps: SupportsIndex = 0,
+        return_labels: Literal[True],
+    ) -> Encoded: ...
+
+    @suggesting_keywords
+    def encode(
+        self,
+        images: UInt8,
+        labels: ArrayLike | None = None,
+        *,
+        steps: SupportsIndex = 0,
+        return_labels: bool = False,
+    ) -> Float32 | Encoded:
+        """Encode images into latents float32 (N, D), with which `decode` reproduces them: their handwriting styles.
+
+        Args:
+            images: uint8 (N, 28, 28), ink 255, background 0, normalised as MNIST's digits are; `mnistgen.read_digits`
+                reads them from pictures.
+            labels: The digits to reproduce, as in `decode`. By default, those that the encoder reads. They matter with
+                `steps` only.
+            steps: Number of Levenberg-Marquardt steps, 0 to 1000, that refine the latents to reproduce the images more
+                exactly; 5 are usually enough. Each takes as long as decoding 2 D images for each image.
+            return_labels: Return (latents, labels), labels int64 (N,) as the encoder reads them, instead of latents.
+
+        Raises:
+            InputError: For other arguments, for blank images, and for a model without an encoder.
+            ModelError: If the encoder is damaged.
+        """
+        check_flag("return_labels", return_labels)
+        check_encoder(self.card)
+        check_images("images", images, (28, 28))
+        if blank := int((~images.any(axis=(1, 2))).sum()):
+            raise InputError(f"images: expected digits, got {blank} blank image{'s' * (blank > 1)}")
+        count = whole_number("steps", steps, 0, MAX_STEPS)
+        given = None if labels is None else one_hot(checked_labels(labels, len(images)))
+        latents, found = self._sampler.encoder.encode(images)
+        if count:
+            latents = refine(self.decode, images, latents, one_hot(found) if given is None else given, count)
+        return Encoded(latents, found) if return_labels else latents
 
     def _endpoints(self, digits: Mapping[str, SupportsIndex | None]) -> Int64 | None:
         """Check digits, given by name, and return their labels (N,), or None for an unconditional model."""

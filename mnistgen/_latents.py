@@ -36,6 +36,11 @@ def draw(seed: int, start: int, count: int, latent_dim: int, weights: Sequence[i
     return normal_quantiles().take(levels), _classes(label_bits, weights)
 
 
+def around(style: Sequence[float] | None, spread: float, latents: Float32) -> Float32:
+    """Latents (N, D) with a spread around a style (D,), instead of around 0 with a spread of 1; unchanged without."""
+    return latents if style is None else np.array(style, np.float32) + np.float32(spread) * latents
+
+
 def uniform(seed: int, start: int, count: int, stream: int) -> Float64:
     """Numbers (count,) from 0 to 1, one for each digit of a range, from a stream of their own, 1 or more."""
     words = np.random.Philox(key=np.array([seed, stream], np.uint64), counter=start).random_raw(count * WORDS_PER_COUNT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from mnistgen._card import ModelCard
 from mnistgen._catalog import ModelDirectory
 from mnistgen._checks import Request, one_hot
 from mnistgen._editing import Editor, Wanted, requested, statistics
+from mnistgen._encoding import Encoder
 from mnistgen._errors import InputError
 from mnistgen._images import to_uint8
 from mnistgen._latents import draw
@@ -30,24 +32,34 @@ class Sampler:
     def __init__(self, directory: ModelDirectory, device: str, threads: int) -> None:
         self._directory, self._device, self._threads = directory, device, threads
         self._chunk_size = chunk_size(directory.card)
-        self._opened = (os.getpid(), self._open())
-        self._opened_editor: tuple[int, Editor] | None = None
+        self._opened: dict[str, tuple[int, Any]] = {}  # process and session, by name
+        _ = self.session  # opened first, to check device and model
 
     @property
     def session(self) -> Session:
         """The session of model.onnx."""
-        pid, session = self._opened
-        if pid != os.getpid():  # after a fork the session has lost its threads
-            session = self._open()
-            self._opened = (os.getpid(), session)
+        session: Session = self._current("model", lambda: OnnxSession(self._directory, self._device, self._threads))
         return session
 
     @property
     def editor(self) -> Editor:
         """The attribute editor, opened on first use."""
-        if self._opened_editor is None or self._opened_editor[0] != os.getpid():
-            self._opened_editor = (os.getpid(), Editor(self._directory))
-        return self._opened_editor[1]
+        editor: Editor = self._current("editor", lambda: Editor(self._directory))
+        return editor
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder, opened on first use."""
+        encoder: Encoder = self._current("encoder", lambda: Encoder(self._directory, self._threads))
+        return encoder
+
+    def _current(self, name: str, open_session: Callable[[], Any]) -> Any:
+        """What was opened in this process: after a fork, a session has lost its threads."""
+        pid, session = self._opened.get(name, (None, None))
+        if pid != os.getpid():
+            session = open_session()
+            self._opened[name] = (os.getpid(), session)
+        return session
 
     def draw(self, request: Request, wanted: Mapping[str, Wanted], first: int, count: int) -> tuple[UInt8, Int64]:
         """Images uint8 (count, 28, 28) of a request, from its digit `first` on, and labels (count,) if requested."""
@@ -100,9 +112,6 @@ class Sampler:
         if len(off):
             images[off] = to_uint8(self.session.run(corrected, classes[off]))
         return images
-
-    def _open(self) -> Session:
-        return OnnxSession(self._directory, self._device, self._threads)
 
 
 def chunk_size(card: ModelCard) -> int:

@@ -15,12 +15,13 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 
 from mnistgen._animation import ANIMATIONS, frame_time, write_animation
 from mnistgen._arrays import Int64, UInt8
 from mnistgen._attributes import CONTROLLED
 from mnistgen._checks import (
+    MAX_LATENT,
     DigitLike,
     checked_digits,
     checked_fps,
@@ -29,6 +30,7 @@ from mnistgen._checks import (
     checked_text,
     checked_truncation,
     named_corners,
+    real_number,
     whole_number,
 )
 from mnistgen._drawing import Drawing, Provenance
@@ -36,33 +38,14 @@ from mnistgen._editing import Span
 from mnistgen._formats import WRITERS, Sample, check_target, write
 from mnistgen._generator import Generator
 from mnistgen._images import CELL, PIXELS, check_pixels, grid_size
-from mnistgen._latents import INDICES
+from mnistgen._latents import INDICES, around, draw
 from mnistgen._picture_files import write_png
 
 __all__ = ["Digit", "DigitGrid", "Drawing", "Interpolation", "Number", "Walk"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _WithAttributes(Drawing):
-    """A drawing of digits whose attributes can be requested: a number or a range each."""
-
-    thickness: float | Span | None = None
-    slant: float | Span | None = None
-    width: float | Span | None = None
-    height: float | Span | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._set({name: checked_span(name, value) for name, value in self.attributes.items()})
-
-    @property
-    def attributes(self) -> dict[str, Any]:
-        """The requested attributes, by name."""
-        return {name: getattr(self, name) for name in CONTROLLED}
-
-
-@dataclass(frozen=True, kw_only=True)
-class DigitGrid(_WithAttributes):
+class DigitGrid(Drawing):
     """A grid of digits `start` to `start + n - 1` of a seed.
 
     `digit`, `truncation` and the attributes are as in `Generator.sample`; an attribute is a number or a range.
@@ -76,10 +59,15 @@ class DigitGrid(_WithAttributes):
     start: int = 0
     digit: DigitLike | None = None
     truncation: float = 1.0
+    thickness: float | Span | None = None
+    slant: float | Span | None = None
+    width: float | Span | None = None
+    height: float | Span | None = None
     columns: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self._set({name: checked_span(name, getattr(self, name)) for name in CONTROLLED})
         digit = None if self.digit is None else checked_digits(self.digit)
         columns = None if self.columns is None else whole_number("columns", self.columns, 1, PIXELS)
         self._set({"digit": digit, "columns": columns, "truncation": checked_truncation(self.truncation)})
@@ -114,8 +102,11 @@ class DigitGrid(_WithAttributes):
             seed=self.seed,
             start=self.start,
             truncation=self.truncation,
+            thickness=self.thickness,
+            slant=self.slant,
+            width=self.width,
+            height=self.height,
             return_labels=generator.card.conditional,
-            **self.attributes,
         )
         return (drawn.images, drawn.labels) if isinstance(drawn, tuple) else (drawn, None)
 
@@ -125,34 +116,53 @@ class DigitGrid(_WithAttributes):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Digit(_WithAttributes):
-    """One image of a data set."""
+class Digit(Drawing):
+    """One image of a data set: digit `start` of a seed, or of a style with a spread, with requested attributes."""
 
     command = "dataset"
     limits: ClassVar = {"start": (0, INDICES - 1), "label": (0, 9)}
 
     start: int = 0
     label: int
+    thickness: float | None = None
+    slant: float | None = None
+    width: float | None = None
+    height: float | None = None
+    style: Sequence[float] | None = None
+    spread: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._set({name: checked_span(name, getattr(self, name)) for name in CONTROLLED})
+        self._set({"style": _checked_numbers(self.style), "spread": real_number("spread", self.spread, 0, 1)})
 
     def images(self, generator: Generator) -> UInt8:
         """Generate images uint8 (1, 28, 28)."""
-        images: UInt8 = generator.sample(1, labels=[self.label], seed=self.seed, start=self.start, **self.attributes)
-        return images
+        latents, _ = draw(self.seed, self.start, 1, generator.card.latent_dim)
+        return generator.decode(
+            around(self.style, self.spread, latents),
+            self.label,
+            thickness=self.thickness,
+            slant=self.slant,
+            width=self.width,
+            height=self.height,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Number(Drawing):
-    """A number in one handwriting style, as by `Generator.number`."""
+    """A number in one handwriting style, as by `Generator.number`: that of the seed, or of given latents (D,)."""
 
     command = "write"
 
     text: str
     truncation: float = 1.0
+    style: Sequence[float] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         checked_text(self.text)
-        self._set({"truncation": checked_truncation(self.truncation)})
+        self._set({"truncation": checked_truncation(self.truncation), "style": _checked_numbers(self.style)})
 
     @property
     def layout(self) -> tuple[int, int, int]:
@@ -161,7 +171,8 @@ class Number(Drawing):
 
     def images(self, generator: Generator) -> UInt8:
         """Generate one picture uint8 (1, 28, 28 N) for N characters."""
-        return generator.number(self.text, seed=self.seed, truncation=self.truncation)[None]
+        seed = self.seed if self.style is None else None
+        return generator.number(self.text, style=self.style, seed=seed, truncation=self.truncation)[None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,6 +240,11 @@ class Walk(Drawing):
     def images(self, generator: Generator) -> UInt8:
         """Generate images uint8 (rows * columns, 28, 28)."""
         return generator.walk(self.corners, rows=self.rows, columns=self.columns, seed=self.seed)
+
+
+def _checked_numbers(style: Sequence[float] | None) -> tuple[float, ...] | None:
+    """Finite numbers; the model checks how many they are."""
+    return None if style is None else tuple(real_number("style", value, -MAX_LATENT, MAX_LATENT) for value in style)
 
 
 DRAWINGS: Mapping[str, type[Drawing]] = {

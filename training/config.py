@@ -25,7 +25,7 @@ Weight = Annotated[float, Field(ge=0)]
 class Network:
     """An architecture and its options."""
 
-    architecture: str  # a key of GENERATORS or DISCRIMINATORS
+    architecture: str  # a key of GENERATORS, DISCRIMINATORS or ENCODERS
     options: dict[str, Any]
 
 
@@ -108,19 +108,40 @@ class MomentMatching:
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
+class Encoder:
+    """Train an encoder, from images to the latents and labels of the previous stage's generator, which is kept."""
+
+    keeps: ClassVar[str] = "last"
+    kind: Literal["encoder"] = "encoder"
+    network: Network
+    steps: Count
+    batch_size: Count = 128  # real digits, and as many generated ones
+    learning_rate: Schedule  # of Adam
+    betas: tuple[float, float] = (0.9, 0.99)
+    augmentation: Weight = 0.0  # strength, for half of the real digits; see `training.augmentation.warp`
+    latent_error: Weight  # weight of the squared error to the latents of generated digits, relative to that in pixels
+    prior: Weight  # weight of the mean square of real digits' latents
+    label_error: Weight  # weight of the cross-entropy
+    log_every: Count = 250  # steps
+    evaluate_every: Count = 2_000  # steps; also for samples and checkpoints
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Quantization:
     """Export with 8-bit weights, activations and pixels. Requires a sigmoid after the last linear layer."""
 
     calibration: Annotated[int, Field(ge=1, le=10**6)] = 4_000  # generated digits that determine the ranges
 
 
-Stage: TypeAlias = Adversarial | Distillation | MomentMatching  # an alias: pydantic names the members in errors
+# An alias: pydantic names the members in errors.
+Stage: TypeAlias = Adversarial | Distillation | MomentMatching | Encoder
 
 # The kinds of stage that each kind may follow; None: it may be the first.
 PREDECESSORS: Mapping[str, tuple[str | None, ...]] = {
     "adversarial": (None,),
     "distillation": ("adversarial",),
     "moment-matching": ("adversarial", "distillation"),
+    "encoder": ("adversarial", "distillation", "moment-matching"),
 }
 
 

@@ -12,6 +12,7 @@ from training.config import (
     EMA,
     Adversarial,
     Distillation,
+    Encoder,
     MomentMatching,
     Network,
     Penalties,
@@ -53,7 +54,7 @@ _TEACHER = Adversarial(
 )
 # ... a small student that generates fast ...
 _STUDENT = Distillation(bank=400_000, steps=32_000, batch_size=250, learning_rate=Linear(2e-3, 1e-5))
-# ... and fine-tuning by feature-moment matching.
+# ... fine-tuning by feature-moment matching ...
 _MATCHING = MomentMatching(
     steps=2_500,
     learning_rate=Cosine(1.5e-4, 1e-6, warm_up=0.03),
@@ -62,6 +63,17 @@ _MATCHING = MomentMatching(
     ema=EMA(half_life=20_000),
     epochs=8,
     evaluate_every=500,
+)
+
+# ... and an encoder, from images to latents.
+_ENCODER = Encoder(
+    network=Network("residual", {"channels": [24, 48, 72], "hidden": 192}),
+    steps=8_000,
+    learning_rate=Cosine(2e-3, 1e-5, warm_up=0.05),
+    augmentation=0.5,
+    latent_error=0.01,
+    prior=1e-3,
+    label_error=0.01,
 )
 
 _DIGITS = Preset(
@@ -78,7 +90,7 @@ _DIGITS = Preset(
             "conditional": True,
         },
     ),
-    stages=(_TEACHER, _STUDENT, _MATCHING),
+    stages=(_TEACHER, _STUDENT, _MATCHING, _ENCODER),
     quantization=Quantization(),
 )
 
@@ -89,6 +101,7 @@ QUICK = replace(
         replace(_TEACHER, epochs=4, learning_rate=Cosine(6e-4, 3e-4, warm_up=0.01), evaluate_every=1),
         replace(_STUDENT, bank=100_000, steps=8_000),
         replace(_MATCHING, steps=600, epochs=1, evaluate_every=300),
+        replace(_ENCODER, steps=1_000, evaluate_every=500),
     ),
 )
 

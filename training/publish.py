@@ -43,4 +43,5 @@ def main(checkpoint: Annotated[Path, typer.Argument(help="A generator file of a 
             (record := checkpoints.WEIGHTS / name).mkdir(exist_ok=True)
             shutil.copyfile(path, record / path.name)
     export.write(bundled, torchscript=False)  # PyTorch users can export it from the repository
-    print(f"{bundled}: {name}, {export.card.parameters:,} parameters, {len(export.graph) / 2**20:.1f} MiB")
+    size = len(export.files["model.onnx"]) / 2**20
+    print(f"{bundled}: {name}, {export.card.parameters:,} parameters, {size:.1f} MiB")

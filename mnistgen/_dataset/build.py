@@ -12,6 +12,8 @@ from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import SupportsIndex
 
+from numpy.typing import ArrayLike
+
 from mnistgen._catalog import DEFAULT_MODEL, find, portable
 from mnistgen._checks import check_flag, checked_seed, one_of, whole_number
 from mnistgen._dataset.engines import ENGINES
@@ -57,6 +59,8 @@ def write_dataset(
     slant: float | Span | None = None,
     width: float | Span | None = None,
     height: float | Span | None = None,
+    style: ArrayLike | None = None,
+    spread: float = 0.3,
     model: str | os.PathLike[str] = DEFAULT_MODEL,
     seed: SupportsIndex | None = None,
     start: SupportsIndex = 0,
@@ -85,6 +89,9 @@ def write_dataset(
         slant: The same for the slant, in radians, positive to the right.
         width: The same for the width, in pixels.
         height: The same for the height, in pixels.
+        style: A handwriting style for all digits, as in `Generator.number`: latents float (D,), or the mean of (M, D),
+            such as those that `Generator.encode` returns.
+        spread: Standard deviation of the latents around the style, 0 to 1.
         model: The name or path of a class-conditional model.
         seed: 0 to 2**64 - 1. By default, a fresh seed is drawn and logged.
         start: Index of the first training image. A data set that is written in slices has the same images.
@@ -139,6 +146,8 @@ def write_dataset(
             balance=balance,
             seed=seed,
             attributes={"thickness": thickness, "slant": slant, "width": width, "height": height},
+            style=style,
+            spread=spread,
         )
         writer.check(plan, store)
         if resume:

@@ -95,14 +95,24 @@ def _plan(found: dict[str, Any]) -> Plan:
     attributes = found.get("attributes")
     if not isinstance(attributes, dict) or not all(map(_is_range, attributes.items())):
         raise InputError(f"attributes: expected ranges of {', '.join(CONTROLLED)}, got {shown(attributes)}")
+    style = found.get("style")
+    if style is not None and not _are_floats(style, found["latent_dim"]):
+        raise InputError(f"style: expected latents ({found['latent_dim']},) or none, got {shown(style)}")
+    if not _are_floats([found.get("spread")], 1):
+        raise InputError(f"spread: expected a number, got {shown(found.get('spread'))}")
     spans = {name: tuple(span) for name, span in attributes.items()}
-    found = found | {"digits": tuple(digits), "attributes": spans}
+    style = None if style is None else tuple(style)
+    found = found | {"digits": tuple(digits), "attributes": spans, "style": style}
     return Plan(**{item.name: found[item.name] for item in fields(Plan)})
 
 
 def _is_range(item: tuple[str, Any]) -> bool:
     name, span = item
-    return name in CONTROLLED and isinstance(span, list) and [type(end) for end in span] == [float, float]
+    return name in CONTROLLED and _are_floats(span, 2)
+
+
+def _are_floats(values: object, count: int) -> bool:
+    return isinstance(values, list) and len(values) == count and all(type(value) is float for value in values)
 
 
 def _total(counts: object) -> int:

@@ -9,9 +9,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple, SupportsIndex
 
+from numpy.typing import ArrayLike
+
 from mnistgen import __version__
 from mnistgen._card import ModelCard
-from mnistgen._checks import check_conditional, checked_digits, checked_span, one_of, whole_number
+from mnistgen._checks import (
+    check_conditional,
+    checked_digits,
+    checked_span,
+    checked_style,
+    one_of,
+    real_number,
+    whole_number,
+)
 from mnistgen._editing import Span, checked_attributes
 from mnistgen._errors import InputError
 from mnistgen._latents import SEEDS
@@ -63,6 +73,8 @@ class Plan:
     latent_dim: int
     task_size: int  # images per task, and per shard
     attributes: Mapping[str, Span] = field(default_factory=dict)  # ranges to draw from
+    style: tuple[float, ...] | None = None  # latents (D,) of one handwriting; None: those of each digit
+    spread: float = 0.0  # standard deviation of the latents around the style
     version: str = __version__
 
     @property
@@ -114,6 +126,8 @@ def plan_of(
     balance: str,
     seed: int,
     attributes: Mapping[str, Span | float | None] | None = None,
+    style: ArrayLike | None = None,
+    spread: float = 0.0,
 ) -> Plan:
     """Check arguments and return the plan. Raises InputError for invalid arguments and for unconditional models."""
     check_conditional(card, "labelled data sets")
@@ -126,6 +140,7 @@ def plan_of(
         raise InputError("n: expected at least one training or test image, got none")
     spans = {name: checked_span(name, value) for name, value in (attributes or {}).items()}
     wanted = checked_attributes(card, 0, spans)
+    distance = real_number("spread", spread, 0, 1)
     return Plan(
         format=format,
         n=train_count,
@@ -139,4 +154,6 @@ def plan_of(
         latent_dim=card.latent_dim,
         task_size=task_size,
         attributes={name: (value.low, value.high) for name, value in wanted.items()},
+        style=None if style is None else tuple(checked_style(card, style).tolist()),
+        spread=0.0 if style is None else distance,
     )

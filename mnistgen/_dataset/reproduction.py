@@ -42,6 +42,8 @@ def regenerate(path: Path, out: Path | None, open_model: Callable[[str, str, str
             model=generator.model,
             shard_size=plan.task_size,
             workers=generator.threads,
+            style=plan.style,
+            spread=plan.spread,
             **plan.attributes,  # type: ignore[arg-type]  # the names of attributes
             force=out is None,
         )

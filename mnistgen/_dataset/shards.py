@@ -8,6 +8,7 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -43,9 +44,16 @@ class Png(Format):
         if plan.attributes:
             table = csv_header(plan) + csv_rows(plan, task, digits)
             yield Piece(f"attributes/{task.split}-{task.part:06}.csv", table)
-        for index, image, label in _numbered(task, digits):
-            start = SPLITS[task.split] + index
-            drawing = Digit(seed=plan.seed, scale=1, start=start, label=label, **plan.attributes)
+        for row, (index, image, label) in enumerate(_numbered(task, digits)):
+            values: dict[str, Any] = {name: digits.attributes[f"requested_{name}"][row] for name in plan.attributes}
+            drawing = Digit(
+                seed=plan.seed,
+                start=SPLITS[task.split] + index,
+                label=label,
+                style=plan.style,
+                spread=plan.spread,
+                **values,
+            )
             made = Provenance(drawing=drawing, model=plan.model, sha256=plan.model_sha256, version=plan.version)
             yield Piece(f"{task.split}/{label}/{index:012}.png", png(image, made.fields()))
 

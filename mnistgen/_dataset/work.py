@@ -19,7 +19,7 @@ from mnistgen._dataset.store import Store
 from mnistgen._editing import checked_attributes, requested, statistics
 from mnistgen._errors import ModelError
 from mnistgen._generator import Generator
-from mnistgen._latents import draw
+from mnistgen._latents import around, draw
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def draw_task(generator: Generator, plan: Plan, task: Task) -> Digits:
         start = SPLITS[task.split] + block
         latents, drawn = draw(plan.seed, start, BLOCK, plan.latent_dim, plan.weights)
         requests = _requests(generator.card, plan, start, drawn)
-        digits = generator.decode(latents, drawn, **requests)
+        digits = generator.decode(around(plan.style, plan.spread, latents), drawn, **requests)
         low, high = max(task.first, block), min(stop, block + BLOCK)
         here, there = slice(low - task.first, high - task.first), slice(low - block, high - block)
         images[here], labels[here] = digits[there], drawn[there]

@@ -22,7 +22,7 @@ from export import build as building
 from export.build import Export, build, in_float32, load_generator
 from export.errors import ExportError
 from export.verify import QUANTIZED, Tolerance, _check
-from export.wrapper import ExportedGenerator, count_multiply_adds
+from export.wrapper import ExportedGenerator, multiply_adds
 from mnistgen._attributes import CONTROLLED
 from mnistgen._card import read_card
 from mnistgen._catalog import MODELS
@@ -111,7 +111,7 @@ def test_torchscript_has_same_signature_and_images(tmp_path: Path) -> None:
 
 def test_multiply_adds_of_an_mlp(tmp_path: Path) -> None:
     generator = load_generator(untrained(PRESETS["mlp"]))
-    assert count_multiply_adds(generator) == 100 * 256 + 256 * 512 + 512 * 1024 + 1024 * 784
+    assert multiply_adds(generator, *generator.inputs(1)) == 100 * 256 + 256 * 512 + 512 * 1024 + 1024 * 784
 
 
 class TestQuantized:
@@ -234,8 +234,8 @@ class TestFiles:
 
     @pytest.mark.parametrize("call", [1, 2, 3, 4])
     def test_full_disk_keeps_existing_files(self, call: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        card = read_card(MODELS / "mlp")
-        Export(card, b"graph", b"script", b"editor").write(tmp_path)
+        card, names = read_card(MODELS / "mlp"), ("model.onnx", "encoder.onnx", "attributes.onnx")
+        Export(card, dict.fromkeys(names, b"before")).write(tmp_path)
         before = contents(tmp_path)
         sync, calls = os.fsync, []
 
@@ -247,7 +247,7 @@ class TestFiles:
 
         monkeypatch.setattr(os, "fsync", full)
         with pytest.raises(OSError, match="No space left"):
-            Export(card, b"another graph", b"another script", b"another editor").write(tmp_path)
+            Export(card, dict.fromkeys(names, b"after")).write(tmp_path)
         assert contents(tmp_path) == before
 
 

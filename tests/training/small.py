@@ -46,6 +46,13 @@ _STAGES: dict[str, dict[str, Any]] = {
     },
     "distillation": {"bank": 80, "steps": 8, "batch_size": 40, "log_every": 2, "evaluate_every": 4},
     "moment-matching": {"steps": 6, "batch_size": 40, "memory": 80, "epochs": 1, "log_every": 1, "evaluate_every": 2},
+    "encoder": {
+        "network": Network("residual", {"channels": [4, 8, 8], "hidden": 16}),
+        "steps": 6,
+        "batch_size": 40,
+        "log_every": 1,
+        "evaluate_every": 2,
+    },
 }
 _GENERATORS: dict[str, dict[str, Any]] = {
     "conv": {"layers": [[16, 7, 1, 0], [8, 4, 2, 1], [1, 4, 2, 1]]},

@@ -25,7 +25,7 @@ from training.presets import PRESETS, resolve
 from training.run.outline import check_preset
 
 DIGITS = PRESETS["digits"]
-ADVERSARIAL, DISTILLATION, MATCHING = DIGITS.stages
+ADVERSARIAL, DISTILLATION, MATCHING, ENCODER = DIGITS.stages
 
 
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)

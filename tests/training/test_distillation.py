@@ -29,8 +29,8 @@ def teacher() -> GeneratorNetwork:
 
 
 def with_stage(**changes: Any) -> Preset:
-    adversarial, distillation, matching = PRESET.stages
-    return dataclasses.replace(PRESET, stages=(adversarial, dataclasses.replace(distillation, **changes), matching))
+    adversarial, distillation, *others = PRESET.stages
+    return dataclasses.replace(PRESET, stages=(adversarial, dataclasses.replace(distillation, **changes), *others))
 
 
 def test_student_approaches_teacher(make_context: MakeContext, teacher: GeneratorNetwork) -> None:

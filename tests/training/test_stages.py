@@ -13,7 +13,7 @@ from training.run.checkpoint import read
 from training.run.directory import RunDirectory
 
 # The metric that each stage logs.
-LOSSES = ("generator_loss", "distillation_loss", "moment_distance")
+LOSSES = ("generator_loss", "distillation_loss", "moment_distance", "reconstruction_error")
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +23,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
     result = train("--no-evaluate", "--out", run.path)
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
-    assert lines[0].startswith("digits: adversarial, distillation, moment-matching; seed 1, on cpu, ")
-    for stage, end in (("adversarial", "14/14"), ("distillation", "8/8"), ("moment-matching", "6/6")):
+    assert lines[0].startswith("digits: adversarial, distillation, moment-matching, encoder; seed 1, on cpu, ")
+    ends = {"adversarial": "14/14", "distillation": "8/8", "moment-matching": "6/6", "encoder": "6/6"}
+    for stage, end in ends.items():
         assert any(line.startswith(f"{stage} step {end}: ") and ", ratio " in line for line in lines)
     assert lines[-2].startswith("Exported the last generator, of step 6, after ")
     return run
@@ -43,13 +44,15 @@ def test_each_stage_writes_its_generator(finished: RunDirectory) -> None:
         "0-adversarial-best.safetensors",
         "1-distillation-last.safetensors",
         "2-moment-matching-last.safetensors",
+        "3-encoder-last.safetensors",
     ]
     headers = [read(path).header for path in files]
     first = headers[0].step
-    assert [header.steps for header in headers] == [(first,), (first, 8), (first, 8, 6)]
-    assert headers[0].seconds < headers[1].seconds < headers[2].seconds
+    assert [header.steps for header in headers] == [(first,), (first, 8), (first, 8, 6), (first, 8, 6, 6)]
+    seconds = [header.seconds for header in headers]
+    assert seconds == sorted(set(seconds))
     card = mnistgen.Generator(finished.export).card
-    assert (card.name, card.conditional, card.steps) == ("digits", True, first + 8 + 6)
+    assert (card.name, card.conditional, card.steps) == ("digits", True, first + 8 + 6 + 6)
     assert card.preset == json.loads((finished.path / "preset.json").read_text())
 
 
@@ -60,19 +63,19 @@ def test_metrics_contain_stage_and_time(finished: RunDirectory) -> None:
         assert LOSSES[line["stage"]] in line
     minutes = [line["minutes"] for line in lines]
     assert minutes == sorted(minutes)
-    assert {line["stage"] for line in lines if "ratio" in line} == {0, 1, 2}
+    assert {line["stage"] for line in lines if "ratio" in line} == {0, 1, 2, 3}
 
 
 def test_resume_after_sigkill_in_each_stage_is_bitwise_identical(finished: RunDirectory, tmp_path: Path) -> None:
     run = RunDirectory(tmp_path / "killed")
     assert train("--no-evaluate", "--out", run.path, KILL_AT_STEP="20").returncode == -signal.SIGKILL
     stages = []
-    for steps in ("14", "12", "57"):  # calls of autocast before the kill
+    for steps in ("14", "12", "57", "62"):  # calls of autocast before the kill
         assert train("--no-evaluate", "--resume", run.path, KILL_AT_STEP=steps).returncode == -signal.SIGKILL
         last = run.last()
         assert last
         stages.append(last.header.stage)
-    assert {0, 1, 2} - set(stages) <= {0}  # killed in each stage
+    assert {0, 1, 2, 3} - set(stages) <= {0}  # killed in each stage
     assert train("--no-evaluate", "--resume", run.path).returncode == 0
     ends = [each.last() for each in (finished, run)]
     assert ends[0]

@@ -20,12 +20,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from mnistgen._card import ModelCard
 from mnistgen._catalog import ModelDirectory
 from mnistgen._interruption import signals_kept_back
-from training.data import load_mnist
+from training.data import Mnist, load_mnist
 from training.errors import EvaluationError
 from training.evaluation import report as reports
 from training.evaluation.baseline import Baseline, Form, baseline
 from training.evaluation.drawing import draw_all
 from training.evaluation.figures import JudgeRecord, Report, Scores, to_json
+from training.evaluation.handwriting import measure_handwriting
 from training.evaluation.judges import JUDGES, MAX_FEATURES, checksums, weights_path
 from training.evaluation.measure import Measurement, measure_once, summarise
 from training.evaluation.sources import REFERENCES, Model, Source
@@ -77,6 +78,7 @@ def assess(
         fresh=real.fresh.name,
         references=tuple(scores[len(sources) :]),
         models=tuple(scores[: len(sources)]),
+        handwriting=handwriting(sources, mnist) if form == "full" else {},
         judges=judge_records(real),
         data_sha256=mnist.train.sha256,
         versions={name: version(name) for name in LIBRARIES},
@@ -144,6 +146,12 @@ def measure_all(
     return [summarise(sources[index], found[index]) for index in range(len(sources))]
 
 
+def handwriting(sources: Iterable[Model], mnist: Mnist) -> dict[str, dict[str, float]]:
+    """The figures of attributes and encoders, by the name of each model that has them."""
+    figures = {source.name: measure_handwriting(source, mnist) for source in sources}
+    return {name: found for name, found in figures.items() if found}
+
+
 def judge_records(real: Baseline) -> dict[str, JudgeRecord]:
     """The judges' entries for a report."""
     accuracies = {
@@ -184,4 +192,4 @@ def quality(result: Report, row: Scores, float32: Scores | None = None) -> dict[
         },
         "class_shares": [share.mean for share in row.class_shares],
         "judges": to_json(result.judges),
-    }
+    } | ({"handwriting": dict(found)} if (found := result.handwriting.get(row.name)) else {})

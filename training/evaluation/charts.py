@@ -42,6 +42,7 @@ CURVES: dict[str, Mapping[str, str]] = {  # axes label -> curve label -> key in 
     "score, 0 to 1": {"real digits": "real_score", "generated digits": "fake_score"},
     "distillation loss": {"squared error to the teacher's": "distillation_loss"},
     "moment distance": {"over the feature networks": "moment_distance"},
+    "reconstruction error": {"squared error of real digits": "reconstruction_error"},
 }
 TRUNCATION: Mapping[str, Mapping[str, str]] = {  # axes label -> curve label -> key of FIGURES
     "Fréchet ratio": {"ratio": "ratio"},

@@ -175,6 +175,7 @@ class Report:
     fresh: str  # name of the real digits whose distance defines a ratio of 1
     references: tuple[Scores, ...]  # real digits, unchanged and degraded
     models: tuple[Scores, ...]
+    handwriting: Mapping[str, Mapping[str, float]]  # by model, then by keys of HANDWRITING; full reports only
     judges: Mapping[str, JudgeRecord]
     data_sha256: str  # of the training images
     versions: Mapping[str, str]  # of the libraries

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from mnistgen._files import whole_file
 from training.evaluation.figures import ABSENT, FIGURES, JudgeRecord, Report, Scores, to_json
+from training.evaluation.handwriting import HANDWRITING
 from training.evaluation.judges import JUDGES
 from training.evaluation.pictures import PICTURES
 
@@ -140,12 +141,15 @@ def notes(report: Report) -> list[str]:
 
 
 def _groups(report: Report) -> Iterator[tuple[str, Rows]]:
-    """The title and rows of each table, without figures that no row has."""
+    """The title and rows of each table, without figures that no row has; then attributes and encoders."""
     rows = (*report.models, *report.references)
     for title, keys in GROUPS.items():
         known = [key for key in keys if any(key in row.figures for row in rows)]
         if known:
             yield title, _rows(rows, known)
+    for name, figures in report.handwriting.items():
+        table = [[HANDWRITING[key], f"{value:.4f}"] for key, value in figures.items()]
+        yield f"Handwriting: {name}", [["", "figure"], *table]
 
 
 def _rows(rows: Sequence[Scores], keys: Sequence[str]) -> Rows:

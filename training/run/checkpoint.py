@@ -13,13 +13,13 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
-from torch import Tensor
+from torch import Tensor, nn
 
 from mnistgen._errors import shown
 from training import WEIGHTS as WEIGHTS
-from training.config import Adversarial, Preset, change, to_json, validation_message
+from training.config import Adversarial, Encoder, Preset, change, to_json, validation_message
 from training.errors import CheckpointError, PresetError
-from training.networks import build_generator
+from training.networks import build_encoder, build_generator
 from training.networks.generator import GeneratorNetwork
 from training.run import sealed
 from training.run.device import Precision
@@ -96,9 +96,14 @@ def stored(value: Tensor) -> Tensor:
     return value.half() if value.is_floating_point() and value.ndim > 1 else value
 
 
-def generator_checkpoint(generator: GeneratorNetwork, header: Header) -> Checkpoint:
-    """A checkpoint that holds the generator only, for export."""
-    tensors = {f"generator.{key}": stored(value).cpu().contiguous() for key, value in generator.state_dict().items()}
+def generator_checkpoint(generator: GeneratorNetwork, header: Header, encoder: nn.Module | None = None) -> Checkpoint:
+    """A checkpoint that holds the generator, and its encoder if it has one, for export."""
+    networks: dict[str, nn.Module] = {"generator": generator} | ({"encoder": encoder} if encoder else {})
+    tensors = {
+        f"{name}.{key}": stored(value.detach()).cpu().contiguous()
+        for name, network in networks.items()
+        for key, value in network.state_dict().items()
+    }
     return Checkpoint(header, tensors)
 
 
@@ -113,14 +118,30 @@ def generator_of(checkpoint: Checkpoint) -> GeneratorNetwork:
     preset = checkpoint.header.preset
     check_shapes(preset, checkpoint.header.stage, checkpoint.part)
     generator = build_generator(preset.network_of(checkpoint.header.stage), preset.latent_dim)
-    with wrap_load_errors(checkpoint):
-        generator.load_state_dict(
-            {
-                name: value.float() if value.is_floating_point() else value
-                for name, value in checkpoint.part("generator").items()
-            }
-        )
+    _load(generator, checkpoint, "generator")
     return generator.eval()
+
+
+def encoder_of(checkpoint: Checkpoint) -> nn.Module | None:
+    """Build the encoder of a generator file, in evaluation mode, on the CPU; None if it has none.
+
+    Raises CheckpointError for weights that do not fit the preset.
+    """
+    header = checkpoint.header
+    stage = header.preset.stages[header.stage]
+    if not isinstance(stage, Encoder):
+        return None
+    encoder = build_encoder(stage.network, header.preset.latent_dim)
+    _load(encoder, checkpoint, "encoder")
+    return encoder.eval()
+
+
+def _load(network: nn.Module, checkpoint: Checkpoint, part: str) -> None:
+    weights = checkpoint.part(part)
+    with wrap_load_errors(checkpoint):
+        network.load_state_dict(
+            {name: value.float() if value.is_floating_point() else value for name, value in weights.items()}
+        )
 
 
 def write(path: Path, checkpoint: Checkpoint) -> None:

@@ -22,6 +22,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from mnistgen._arrays import UInt8
 from mnistgen._errors import plain
 from mnistgen._files import WINDOWS, open_owned, read_file, remove_leftovers, whole_file
@@ -134,9 +136,9 @@ class RunDirectory:
         paths = self._checkpoint_paths()
         return f"the last good checkpoint is {paths[-1]}" if paths else "there is no checkpoint before it"
 
-    def save_generator(self, generator: GeneratorNetwork, header: Header) -> None:
-        """Write the generator that the stage would return now. Replaces the previous one."""
-        write(self.generator_path(header.preset, header.stage), generator_checkpoint(generator, header))
+    def save_generator(self, generator: GeneratorNetwork, header: Header, encoder: nn.Module | None = None) -> None:
+        """Write the generator that the stage would return now, and its encoder. Replaces the previous ones."""
+        write(self.generator_path(header.preset, header.stage), generator_checkpoint(generator, header, encoder))
 
     def read_generator(self, preset: Preset, stage: int) -> GeneratorNetwork:
         """Read the generator of a stage, in evaluation mode, on the CPU. Raises CheckpointError if it is damaged."""

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from mnistgen._errors import plain, shown
-from training.config import Adversarial, Preset
+from training.config import Adversarial, Encoder, Preset
 from training.errors import CheckpointError, PresetError
-from training.networks import DISCRIMINATORS, GENERATORS, build_discriminator, build_generator
+from training.networks import DISCRIMINATORS, ENCODERS, GENERATORS, build_discriminator, build_encoder, build_generator
 from training.networks.generator import GeneratorNetwork
 from training.objectives.losses import LOSSES
 from training.objectives.penalties import PENALTIES
@@ -24,7 +24,7 @@ MISMATCH_ERRORS = (ArithmeticError, AttributeError, LookupError, RuntimeError, T
 
 
 def meta_networks(preset: Preset, index: int) -> dict[str, nn.Module]:
-    """Build the networks of a stage on the meta device: `generator` and, for adversarial stages, `discriminator`.
+    """Build the networks of a stage on the meta device: `generator`, and `discriminator` or `encoder` if it has one.
 
     Raises PresetError for networks that cannot be built or are too large. Does not change torch's global random state.
     """
@@ -34,6 +34,8 @@ def meta_networks(preset: Preset, index: int) -> dict[str, nn.Module]:
             networks: dict[str, nn.Module] = {"generator": build_generator(network, preset.latent_dim)}
             if isinstance(stage, Adversarial):
                 networks["discriminator"] = build_discriminator(stage.discriminator)
+            if isinstance(stage, Encoder):
+                networks["encoder"] = build_encoder(stage.network, preset.latent_dim)
     except MISMATCH_ERRORS as error:
         raise PresetError(f"network: cannot be built: {exception_message(error)}") from None
     values = sum(tensor.numel() for network in networks.values() for tensor in network.state_dict().values())
@@ -53,7 +55,7 @@ def check_shapes(preset: Preset, index: int, part: Callable[[str], Mapping[str, 
     }
     for name, expected in (shapes | {"ema": shapes["generator"]}).items():
         found = {key: value.shape for key, value in part(name).items()}
-        for key in sorted(expected.keys() | found.keys()) if found or name == "generator" else ():
+        for key in sorted(expected.keys() | found.keys()) if found or name in ("generator", "encoder") else ():
             want, got = (tuple(each[key]) if key in each else "none" for each in (expected, found))
             if want != got:
                 raise CheckpointError(
@@ -65,8 +67,8 @@ def check_shapes(preset: Preset, index: int, part: Callable[[str], Mapping[str, 
 def check_preset(preset: Preset) -> list[nn.Module]:
     """Check a preset, and return all its networks on the meta device.
 
-    Raises PresetError for unknown architectures, losses and penalties, for networks that cannot be built, and for a
-    teacher whose inputs or pixel range differ from its student's.
+    Raises PresetError for unknown architectures, losses and penalties, for networks that cannot be built, for a teacher
+    whose inputs or pixel range differ from its student's, and for an encoder of an unconditional generator.
     """
     for index, stage in enumerate(preset.stages):
         named: list[tuple[str, str, Mapping[str, Any]]] = [
@@ -77,6 +79,8 @@ def check_preset(preset: Preset) -> list[nn.Module]:
             named += [
                 ("penalties.kinds", kind, PENALTIES) for kind in (stage.penalties.kinds if stage.penalties else ())
             ]
+        if isinstance(stage, Encoder):
+            named += [("architecture", stage.network.architecture, ENCODERS)]
         for field, name, table in named:
             if name not in table:
                 raise PresetError(f"stages.{index}: {field}: expected one of {', '.join(table)}, got {shown(name)}")
@@ -89,6 +93,8 @@ def check_preset(preset: Preset) -> list[nn.Module]:
                 f"stages.{index}: expected a teacher with its student's (conditional, pixel range), {signatures[-1]}, "
                 f"got {signature}"
             )
+        if isinstance(preset.stages[index], Encoder) and not signature[0]:
+            raise PresetError(f"stages.{index}: expected a class-conditional generator for an encoder")
     return [network for networks in stages for network in networks.values()]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from training.errors import DivergedError
 from training.networks.fake_quantization import FakeQuantizedGenerator
@@ -45,10 +45,14 @@ class Recorder:
         batch_size: int,
         intervals: Intervals,
         exported: Callable[[], GeneratorNetwork],
+        encoder: nn.Module | None = None,
     ) -> None:
-        """Restore the state if the context has a checkpoint. Raises CheckpointError if that does not fit."""
+        """Restore the state if the context has a checkpoint. Raises CheckpointError if that does not fit.
+
+        An `encoder` is written to the generator's file.
+        """
         self.context, self.state, self.steps, self.batch_size = context, state, steps, batch_size
-        self.intervals, self.exported = intervals, exported
+        self.intervals, self.exported, self.encoder = intervals, exported, encoder
         self.step = 0
         self.window: list[Tensor] = []  # metrics of the steps since they were last logged, on the device
         self.since = context.seconds()
@@ -115,7 +119,7 @@ class Recorder:
         if context.stage.keeps == "last" or ratio < min(self.ratios, default=math.inf):
             self.kept = network
             if context.world.is_main:
-                context.run.save_generator(network, context.header(self.step))
+                context.run.save_generator(network, context.header(self.step), self.encoder)
         self.ratios.append(ratio)
         return ratio
 

@@ -15,17 +15,18 @@ if TYPE_CHECKING:
     from mnistgen import ray as ray
     from mnistgen import testing as testing
     from mnistgen import torch as torch
-    from mnistgen._api import generate, latents, number
+    from mnistgen._api import generate, imitate, latents, number
     from mnistgen._attributes import Attributes, measure
     from mnistgen._bench import benchmark
     from mnistgen._card import ModelCard
     from mnistgen._catalog import DEFAULT_MODEL, card, models
     from mnistgen._dataset.build import Summary, write_dataset
     from mnistgen._errors import DependencyError, DeviceError, InputError, MnistgenError, ModelError, OutputError
-    from mnistgen._generator import Generator, Labelled
+    from mnistgen._generator import Encoded, Generator, Labelled
     from mnistgen._images import grid
     from mnistgen._output import save, show
     from mnistgen._reproduce import reproduce
+    from mnistgen._scanning import read_digits
     from mnistgen._trial import doctor
 
 __version__ = "0.1.0"
@@ -35,6 +36,7 @@ __all__ = [
     "Attributes",
     "DependencyError",
     "DeviceError",
+    "Encoded",
     "Generator",
     "InputError",
     "Labelled",
@@ -49,10 +51,12 @@ __all__ = [
     "doctor",
     "generate",
     "grid",
+    "imitate",
     "latents",
     "measure",
     "models",
     "number",
+    "read_digits",
     "reproduce",
     "save",
     "show",
@@ -61,10 +65,10 @@ __all__ = [
 
 _ERRORS = ("DependencyError", "DeviceError", "InputError", "MnistgenError", "ModelError", "OutputError")
 _MODULE_OF = {
-    **dict.fromkeys(("generate", "latents", "number"), "_api"),
+    **dict.fromkeys(("generate", "imitate", "latents", "number"), "_api"),
     **dict.fromkeys(("Attributes", "measure"), "_attributes"),
     **dict.fromkeys(("DEFAULT_MODEL", "card", "models"), "_catalog"),
-    **dict.fromkeys(("Generator", "Labelled"), "_generator"),
+    **dict.fromkeys(("Encoded", "Generator", "Labelled"), "_generator"),
     **dict.fromkeys(_ERRORS, "_errors"),
     **dict.fromkeys(("Summary", "write_dataset"), "_dataset.build"),
     **dict.fromkeys(("save", "show"), "_output"),
@@ -72,6 +76,7 @@ _MODULE_OF = {
     "benchmark": "_bench",
     "doctor": "_trial",
     "grid": "_images",
+    "read_digits": "_scanning",
     "reproduce": "_reproduce",
 }
 _MODULES = ("drawings", "ray", "testing", "torch")  # the last three need optional packages

@@ -7,5 +7,5 @@ from mnistgen._cli.app import app, main
 __all__ = ["app", "main"]
 
 # Each module adds its commands; --help lists them in this order.
-for module in ("drawing", "dataset", "reproduce", "cards", "machine"):
+for module in ("drawing", "imitate", "dataset", "reproduce", "cards", "machine"):
     import_module(f"mnistgen._cli.{module}")

@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -35,6 +36,11 @@ def dataset(
     slant: Slant = None,
     width: Width = None,
     height: Height = None,
+    style: Annotated[
+        list[Path] | None,
+        typer.Option(help="A picture of digits, in whose handwriting all are drawn. May be repeated."),
+    ] = None,
+    spread: Annotated[float, typer.Option(help="With --style: spread of the handwriting around it, 0 to 1.")] = 0.3,
     model: Model = DEFAULT_MODEL,
     seed: Seed = None,
     start: Annotated[int, number("start", "Index of the first training digit.")] = 0,
@@ -61,6 +67,8 @@ def dataset(
             slant=slant,
             width=width,
             height=height,
+            style=mnistgen.Generator(model).encode(mnistgen.read_digits(style)) if style else None,
+            spread=spread,
             model=model,
             seed=seed,
             start=start,

@@ -30,8 +30,8 @@ from mnistgen._latents import draw
 from tests.conftest import contents
 from tests.training.conftest import RunScript
 from tests.training.small import ROOT, SMALL
-from training.config import Adversarial, Network, Preset, Quantization, to_json
-from training.networks import build_generator
+from training.config import Adversarial, Encoder, Network, Preset, Quantization, to_json
+from training.networks import build_encoder, build_generator
 from training.networks.inputs import cyclic_labels, fixed_inputs
 from training.presets import PRESETS
 from training.run import checkpoint as checkpoints
@@ -57,15 +57,18 @@ def untrained(preset: Preset) -> Checkpoint:
         precision="float32",
         threads=1,
     )
-    return generator_checkpoint(generator, header)
+    last = preset.stages[-1]
+    encoder = build_encoder(last.network, preset.latent_dim) if isinstance(last, Encoder) else None
+    return generator_checkpoint(generator, header, encoder)
 
 
 @pytest.mark.parametrize("preset", SMALL.values(), ids=SMALL)
 def test_presets_export_and_match_pytorch(preset: Preset, tmp_path: Path) -> None:
     checkpoint = untrained(dataclasses.replace(preset, quantization=None))
     card = build(checkpoint, tmp_path)
-    files = ["card.json", "model.onnx", "model.torchscript.pt"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["attributes.onnx"] * card.conditional + files
+    files = {"card.json", "model.onnx", "model.torchscript.pt"}
+    files |= {"attributes.onnx", "encoder.onnx"} if card.conditional else set()
+    assert {path.name for path in tmp_path.iterdir()} == files
     generator = mnistgen.Generator(tmp_path)
     assert generator.card == card
     original = build_generator(preset.network, preset.latent_dim)
@@ -93,7 +96,7 @@ def test_graph_operators_weights_and_metadata(tmp_path: Path) -> None:
     assert metadata == {
         key: value if isinstance(value, str) else json.dumps(value)
         for key, value in json.loads(json.dumps(fields)).items()
-        if key not in ("sha256", "attributes", "parity", "quality")
+        if key not in ("sha256", "attributes", "encoder", "parity", "quality")
     }
     assert str(ROOT).encode() not in (tmp_path / "model.onnx").read_bytes()
 
@@ -269,13 +272,15 @@ class TestBundled:
         card = build(weights, tmp_path)
         bundled = mnistgen.models()[name]
         # These fields depend on the versions of libraries.
-        varying: Any = {"sha256": "", "versions": {}, "parity": None, "quality": None, "preset": {}, "attributes": None}
+        parts = dict.fromkeys(("parity", "quality", "attributes", "encoder"))
+        varying: Any = {"sha256": "", "versions": {}, "preset": {}, **parts}
         assert dataclasses.replace(card, **varying) == dataclasses.replace(bundled, **varying)
         assert card.preset == bundled.preset == to_json(weights.header.preset)
-        first, second = (_weights(path / "model.onnx") for path in (tmp_path, MODELS / name))
-        assert first.keys() == second.keys()
-        for key, value in first.items():
-            assert np.array_equal(value, second[key]), key
+        for graph in ("model.onnx", "encoder.onnx") if card.encoder else ("model.onnx",):
+            first, second = (_weights(path / graph) for path in (tmp_path, MODELS / name))
+            assert first.keys() == second.keys()
+            for key, value in first.items():
+                assert np.array_equal(value, second[key]), key
         images = [mnistgen.generate(20, seed=1, model=model).astype(int) for model in (tmp_path, name)]
         assert np.abs(images[0] - images[1]).max() <= 1
 

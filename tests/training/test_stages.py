@@ -9,6 +9,7 @@ import torch
 
 import mnistgen
 from tests.training.conftest import train, train_in_two
+from training.evaluation.handwriting import HANDWRITING
 from training.run.checkpoint import read
 from training.run.directory import RunDirectory
 
@@ -110,4 +111,5 @@ def test_default_model_is_evaluated(tmp_path: Path) -> None:
     quality = mnistgen.Generator(run.export).card.quality
     assert quality is not None
     assert all("float32" in figure for figure in quality["figures"].values())  # the loss from quantization
-    assert (run.report / "report.md").exists()
+    assert quality["handwriting"].keys() == HANDWRITING.keys()
+    assert "Handwriting: digits" in (run.report / "report.md").read_text()

@@ -16,7 +16,7 @@ from mnistgen._arrays import Float32, Int64, UInt8
 from mnistgen._attributes import CONTROLLED, measure
 from mnistgen._editing import statistics
 from training.data import Mnist
-from training.evaluation.judges import classify, features
+from training.evaluation.judges import checksums, classify, features
 from training.evaluation.neighbours import nearest, pixels
 from training.evaluation.sources import Model
 from training.run.cache import Arrays, cached
@@ -40,9 +40,9 @@ HANDWRITING: Mapping[str, str] = {
     "read_labels": "share of the test digits whose label the encoder reads",
     "swapped_labels": "label accuracy of the nine other digits that are decoded from each test digit's latents",
     "thickness_correlation": "correlation of the thickness of test digits and of their nine other digits, within class",
-    "slant_correlation": "the same of the slant",
-    "pooled_thickness_correlation": "the same of the thickness, over all classes together",
-    "pooled_slant_correlation": "the same of the slant",
+    "pooled_thickness_correlation": "the same, over all classes together",
+    "slant_correlation": "correlation of the slant of test digits and of their nine other digits, within class",
+    "pooled_slant_correlation": "the same of the slant, over all classes together",
     "same_writer": "share of test digits whose attributes are nearer to the same digit in the style of the test digit "
     "before (often by the same writer) than in that of a random one",
     "same_writer_real": "share of test digits whose attributes are nearer to those of the test digit before than to "
@@ -65,8 +65,9 @@ def measure_handwriting(source: Model, mnist: Mnist) -> dict[str, float]:
             figures |= _encoder(generator, test, mnist.train.images.cpu().numpy())
         return {name: np.array(value) for name, value in figures.items()}
 
-    key = {"model": source.identity, "test": mnist.test.sha256, **parts}
-    return {name: float(value) for name, value in cached("handwriting", key, compute).items()}
+    key = {"model": source.identity, "test": mnist.test.sha256, **checksums(), **parts}
+    figures = cached("handwriting", key, compute)
+    return {name: float(figures[name]) for name in HANDWRITING if name in figures}
 
 
 class RealDigits(NamedTuple):

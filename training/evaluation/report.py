@@ -73,7 +73,13 @@ def markdown(report: Report, pictures: Pictures) -> str:
         *_picture_sections(pictures),
         "## The figures\n\n" + "\n".join(map(_definition, FIGURES)),
     ]
+    if report.handwriting:
+        sections.append("\n".join(f"- **{_spoken(key)}**: {meaning}." for key, meaning in HANDWRITING.items()))
     return "\n\n".join(sections) + "\n"
+
+
+def _spoken(key: str) -> str:
+    return key.replace("_", " ").replace(" r2", " R²")
 
 
 def _what_was_measured(report: Report) -> str:
@@ -148,7 +154,7 @@ def _groups(report: Report) -> Iterator[tuple[str, Rows]]:
         if known:
             yield title, _rows(rows, known)
     for name, figures in report.handwriting.items():
-        table = [[HANDWRITING[key], f"{value:.4f}"] for key, value in figures.items()]
+        table = [[_spoken(key), f"{value:.4f}"] for key, value in figures.items()]
         yield f"Handwriting: {name}", [["", "figure"], *table]
 
 

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from mnistgen._generator import Encoded, Generator, Labelled
     from mnistgen._images import grid
     from mnistgen._output import save, show
+    from mnistgen._reading import read_digits
     from mnistgen._reproduce import reproduce
-    from mnistgen._scanning import read_digits
     from mnistgen._trial import doctor
 
 __version__ = "0.1.0"
@@ -76,7 +76,7 @@ _MODULE_OF = {
     "benchmark": "_bench",
     "doctor": "_trial",
     "grid": "_images",
-    "read_digits": "_scanning",
+    "read_digits": "_reading",
     "reproduce": "_reproduce",
 }
 _MODULES = ("drawings", "ray", "testing", "torch")  # the last three need optional packages

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, SupportsIndex, TypeAlias, overload
+from typing import TYPE_CHECKING, Literal, SupportsIndex, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,10 +19,9 @@ from mnistgen._keywords import suggesting_keywords
 from mnistgen._latents import INDICES, draw
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from mnistgen._reading import Picture
 
 Model = str | os.PathLike[str]
-Picture: TypeAlias = "str | os.PathLike[str] | Image"
 
 
 @overload
@@ -149,17 +148,11 @@ def imitate(
     """
     generator = _generator(named(model))
     checked_text(text)
-    return generator.number(text, style=generator.encode(_digits_of(images), steps=steps))
+    if not isinstance(images, np.ndarray):
+        from mnistgen._reading import read_digits  # late: few callers read pictures
 
-
-def _digits_of(images: UInt8 | Picture | Sequence[Picture]) -> UInt8:
-    if isinstance(images, np.ndarray):
-        return images
-    from mnistgen._scanning import read_digits  # late: Pillow takes long to import
-
-    if isinstance(images, Sequence) and not isinstance(images, str):
-        return read_digits(*images)
-    return read_digits(images)
+        images = read_digits(images)
+    return generator.number(text, style=generator.encode(images, steps=steps))
 
 
 @suggesting_keywords

@@ -466,6 +466,16 @@ class Generator:
         return_labels: Literal[True],
     ) -> Encoded: ...
 
+    @overload
+    def encode(
+        self,
+        images: UInt8,
+        labels: ArrayLike | None = None,
+        *,
+        steps: SupportsIndex = 0,
+        return_labels: bool,
+    ) -> Float32 | Encoded: ...
+
     @suggesting_keywords
     def encode(
         self,

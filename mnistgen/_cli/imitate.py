@@ -19,7 +19,7 @@ COLUMNS = 2 + len(DIGITS)  # of the sheet: a digit, its reconstruction and the t
 @app.command(epilog="Example: mnistgen imitate seven.png two.jpg --text 2026 -o number.png")
 def imitate(
     pictures: Annotated[
-        list[Path], typer.Argument(metavar="PICTURE...", help="Photos, scans or drawings of handwritten digits.")
+        list[Path], typer.Argument(metavar="PICTURE", help="Photos, scans or drawings of handwritten digits.")
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="NAME.png.")],
     text: Annotated[str, typer.Option(help="Digits to write. A space leaves a gap.")] = DIGITS,

@@ -104,7 +104,10 @@ SET: Arguments = {
     "digits": (range(10), [3]),
     "shard_size": (None, 3),
     **dict.fromkeys(("resume", "force"), (False, True)),
+    "style": (None, np.zeros(10)),
+    "spread": (0.3,),
     **dict.fromkeys(("workers", "address", "seed", "start", "balance", "engine"), (DEFAULT,)),
+    **dict.fromkeys(("thickness", "slant", "width", "height"), (None,)),
 }
 
 
@@ -114,13 +117,19 @@ def generator() -> mnistgen.Generator:
     return mnistgen.Generator(model(), threads=1)
 
 
+@cache
+def able() -> mnistgen.Generator:
+    """A generator with attributes and an encoder."""
+    return mnistgen.Generator(threads=1)
+
+
 def _stream(**given: Any) -> None:
     for _ in itertools.islice(generator().stream(**given), 2):
         pass
 
 
-def _method(name: str) -> Callable[..., Any]:
-    return lambda **given: getattr(generator(), name)(**given)
+def _method(name: str, opened: Callable[[], mnistgen.Generator] = generator) -> Callable[..., Any]:
+    return lambda **given: getattr(opened(), name)(**given)
 
 
 def _drawing(name: str, arguments: Arguments) -> Called:
@@ -132,7 +141,9 @@ def _drawing(name: str, arguments: Arguments) -> Called:
 
 REQUEST_OF_A_GRID = {name: REQUEST[name] for name in ("n", "digit", "start", "truncation")} | {"n": (1, 3)}
 IMAGES: Arguments = {"images": (np.zeros((3, 28, 28), np.uint8),), "columns": (None, 2), "scale": (1, 2)}
-MODEL, TEXT = {"model": (model,)}, {"text": ("12 3",), "seed": (1,), "truncation": (1.0,)}
+MODEL, TEXT = {"model": (model,)}, {"text": ("12 3",), "seed": (1, None), "truncation": (1.0,)}
+REAL = np.tile(np.arange(28, dtype=np.uint8) * 9, (3, 28, 1))
+ATTRIBUTES: Arguments = {"thickness": (None, 2.5), "slant": (0.1, [0.1, 0.2, 0.3]), "width": (None,), "height": (18.0,)}
 CALLS: Mapping[str, Called] = {
     "generate": Called(mnistgen.generate, REQUEST | MODEL),
     "number": Called(mnistgen.number, TEXT | MODEL),
@@ -141,7 +152,16 @@ CALLS: Mapping[str, Called] = {
     "Generator.sample": Called(_method("sample"), REQUEST),
     "Generator.stream": Called(_stream, REQUEST | {"batch_size": (1, 2)}),
     "Generator.decode": Called(_method("decode"), {"latents": (LATENTS,), "labels": ([1, 2, 3], MIXTURES)}),
-    "Generator.number": Called(_method("number"), TEXT),
+    "Generator.decode with attributes": Called(
+        _method("decode", able), {"latents": (np.zeros((3, 64)),), "labels": ([1, 2, 3], MIXTURES)} | ATTRIBUTES
+    ),
+    "Generator.encode": Called(
+        _method("encode", able),
+        {"images": (REAL,), "labels": (None, [1, 2, 3]), "steps": (0, 1), "return_labels": (False, True)},
+    ),
+    "imitate": Called(mnistgen.imitate, {"images": (REAL, "a.png"), "text": ("12 3",), "steps": (0, 1)}),
+    "read_digits": Called(mnistgen.read_digits, {"pictures": ("a.png", ["a.png"])}),
+    "Generator.number": Called(_method("number"), TEXT | {"style": (None, np.zeros(10))}),
     "Generator.interpolate": Called(
         _method("interpolate"), {"first": (3,), "last": (8,), "frames": (2, 5), "seed": (1,)}
     ),
@@ -151,7 +171,7 @@ CALLS: Mapping[str, Called] = {
     "card": Called(mnistgen.card, MODEL),
     "reproduce": Called(mnistgen.reproduce, {"path": ("data/dataset.json", "a.png"), "out": (None, "b.png")} | MODEL),
     "DigitGrid": _drawing("DigitGrid", REQUEST_OF_A_GRID | {"columns": (None, 2)}),
-    "Number": _drawing("Number", TEXT),
+    "Number": _drawing("Number", {"text": ("12 3",), "truncation": (1.0,), "style": (None, [0.5] * 10)}),
     "Interpolation": _drawing("Interpolation", {"first": (3,), "last": (8,), "frames": (2, 5), "fps": (20.0,)}),
     "Walk": _drawing("Walk", {"corners": ([3, 5, 8, 9],), "rows": (2,), "columns": (3,)}),
     "write_dataset": Called(mnistgen.write_dataset, SET | MODEL),

@@ -245,7 +245,7 @@ class TestCommand:
         from PIL import Image
 
         with Image.open(tmp_path / "a.png") as sheet:
-            assert sheet.size == (12 * 30 * 4, 7 * 30 * 4)
+            assert sheet.size == (12 * 32 * 4, 7 * 32 * 4)
 
     @pytest.mark.parametrize(
         ("arguments", "words"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -84,7 +84,7 @@ def _checked(name: str, value: Any, count: int, card: ModelCard, *, ranges: bool
     limits = statistics(card).ranges[CONTROLLED.index(name)]
     low, high = round(float(limits[:, 0].min()), 4), round(float(limits[:, 1].max()), 4)
     if isinstance(value, Real):
-        number = real_number(name, float(value), low, high)
+        number = real_number(name, cast(float, value), low, high)
         return Wanted(number, number, None)
     if ranges and isinstance(value, tuple) and len(value) == 2:
         ends = [real_number(name, end, low, high) for end in value]
@@ -94,10 +94,13 @@ def _checked(name: str, value: Any, count: int, card: ModelCard, *, ranges: bool
     forms = "a number, a range (low, high) or floats" if ranges else "a number or floats"
     expected = f"{name}: expected {forms} ({count},), from {low:g} to {high:g}"
     try:
-        with np.errstate(over="ignore"):
-            each = np.asarray(value, np.float32)
+        array = np.asarray(value)
     except Exception:  # noqa: BLE001 - a third-party __array__ may raise anything
         raise InputError(f"{expected}, got {shown(value)}") from None
+    if array.dtype.kind not in "fiu":
+        raise InputError(f"{expected}, got {shown(value)}")
+    with np.errstate(over="ignore"):
+        each = array.astype(np.float32)
     if not each.shape:
         each = np.full(count, each)
     if each.shape != (count,):

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, cast
 
+import numpy as np
+
 from mnistgen._animation import ANIMATIONS, frame_time, write_animation
 from mnistgen._arrays import Int64, UInt8
 from mnistgen._attributes import CONTROLLED
@@ -35,6 +37,7 @@ from mnistgen._checks import (
 )
 from mnistgen._drawing import Drawing, Provenance
 from mnistgen._editing import Span
+from mnistgen._errors import InputError, shown
 from mnistgen._formats import WRITERS, Sample, check_target, write
 from mnistgen._generator import Generator
 from mnistgen._images import CELL, PIXELS, check_pixels, grid_size
@@ -244,7 +247,12 @@ class Walk(Drawing):
 
 def _checked_numbers(style: Sequence[float] | None) -> tuple[float, ...] | None:
     """Finite numbers; the model checks how many they are."""
-    return None if style is None else tuple(real_number("style", value, -MAX_LATENT, MAX_LATENT) for value in style)
+    if style is None:
+        return None
+    values = style.tolist() if isinstance(style, np.ndarray) else style
+    if not isinstance(values, Sequence) or isinstance(values, str):
+        raise InputError(f"style: expected latents (D,), got {shown(style)}")
+    return tuple(real_number("style", value, -MAX_LATENT, MAX_LATENT) for value in values)
 
 
 DRAWINGS: Mapping[str, type[Drawing]] = {

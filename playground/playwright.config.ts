@@ -1,0 +1,19 @@
+import { existsSync } from "node:fs";
+
+import { defineConfig } from "@playwright/test";
+
+const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium"; // if there is none, Playwright's own
+
+export default defineConfig({
+  testDir: "tests",
+  testMatch: "page*.spec.ts",
+  outputDir: "build/page-tests",
+  workers: 1,
+  timeout: 90_000,
+  use: {
+    launchOptions: {
+      ...(existsSync(CHROMIUM) ? { executablePath: CHROMIUM } : {}),
+      args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"],
+    },
+  },
+});

@@ -18,9 +18,11 @@ MIN_CONTRAST = 0.08  # of ink and ground, relative to the ground
 COARSE = 150  # pixels: the size at which the ground is estimated
 
 # Sizes of windows for the ground, over the picture's shorter side, at least 12 pixels: wider than strokes, and the
-# narrower ones also narrower than shadows. A later one must have BETTER times the contrast to be chosen.
+# narrower ones also narrower than shadows. A later one must have BETTER times the contrast to be chosen. A window that is
+# not wider than WIDER times the strokes would break them; the widest one is always tried.
 WINDOWS = (0.12, 0.4, 0.04)
 BETTER = 1.15
+WIDER = 2.2
 
 # What is no stroke of a digit.
 MAX_STROKE = 10  # a tangle: the length of its strokes is more than this many sides; that of an 8 is about 4 sides
@@ -50,13 +52,27 @@ class Found(NamedTuple):
 def segment(grey: Float32) -> Found:
     """Find the digits, dark or light, in grey levels (H, W) from 0 to 255."""
     best, found = 0.0, Found(grey, np.full(grey.shape, -1), np.zeros((0, 4), np.int64))
-    for window in dict.fromkeys(max(share * min(grey.shape), 12.0) for share in WINDOWS):
+    windows = dict.fromkeys(max(share * min(grey.shape), 12.0) for share in WINDOWS)
+    for window in windows:
         for light in (False, True):
             ink = _ink(grey, window, light=light)
             candidate = Found(ink, *_digits(ink, ink > max(_threshold(ink), MIN_CONTRAST / 2)))
+            if window < max(windows) and window < WIDER * _thickness(candidate):
+                continue
             if (contrast := _contrast(grey, candidate)) > BETTER * best:
                 best, found = contrast, candidate
     return found
+
+
+def _thickness(found: Found) -> float:
+    """The mean thickness of the digits' strokes, in pixels."""
+    mask = (found.labels >= 0) & (found.labels < len(found.boxes))
+    return float(mask.sum() / max(1.0, np.pi / 4 * sum(edge.sum() for edge in _edges(mask))))
+
+
+def _edges(mask: Bool) -> tuple[Bool, Bool]:
+    """Pixels at which runs in a column and in a row begin; each run has two ends (Cauchy-Crofton formula)."""
+    return mask & ~np.pad(mask, ((1, 0), (0, 0)))[:-1], mask & ~np.pad(mask, ((0, 0), (1, 0)))[:, :-1]
 
 
 def _contrast(grey: Float32, found: Found) -> float:
@@ -169,8 +185,7 @@ def _strokes(
 ) -> tuple[Bool, NDArray[np.floating], NDArray[np.floating]]:
     """Of each component: whether it may be strokes of a digit, the length of its strokes, and its mean ink."""
     count = len(boxes)
-    tops, lefts = mask & ~np.pad(mask, ((1, 0), (0, 0)))[:-1], mask & ~np.pad(mask, ((0, 0), (1, 0)))[:, :-1]
-    # Half of the perimeter (Cauchy-Crofton formula): every run of pixels in a row or in a column has two ends.
+    tops, lefts = _edges(mask)
     ends = np.bincount(labels[tops], minlength=count) + np.bincount(labels[lefts], minlength=count)
     areas = np.bincount(labels[mask], minlength=count)
     lengths, darkness = np.pi / 4 * ends, np.bincount(labels[mask], ink[mask], count) / areas

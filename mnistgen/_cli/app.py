@@ -89,7 +89,8 @@ def _in_options(message: str, command: Any) -> str:
     for phrase, replacement in PHRASES.items():
         message = re.sub(phrase, replacement, message)
     name, colon, rest = message.partition(": ")
-    parameters = [parameter for each in command.commands.values() for parameter in each.params]
+    chosen = command.commands.get(next(iter(sys.argv[1:]), None))
+    parameters = chosen.params if chosen else []
     options = {it.name: max(it.opts, key=len) if it.opts[0].startswith("-") else it.metavar for it in parameters}
     known = options.get(name) and name not in sys.argv  # a file may have that name
     return f"{options[name]}{colon}{rest}" if colon and known else message

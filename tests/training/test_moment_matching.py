@@ -32,8 +32,8 @@ def student() -> GeneratorNetwork:
 
 
 def with_stage(**changes: Any) -> Preset:
-    *before, matching = PRESET.stages
-    return dataclasses.replace(PRESET, stages=(*before, dataclasses.replace(matching, **changes)))
+    *before, matching, encoder = PRESET.stages
+    return dataclasses.replace(PRESET, stages=(*before, dataclasses.replace(matching, **changes), encoder))
 
 
 def after_two(make_context: MakeContext, preset: Preset, **changes: Any) -> Context:

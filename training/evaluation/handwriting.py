@@ -24,7 +24,6 @@ from training.run.cache import Arrays, cached
 Float64 = NDArray[np.float64]
 
 SEED = 1
-REQUESTED = 10_000  # digits with a requested attribute
 PERCENTILES = (5, 95)  # of real digits of each class: the range of requests
 STEPS = 5  # of refinement
 REFINED = 1_000  # digits
@@ -78,15 +77,15 @@ class RealDigits(NamedTuple):
 
 
 def _attributes(generator: Generator, test: RealDigits) -> dict[str, float]:
-    """Request one attribute at a time, uniformly between percentiles of real digits of the class."""
+    """Request one attribute at a time of as many digits, uniformly between percentiles of real ones of the class."""
     random = np.random.default_rng(SEED)
-    real, labels = _measured(test.images), np.arange(REQUESTED) % 10
+    real, labels = _measured(test.images), np.arange(len(test.images)) % 10
     able = statistics(generator.card).ranges
     figures = {}
     for index, name in enumerate(CONTROLLED):
         ends = np.array([np.percentile(real[test.labels == digit, index], PERCENTILES) for digit in range(10)])
         low, high = ends[labels].T
-        requested = low + random.random(REQUESTED) * (high - low)
+        requested = low + random.random(len(labels)) * (high - low)
         possible = np.clip(requested, able[index, :, 0].min(), able[index, :, 1].max())
         images = generator.sample(labels=labels, seed=SEED, **{name: possible})
         reached = _measured(images)[:, index]

@@ -18,8 +18,8 @@ MIN_CONTRAST = 0.08  # of ink and ground, relative to the ground
 COARSE = 150  # pixels: the size at which the ground is estimated
 
 # Sizes of windows for the ground, over the picture's shorter side, at least 12 pixels: wider than strokes, and the
-# narrower ones also narrower than shadows. A later one must have BETTER times the contrast to be chosen. A window that is
-# not wider than WIDER times the strokes would break them; the widest one is always tried.
+# narrower ones also narrower than shadows. A later one must have BETTER times the contrast to be chosen. A window that
+# is not wider than WIDER times the strokes would break them; the widest one is always tried.
 WINDOWS = (0.12, 0.4, 0.04)
 BETTER = 1.15
 WIDER = 2.2

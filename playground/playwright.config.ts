@@ -9,6 +9,7 @@ export default defineConfig({
   testMatch: "page*.spec.ts",
   outputDir: "build/page-tests",
   workers: 1,
+  retries: 1, // on a busy machine, a browser may be late; a test that needs it is listed as flaky
   timeout: 90_000,
   use: {
     launchOptions: {

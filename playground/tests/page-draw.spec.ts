@@ -2,7 +2,7 @@
 
 import { expect } from "@playwright/test";
 
-import { drag, inked, open, PHONE, pixels, test } from "./page-fixture";
+import { drag, inked, open, PHONE, pixels, settled, test } from "./page-fixture";
 
 test("draw: a drawing is read as it is drawn; undo, clear, and too much ink", async ({ page }) => {
   await open(page, "#draw");
@@ -18,9 +18,11 @@ test("draw: a drawing is read as it is drawn; undo, clear, and too much ink", as
   await page.keyboard.press("Control+z");
   await expect(surface).toHaveAccessibleName("Drawing surface, 1 stroke");
   await expect(page).toHaveURL(/#draw\?strokes=[\w-]+$/);
+  await settled(page, page.locator("#draw-normalised"));
   const before = await pixels(page.locator("#draw-normalised"));
   await open(page, new URL(page.url()).hash);
   await expect(message).toHaveText("Read as 1.");
+  await settled(page, page.locator("#draw-normalised"));
   expect(await pixels(page.locator("#draw-normalised"))).toBe(before);
   await page.getByRole("button", { name: "Undo" }).click();
   await expect(message).toHaveText("Draw a digit.");

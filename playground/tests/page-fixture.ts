@@ -74,6 +74,18 @@ export function pixels(canvas: Locator): Promise<string> {
   return canvas.evaluate((element: HTMLCanvasElement) => element.toDataURL());
 }
 
+/** Wait until a canvas and the address, which is written with a delay, stay the same for half a second. */
+export async function settled(page: Page, canvas: Locator): Promise<void> {
+  const state = async (): Promise<string> => page.url() + (await pixels(canvas));
+  await expect
+    .poll(async () => {
+      const before = await state();
+      await page.evaluate(() => new Promise((done) => setTimeout(done, 500)));
+      return (await state()) === before;
+    })
+    .toBe(true);
+}
+
 /** Whether there is any ink on each canvas. */
 export async function inked(canvases: Locator): Promise<boolean[]> {
   return canvases.evaluateAll((elements) =>

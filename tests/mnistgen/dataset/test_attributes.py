@@ -45,11 +45,10 @@ def from_webdataset(folder: Path, split: str) -> Columns:
 
 
 def from_datasets(folder: Path, split: str) -> Columns:
-    from datasets import Value, load_dataset
-
+    datasets = pytest.importorskip("datasets")
     files = {split: [str(path) for path in sorted(folder.rglob(f"{split}-*.parquet"))]}
-    loaded = load_dataset("parquet", data_files=files, cache_dir=str(folder.parent / "cache"))[split]
-    assert all(loaded.features[name] == Value("float32") for name in NAMES)
+    loaded = datasets.load_dataset("parquet", data_files=files, cache_dir=str(folder.parent / "cache"))[split]
+    assert all(loaded.features[name] == datasets.Value("float32") for name in NAMES)
     return {name: np.array(loaded[name], np.float32) for name in NAMES}
 
 

@@ -1,19 +1,24 @@
 /** Reading ZIP archives, for the tests. */
 
-const LOCAL = 0x04034b50; // signature of a file's header
+import { inflateRawSync } from "node:zlib";
 
-/** The stored files of an archive, in order. */
-export function filesOfZip(archive: Buffer): Map<string, Buffer> {
+/** The files of a ZIP archive by name, stored or deflated. */
+export function unzip(archive: Buffer): Map<string, Buffer> {
+  const end = archive.lastIndexOf("PK\x05\x06", undefined, "latin1");
   const files = new Map<string, Buffer>();
-  for (let at = 0; archive.readUInt32LE(at) === LOCAL;) {
-    const [size, name, extra] = [
-      archive.readUInt32LE(at + 18),
-      archive.readUInt16LE(at + 26),
+  let at = archive.readUInt32LE(end + 16);
+  for (let count = archive.readUInt16LE(end + 10); count > 0; count--) {
+    const [size, title, extra] = [
+      archive.readUInt32LE(at + 20),
       archive.readUInt16LE(at + 28),
+      archive.readUInt16LE(at + 30),
     ];
-    const start = at + 30 + name + extra;
-    files.set(archive.toString("utf8", at + 30, at + 30 + name), archive.subarray(start, start + size));
-    at = start + size;
+    const local = archive.readUInt32LE(at + 42);
+    const start = local + 30 + archive.readUInt16LE(local + 26) + archive.readUInt16LE(local + 28);
+    const content = archive.subarray(start, start + size);
+    const name = archive.toString("utf8", at + 46, at + 46 + title);
+    files.set(name, archive.readUInt16LE(at + 10) ? inflateRawSync(content) : content);
+    at += 46 + title + extra + archive.readUInt16LE(at + 32);
   }
   return files;
 }

@@ -7,7 +7,8 @@ import { test } from "node:test";
 
 import { DigitsError, load, measure, type Model, normalise, parseSeed, spherical } from "../src/digits";
 import { idxImages, idxLabels, npz } from "../src/npz";
-import { array, bytes, differing, largestDifference, recorded, sha256, unpack, unzip } from "./arrays";
+import { array, bytes, differing, largestDifference, recorded, sha256, unpack } from "./arrays";
+import { unzip } from "./archive";
 
 const facts = JSON.parse(recorded("facts.json").toString());
 const MODEL = new URL("../../mnistgen/models/digits/", import.meta.url);

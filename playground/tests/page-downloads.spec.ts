@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises";
 
 import { expect } from "@playwright/test";
 
-import { filesOfZip } from "./archive";
+import { unzip } from "./archive";
 import { open, shown, test } from "./page-fixture";
 
 function checkedByPython(script: string, file: string): void {
@@ -30,7 +30,7 @@ test("grid: downloads", async ({ page }, info) => {
   await page.getByRole("textbox", { name: "Digits" }).fill("2,500");
   const npz = await file("NPZ");
   expect(npz).toMatch(/digits-seed-3-2500\.npz$/);
-  const arrays = filesOfZip(await readFile(npz));
+  const arrays = unzip(await readFile(npz));
   expect([...arrays.keys()]).toEqual(
     ["images", "labels", "model", "sha256", "seed", "start"].map((name) => `${name}.npy`),
   );
@@ -56,7 +56,7 @@ assert difference.mean() < 1
   );
 
   const idx = await file("IDX");
-  const files = filesOfZip(await readFile(idx));
+  const files = unzip(await readFile(idx));
   const images = files.get("train-images-idx3-ubyte")!;
   expect([0, 4, 8, 12].map((at) => images.readUInt32BE(at))).toEqual([2051, 2500, 28, 28]);
   const labels = files.get("train-labels-idx1-ubyte")!;

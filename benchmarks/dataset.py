@@ -10,9 +10,9 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.timing import medians, process, show
-from mnistgen._catalog import DEFAULT_MODEL, find
-from mnistgen._devices import usable_cpus
-from mnistgen._sampling import chunk_size
+from mnistgen._model import DEFAULT_MODEL, find
+from mnistgen._runtime import usable_cpus
+from mnistgen._loaded import chunk_size
 
 BARE = """
 import sys

@@ -21,7 +21,7 @@ from torchvision import transforms
 from torchvision.datasets import MNIST
 
 from benchmarks.training_rate import STEPS, WARM_UP, adversarial, rate
-from mnistgen._devices import usable_cpus
+from mnistgen._runtime import usable_cpus
 from training.config import Preset
 from training.networks import build_discriminator, build_generator
 from training.presets import PRESETS

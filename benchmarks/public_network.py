@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from benchmarks.timing import medians, show
 from mnistgen import Generator
-from mnistgen._catalog import DEFAULT_MODEL
-from mnistgen._devices import usable_cpus
+from mnistgen._model import DEFAULT_MODEL
+from mnistgen._runtime import usable_cpus
 
 BATCHES = (64, 256, 1000)
 

@@ -8,7 +8,7 @@ import sys
 
 from benchmarks.timing import medians, show
 from mnistgen import Generator
-from mnistgen._catalog import find
+from mnistgen._model import find
 from mnistgen._latents import draw
 
 BATCHES = (64, 128, 256, 1024)

@@ -12,7 +12,7 @@ from torch.optim import Adam
 
 from benchmarks.timing import medians
 from benchmarks.training_rate import adversarial
-from mnistgen._devices import usable_cpus
+from mnistgen._runtime import usable_cpus
 from training.config import Preset
 from training.networks import build_discriminator, build_generator
 from training.networks.inputs import classes_of, cyclic_labels

@@ -16,9 +16,10 @@ from torch.nn import functional
 from export.to_onnx import export_module
 from mnistgen._arrays import Float32, UInt8
 from mnistgen._attributes import CONTROLLED, measure
-from mnistgen._images import to_uint8
+from mnistgen._loaded import to_uint8
 from mnistgen._latents import draw
-from mnistgen._session import CLASSES, IMAGES, LATENTS, import_onnxruntime
+from mnistgen._runtime import import_onnxruntime
+from mnistgen._session import CLASSES, IMAGES, LATENTS
 from training.fitting import Phase, fit
 
 DIGITS = 100_000  # digits of the model that the networks are fitted to

@@ -19,8 +19,8 @@ from export.to_onnx import to_onnx
 from export.to_torchscript import to_torchscript
 from export.verify import EXACT, QUANTIZED, verify
 from export.wrapper import ExportedGenerator, multiply_adds
-from mnistgen import _editing, _encoding
-from mnistgen._card import SCHEMA, ModelCard
+from mnistgen import _attributes, _encoder
+from mnistgen._model import SCHEMA, ModelCard
 from mnistgen._files import whole_file
 from training.config import to_json
 from training.errors import TrainingError
@@ -118,10 +118,10 @@ def convert(checkpoint: Checkpoint) -> Export:
     files = {"model.onnx": graph, TORCHSCRIPT: torchscript}
     editor = fit_attributes(graph, preset.latent_dim) if generator.conditional else None
     if editor:
-        files[_editing.FILE_NAME] = editor.graph
+        files[_attributes.EDITOR] = editor.graph
         fields["attributes"] = {"sha256": hashlib.sha256(editor.graph).hexdigest()} | editor.card
     if network := encoder_of(checkpoint):
         encoder = convert_encoder(network)
-        files[_encoding.FILE_NAME] = encoder.graph
+        files[_encoder.ENCODER] = encoder.graph
         fields["encoder"] = {"sha256": hashlib.sha256(encoder.graph).hexdigest()} | encoder.card
     return Export(ModelCard(**fields, sha256=hashlib.sha256(graph).hexdigest(), parity=parity), files)

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from export.errors import ExportError
 from export.to_onnx import export_module, halve_weights
 from export.wrapper import multiply_adds
-from mnistgen._encoding import IMAGES, LABEL_LOGITS, LATENTS
-from mnistgen._session import import_onnxruntime
+from mnistgen._encoder import IMAGES, LABEL_LOGITS, LATENTS
+from mnistgen._runtime import import_onnxruntime
 
 TOLERANCE = 1e-3  # of latents and logits: sums in another order
 BATCHES = (1, 7, 256)

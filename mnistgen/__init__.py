@@ -11,23 +11,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mnistgen import drawings as drawings
     from mnistgen import ray as ray
-    from mnistgen import testing as testing
     from mnistgen import torch as torch
-    from mnistgen._api import generate, imitate, latents, number
+    from mnistgen._api import generate, generate_labelled, imitate, latents, number
     from mnistgen._attributes import Attributes, measure
-    from mnistgen._bench import benchmark
-    from mnistgen._card import ModelCard
-    from mnistgen._catalog import DEFAULT_MODEL, card, models
-    from mnistgen._dataset.build import Summary, write_dataset
+    from mnistgen._encoder import Encoded
     from mnistgen._errors import DependencyError, DeviceError, InputError, MnistgenError, ModelError, OutputError
-    from mnistgen._generator import Encoded, Generator, Labelled
-    from mnistgen._images import grid
-    from mnistgen._output import save, show
-    from mnistgen._reading import read_digits
-    from mnistgen._reproduce import reproduce
-    from mnistgen._trial import doctor
+    from mnistgen._generator import Generator
+    from mnistgen._loaded import Labelled
+    from mnistgen._model import DEFAULT_MODEL, ModelCard, card, models
+    from mnistgen._pictures import grid, save, show
+    from mnistgen.dataset.write import Summary, write_dataset
+    from mnistgen.photos import read_digits
 
 __version__ = "0.1.0"
 
@@ -46,10 +41,9 @@ __all__ = [
     "OutputError",
     "Summary",
     "__version__",
-    "benchmark",
     "card",
-    "doctor",
     "generate",
+    "generate_labelled",
     "grid",
     "imitate",
     "latents",
@@ -57,7 +51,6 @@ __all__ = [
     "models",
     "number",
     "read_digits",
-    "reproduce",
     "save",
     "show",
     "write_dataset",
@@ -65,21 +58,18 @@ __all__ = [
 
 _ERRORS = ("DependencyError", "DeviceError", "InputError", "MnistgenError", "ModelError", "OutputError")
 _MODULE_OF = {
-    **dict.fromkeys(("generate", "imitate", "latents", "number"), "_api"),
+    **dict.fromkeys(("generate", "generate_labelled", "imitate", "latents", "number"), "_api"),
     **dict.fromkeys(("Attributes", "measure"), "_attributes"),
-    **dict.fromkeys(("DEFAULT_MODEL", "card", "models"), "_catalog"),
-    **dict.fromkeys(("Encoded", "Generator", "Labelled"), "_generator"),
     **dict.fromkeys(_ERRORS, "_errors"),
-    **dict.fromkeys(("Summary", "write_dataset"), "_dataset.build"),
-    **dict.fromkeys(("save", "show"), "_output"),
-    "ModelCard": "_card",
-    "benchmark": "_bench",
-    "doctor": "_trial",
-    "grid": "_images",
-    "read_digits": "_reading",
-    "reproduce": "_reproduce",
+    **dict.fromkeys(("DEFAULT_MODEL", "ModelCard", "card", "models"), "_model"),
+    **dict.fromkeys(("grid", "save", "show"), "_pictures"),
+    **dict.fromkeys(("Summary", "write_dataset"), "dataset.write"),
+    "Encoded": "_encoder",
+    "Generator": "_generator",
+    "Labelled": "_loaded",
+    "read_digits": "photos",
 }
-_MODULES = ("drawings", "ray", "testing", "torch")  # the last three need optional packages
+_MODULES = ("ray", "torch")  # they need optional packages
 
 
 def __getattr__(name: str) -> Any:

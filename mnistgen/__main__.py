@@ -2,21 +2,16 @@
 
 import sys
 
-from mnistgen._interruption import Interrupted, exit_code, handle_signals
-
 
 def main() -> None:
-    """Run the command line. Signals are handled from here on, also while libraries are imported."""
-    handle_signals()
+    """Run the command line. Ctrl-C ends it in one line, also while libraries are imported."""
     try:
-        from mnistgen._cli import main as run
+        from mnistgen.cli import main as run
 
         run()
-    except (Interrupted, ImportError):
-        if not exit_code():
-            raise
+    except KeyboardInterrupt:
         print("mnistgen: interrupted", file=sys.stderr)
-        sys.exit(exit_code())
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -5,26 +5,24 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, SupportsIndex, overload
+from typing import TYPE_CHECKING, SupportsIndex
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from mnistgen._arrays import Float32, UInt8
-from mnistgen._catalog import DEFAULT_MODEL, locate, named
 from mnistgen._checks import MAX_DIGITS, DigitLike, checked_seed, checked_text, whole_number
-from mnistgen._editing import AttributeLike
-from mnistgen._generator import Generator, Labelled
-from mnistgen._keywords import suggesting_keywords
+from mnistgen._generator import Generator
 from mnistgen._latents import INDICES, draw
+from mnistgen._loaded import Labelled
+from mnistgen._model import DEFAULT_MODEL, find
+from mnistgen._request import AttributeLike
 
 if TYPE_CHECKING:
-    from mnistgen._reading import Picture
+    from mnistgen.photos import Picture
 
 Model = str | os.PathLike[str]
 
 
-@overload
 def generate(
     n: SupportsIndex | None = None,
     *,
@@ -37,69 +35,14 @@ def generate(
     slant: AttributeLike | None = None,
     width: AttributeLike | None = None,
     height: AttributeLike | None = None,
-    return_labels: Literal[False] = False,
     model: Model = DEFAULT_MODEL,
-) -> UInt8: ...
-
-
-@overload
-def generate(
-    n: SupportsIndex | None = None,
-    *,
-    digit: DigitLike | None = None,
-    labels: ArrayLike | None = None,
-    seed: SupportsIndex | None = None,
-    start: SupportsIndex = 0,
-    truncation: float = 1.0,
-    thickness: AttributeLike | None = None,
-    slant: AttributeLike | None = None,
-    width: AttributeLike | None = None,
-    height: AttributeLike | None = None,
-    return_labels: Literal[True],
-    model: Model = DEFAULT_MODEL,
-) -> Labelled: ...
-
-
-@overload
-def generate(
-    n: SupportsIndex | None = None,
-    *,
-    digit: DigitLike | None = None,
-    labels: ArrayLike | None = None,
-    seed: SupportsIndex | None = None,
-    start: SupportsIndex = 0,
-    truncation: float = 1.0,
-    thickness: AttributeLike | None = None,
-    slant: AttributeLike | None = None,
-    width: AttributeLike | None = None,
-    height: AttributeLike | None = None,
-    return_labels: bool,
-    model: Model = DEFAULT_MODEL,
-) -> UInt8 | Labelled: ...
-
-
-@suggesting_keywords
-def generate(
-    n: SupportsIndex | None = None,
-    *,
-    digit: DigitLike | None = None,
-    labels: ArrayLike | None = None,
-    seed: SupportsIndex | None = None,
-    start: SupportsIndex = 0,
-    truncation: float = 1.0,
-    thickness: AttributeLike | None = None,
-    slant: AttributeLike | None = None,
-    width: AttributeLike | None = None,
-    height: AttributeLike | None = None,
-    return_labels: bool = False,
-    model: Model = DEFAULT_MODEL,
-) -> UInt8 | Labelled:
+) -> UInt8:
     """Generate n handwritten digits as uint8 (n, 28, 28), ink 255, background 0.
 
     `model` is the name of a bundled model or the path of a model directory. Its generator is cached for later calls.
     All other parameters, and the errors, are those of `Generator.sample`.
     """
-    return _generator(named(model)).sample(
+    return _generator(model).sample(
         n,
         digit=digit,
         labels=labels,
@@ -110,11 +53,41 @@ def generate(
         slant=slant,
         width=width,
         height=height,
-        return_labels=return_labels,
     )
 
 
-@suggesting_keywords
+def generate_labelled(
+    n: SupportsIndex | None = None,
+    *,
+    digit: DigitLike | None = None,
+    labels: ArrayLike | None = None,
+    seed: SupportsIndex | None = None,
+    start: SupportsIndex = 0,
+    truncation: float = 1.0,
+    thickness: AttributeLike | None = None,
+    slant: AttributeLike | None = None,
+    width: AttributeLike | None = None,
+    height: AttributeLike | None = None,
+    model: Model = DEFAULT_MODEL,
+) -> Labelled:
+    """Generate n handwritten digits with their labels: (images uint8 (n, 28, 28), labels int64 (n,)).
+
+    `model` is as in `generate`. All other parameters, and the errors, are those of `Generator.sample_labelled`.
+    """
+    return _generator(model).sample_labelled(
+        n,
+        digit=digit,
+        labels=labels,
+        seed=seed,
+        start=start,
+        truncation=truncation,
+        thickness=thickness,
+        slant=slant,
+        width=width,
+        height=height,
+    )
+
+
 def number(
     text: str,
     *,
@@ -127,12 +100,11 @@ def number(
 
     A space leaves a gap. The parameters, and the errors, are those of `Generator.number`.
     """
-    return _generator(named(model)).number(text, style=style, seed=seed, truncation=truncation)
+    return _generator(model).number(text, style=style, seed=seed, truncation=truncation)
 
 
-@suggesting_keywords
 def imitate(
-    images: UInt8 | Picture | Sequence[Picture],
+    images: ArrayLike | Picture | Sequence[Picture],
     text: str = "0123456789",
     *,
     steps: SupportsIndex = 0,
@@ -146,30 +118,29 @@ def imitate(
 
     Raises InputError for other arguments, for pictures without digits, and for a model without an encoder.
     """
-    generator = _generator(named(model))
+    generator = _generator(model)
     checked_text(text)
-    if not isinstance(images, np.ndarray):
-        from mnistgen._reading import read_digits  # late: few callers read pictures
+    if not hasattr(images, "ndim"):  # an array or a tensor has it, a path or a picture does not
+        from mnistgen.photos import read_digits  # late: few callers read pictures
 
         images = read_digits(images)
-    return generator.number(text, style=generator.encode(images, steps=steps))
+    return generator.number(text, style=generator.encode(images, steps=steps).latents)
 
 
-@suggesting_keywords
 def latents(
     seed: SupportsIndex, start: SupportsIndex = 0, n: SupportsIndex = 1, *, model: Model = DEFAULT_MODEL
 ) -> Float32:
     """Return the latents of digits `start` to `start + n - 1` of a seed as float32 (n, D), D the latent dimension.
 
-    `Generator.decode` turns them into images: with the labels of `generate`, into the same images. n is at most
-    10,000,000. Raises InputError for numbers outside their ranges and for an unknown model, ModelError for a damaged
-    model.
+    `Generator.decode` turns them into images: with the labels of `generate_labelled`, into the same images. n is at
+    most 10,000,000. Raises InputError for numbers outside their ranges and for an unknown model, ModelError for a
+    damaged model.
     """
     count = whole_number("n", n, 1, MAX_DIGITS)
     first = whole_number("start", start, 0, INDICES - count)
-    return draw(checked_seed(seed), first, count, locate(model).card.latent_dim)[0]
+    return draw(checked_seed(seed), first, count, find(model).card.latent_dim)[0]
 
 
 @functools.lru_cache(maxsize=4)
-def _generator(model: str) -> Generator:
+def _generator(model: Model) -> Generator:
     return Generator(model)

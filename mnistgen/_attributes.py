@@ -1,17 +1,27 @@
-"""Attributes of handwritten digits, measured from their pixels."""
+"""Attributes of handwritten digits: measured from their pixels, and changed as requested.
+
+attributes.onnx of a model directory predicts attributes from latents and classes, and changes latents by as little as
+possible; both networks are fitted at export. The images are then measured, and corrected once.
+"""
 
 from __future__ import annotations
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from mnistgen._arrays import Float32, UInt8
-from mnistgen._images import check_images
+from mnistgen._arrays import Float32, Int64, UInt8
+from mnistgen._checks import checked_images
+from mnistgen._errors import ModelError
+from mnistgen._model import ModelCard, ModelDirectory
+from mnistgen._session import Session
 
-CHUNK = 128  # images whose intermediate arrays fit in a CPU's second-level cache
+BATCH = 128  # images whose intermediate arrays fit in a CPU's second-level cache
 CONTROLLED = ("thickness", "slant", "width", "height")  # the first of Attributes: those that can be requested
+EDITOR = "attributes.onnx"
+TOLERANCE = 0.15  # standard deviations: smaller errors are not corrected, larger ones down to this
 SIDE = 30  # pixels: an image with a margin of one pixel, so that its border has edges too
 
 
@@ -25,7 +35,27 @@ class Attributes(NamedTuple):
     ink: Float32
 
 
-def measure(images: UInt8) -> Attributes:
+class Statistics(NamedTuple):
+    """Attributes of a model's digits, in the order of CONTROLLED."""
+
+    mean: Float32  # (A,)
+    deviation: Float32  # (A,)
+    ranges: Float32  # (A, 10, 2), from and to, by class
+
+
+def statistics(card: ModelCard) -> Statistics:
+    """The statistics in a model card. Raises ModelError if they are damaged."""
+    try:
+        found = [(card.attributes or {})[name] for name in CONTROLLED]
+        mean, deviation, ranges = (
+            np.array([each[key] for each in found], np.float32) for key in ("mean", "deviation", "ranges")
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"card of {card.name}: attributes: damaged ({error!r}); export the model again") from None
+    return Statistics(mean, deviation, ranges.reshape(len(CONTROLLED), 10, 2))
+
+
+def measure(images: ArrayLike) -> Attributes:
     """Measure attributes of digits uint8 (N, 28, 28), ink 255, as float32 (N,) each. Grey levels count as coverage.
 
     - ink: area, in pixels: the sum of all grey levels over 255.
@@ -36,10 +66,24 @@ def measure(images: UInt8) -> Attributes:
     - width, height: in pixels, of a uniform bar with the same standard deviation along x, after the slant is removed,
       and along y.
 
-    A blank image has no ink, and NaN for the others. Raises InputError for other arrays.
+    A blank image has no ink, and NaN for the others. Dark digits on a light ground cause a warning. Raises InputError
+    for other arrays.
     """
-    check_images("images", images, (28, 28))
-    return measured(images)
+    checked = checked_images(images)
+    warn_of_dark_ink(checked)
+    return measured(checked)
+
+
+def warn_of_dark_ink(images: UInt8) -> None:
+    """Warn if images are dark on light: MNIST's digits have an empty border."""
+    borders = np.concatenate([images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1]], axis=1)  # (N, 112)
+    if dark := int((borders.mean(axis=1) > 127).sum()):
+        warnings.warn(
+            f"images: {dark} of {len(images)} look like dark digits on a light ground, but ink is 255 and the "
+            "background 0; invert them: 255 - images",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def measured(images: UInt8, *, thickness: bool = True) -> Attributes:
@@ -49,14 +93,14 @@ def measured(images: UInt8, *, thickness: bool = True) -> Attributes:
     monomials = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], -1).reshape(-1, 6)  # (900, 6)
     moments = np.empty((len(images), 6), np.float32)
     perimeters = np.full(len(images), np.nan, np.float32)
-    padded = np.zeros((CHUNK, SIDE, SIDE), np.float32)
-    difference = np.zeros((CHUNK, SIDE * SIDE), np.float32)
+    padded = np.zeros((BATCH, SIDE, SIDE), np.float32)
+    difference = np.zeros((BATCH, SIDE * SIDE), np.float32)
     ones = np.ones(SIDE * SIDE, np.float32)
-    for first in range(0, len(images), CHUNK):
-        part = images[first : first + CHUNK]
+    for first in range(0, len(images), BATCH):
+        part = images[first : first + BATCH]
         padded[: len(part), 1:-1, 1:-1] = part
         pixels = padded[: len(part)].reshape(len(part), -1)  # (n, 900)
-        moments[first : first + CHUNK] = pixels @ monomials
+        moments[first : first + BATCH] = pixels @ monomials
         if not thickness:
             continue
         edges = np.zeros(len(part), np.float32)
@@ -65,7 +109,7 @@ def measured(images: UInt8, *, thickness: bool = True) -> Attributes:
             np.subtract(pixels[:, step:], pixels[:, :-step], out=change)
             np.abs(change, out=change)
             edges += change @ ones[step:]
-        perimeters[first : first + CHUNK] = edges
+        perimeters[first : first + BATCH] = edges
     return _attributes(moments / 255, perimeters * (np.pi / 4 / 255))
 
 
@@ -79,3 +123,34 @@ def _attributes(moments: NDArray[np.floating], perimeters: NDArray[np.floating])
         width = np.sqrt(12 * np.maximum(xx - xy * xy / yy, 1 / 12))
         values = (2 * ink / perimeters, np.arctan(-xy / yy), width, np.sqrt(12 * yy), ink)
     return Attributes(*(value.astype(np.float32) for value in values))
+
+
+class Editor:
+    """attributes.onnx of a model directory, on the CPU. Raises ModelError if it is damaged."""
+
+    def __init__(self, directory: ModelDirectory) -> None:
+        self._known = statistics(directory.card)
+        # One thread: those of a second pool would wait actively, on the CPUs that the model needs.
+        self._session = Session(directory, EDITOR, threads=1)
+
+    def edit(self, latents: Float32, classes: Float32, values: Float32) -> Float32:
+        """Latents (N, D) whose digits have the requested values (N, A), as far as these can be predicted."""
+        predicted = self._run("attributes", latents, classes, np.zeros_like(values))
+        standardised = (values - self._known.mean) / self._known.deviation
+        return self._run("changed", latents, classes, np.nan_to_num(standardised - predicted))
+
+    def correct(self, latents: Float32, classes: Float32, values: Float32, images: UInt8) -> tuple[Int64, Float32]:
+        """Indices (M,) of images (N, 28, 28) whose attributes are off by more than the tolerance, and new latents."""
+        thickness = not np.isnan(values[:, CONTROLLED.index("thickness")]).all()
+        found = np.stack(measured(images, thickness=thickness)[: len(CONTROLLED)], 1)
+        error = np.nan_to_num((values - found) / self._known.deviation)
+        # Shrunk by the tolerance, so that the result changes continuously with what was measured.
+        error = np.sign(error) * np.maximum(np.abs(error) - TOLERANCE, 0)
+        off = error.any(axis=1).nonzero()[0]
+        return off, self._run("changed", latents[off], classes[off], error[off])
+
+    def _run(self, output: str, latents: Float32, classes: Float32, change: Float32) -> Float32:
+        shape = latents.shape if output == "changed" else change.shape
+        feeds = {"latents": latents, "classes": classes, "change": change}
+        values: Float32 = self._session.run(feeds, {output: shape})[0]
+        return values

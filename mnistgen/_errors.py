@@ -8,7 +8,7 @@ MnistgenError
 └── OutputError      a file cannot be written
 """
 
-LONGEST = 1000  # characters of a message; longer ones, which name long paths, are cut in the middle
+LONGEST_MESSAGE = 1000  # characters; longer ones, which name long paths, are cut in the middle
 
 
 class MnistgenError(Exception):
@@ -16,8 +16,8 @@ class MnistgenError(Exception):
 
     def __init__(self, message: str = "") -> None:
         line = _printable(message)
-        half = LONGEST // 2
-        super().__init__(line if len(line) <= LONGEST else f"{line[:half]}…{line[-half + 1 :]}")
+        half = LONGEST_MESSAGE // 2
+        super().__init__(line if len(line) <= LONGEST_MESSAGE else f"{line[:half]}…{line[-half + 1 :]}")
 
 
 class InputError(MnistgenError, ValueError):
@@ -41,17 +41,14 @@ class OutputError(MnistgenError):
 
 
 def plain(text: str, limit: int = 300) -> str:
-    """Untrusted text as one printable line: control characters escaped, cut off after `limit` characters."""
+    """Text as one printable line: control characters escaped, cut off after `limit` characters."""
     line = _printable(text[: limit + 1])
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
 def shown(value: object, limit: int = 100) -> str:
-    """Any value for a message: its `repr`, or its type if `repr` fails, as one printable line of limited length."""
-    try:
-        return plain(repr(value), limit)
-    except Exception:  # noqa: BLE001 - a third-party __repr__ may raise anything; that of 10**5000 raises too
-        return f"an object of type {type(value).__name__}"
+    """A value for a message: its `repr`, as one printable line of limited length."""
+    return plain(repr(value), limit)
 
 
 def _printable(text: str) -> str:

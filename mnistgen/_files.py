@@ -1,147 +1,46 @@
-"""Atomic writes, size-limited reads, and file locks."""
+"""Files that are written whole or not at all."""
 
-import ctypes
-import errno
-import hashlib
 import os
 import secrets
-import stat
-import sys
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-WINDOWS = sys.platform == "win32"
-BINARY = getattr(os, "O_BINARY", 0)  # Windows would translate line endings
-NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # opening a FIFO would block
-AT_FDCWD = -100  # paths are relative to the working directory
-RENAME_EXCHANGE = 2  # on Linux; RENAME_SWAP on macOS
-LOCKED_BYTE = 1 << 30  # Windows locks byte ranges, for readers too: lock one beyond the end of our files
+from mnistgen._errors import OutputError
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """Write a binary file atomically: it replaces `path` after the block, once its bytes are on the disk.
 
-    Bytes are written to a hidden file beside the target. On any error it is removed and the old file is kept. The
-    hidden file of a killed process is removed by the next call for the same target. Symbolic links are followed, and
-    the mode of an existing file is kept. Raises OSError if the folder is missing, read-only or full.
+    Bytes are written to a hidden file beside the target, which is removed on any error. Symbolic links are followed,
+    and the mode of an existing file is kept. Raises OutputError if the folder is missing, read-only or full.
     """
     target = Path(os.path.realpath(path))
-    prefix = f".mnistgen-{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:8]}"  # of limited length
-    remove_leftovers(target.parent, f"{prefix}-*.partial")
-    partial = target.with_name(f"{prefix}-{secrets.token_hex(4)}.partial")
+    partial = target.with_name(f".mnistgen-{secrets.token_hex(4)}.partial")
     try:
-        with _created(partial) as file:
+        with partial.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-            if target.exists():
-                partial.chmod(stat.S_IMODE(target.stat().st_mode))
-            if WINDOWS:  # which cannot rename an open file; elsewhere it stays locked until it is renamed
-                file.close()
-            partial.replace(target)
+        if target.exists():
+            shutil.copymode(target, partial)
+        partial.replace(target)
     except OSError as error:
-        if error.strerror and error.filename is None:
-            error.filename = str(path)
-        raise
+        reason = error.strerror or f"the disk may be full: {error}"  # NumPy's error has no strerror
+        raise OutputError(f"{path}: cannot be written ({reason}); nothing was changed") from None
     finally:
         partial.unlink(missing_ok=True)
 
 
-def read_file(path: Path, limit: int) -> bytes:
-    """The bytes of a regular file, at most `limit`. Raises OSError for larger files, FIFOs, devices and folders."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | NO_WAIT | BINARY)
-    except ValueError as error:  # a name with a NUL character
-        raise OSError(errno.EINVAL, str(error)) from None
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        os.close(descriptor)
-        raise OSError(errno.EINVAL, "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file")
-    with os.fdopen(descriptor, "rb") as file:
-        content = file.read(min(status.st_size, limit) + 1)  # read() allocates its argument
-    if len(content) > limit:
-        raise OSError(errno.EFBIG, f"larger than {limit:,} bytes")
-    return content
-
-
-def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file in hexadecimal. Raises OSError."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def open_owned(path: Path) -> BinaryIO:
-    """Open and lock a file, creating it if necessary. The lock ends when the file is closed or the process ends.
-
-    Raises BlockingIOError if another process holds the lock, and OSError if the file cannot be opened or locked.
-    """
-    while True:
-        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | BINARY, 0o666), "r+b")
-        try:
-            _lock(file)
-            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
-                return file
-        except FileNotFoundError:
-            pass
-        except BaseException:
-            file.close()
-            raise
-        file.close()  # the previous owner removed it before it was locked here
-
-
-def remove_leftovers(folder: Path, pattern: str) -> None:
-    """Remove files of killed processes: those that match the pattern and are not locked."""
-    for path in folder.glob(pattern):
-        with suppress(OSError), open_owned(path) as file:
-            if WINDOWS:
-                file.close()
-            path.unlink()
-
-
-def exchange(first: Path, second: Path) -> bool:
-    """Exchange two files or folders atomically; False if the operating system or file system does not support it.
-
-    Raises OSError if it is supported but fails.
-    """
-    if WINDOWS:
-        return False
-    libc = ctypes.CDLL(None, use_errno=True)
-    paths = os.fsencode(first), os.fsencode(second)
-    for name, arguments in (  # Linux, macOS
-        ("renameat2", (AT_FDCWD, paths[0], AT_FDCWD, paths[1], RENAME_EXCHANGE)),
-        ("renamex_np", (*paths, RENAME_EXCHANGE)),
-    ):
-        if call := getattr(libc, name, None):
-            if call(*arguments) == 0:
-                return True
-            if (number := ctypes.get_errno()) not in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP):
-                raise OSError(number, os.strerror(number), str(second))
-    return False
-
-
-def _created(path: Path) -> BinaryIO:
-    """Create a file, locked if the file system supports locks."""
-    with suppress(OSError):
-        return open_owned(path)
-    return path.open("w+b")
-
-
-def _lock(file: BinaryIO) -> None:
-    """Lock a file without waiting, or raise BlockingIOError."""
-    if sys.platform == "win32":
-        import msvcrt
-
-        file.seek(LOCKED_BYTE)
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except PermissionError as error:
-            raise BlockingIOError(*error.args) from None
-        finally:
-            file.seek(0)
-    else:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+def check_target(path: Path) -> None:
+    """Raise OutputError, before any work is done, if a file cannot be written to a path."""
+    folder = Path(os.path.realpath(path)).parent
+    if not folder.is_dir():
+        raise OutputError(f"{path}: the folder {folder} does not exist; create it first")
+    if path.is_dir():
+        raise OutputError(f"{path}: expected a file, got a folder")
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"{path}: no permission to write to {folder}")

@@ -10,17 +10,16 @@ Source: J. Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011
 import functools
 import secrets
 from collections.abc import Sequence
-from pathlib import Path
+from importlib.resources import files
 
 import numpy as np
 
 from mnistgen._arrays import Float32, Float64, Int64, UInt64
-from mnistgen._errors import ModelError
 
 SEEDS = 2**64  # seeds are 0 to SEEDS - 1
 INDICES = 2**63  # indices of a seed's digits are 0 to INDICES - 1
 LEVELS = 2**16  # distinct values of a latent
-UPPER_QUANTILES = Path(__file__).with_name("normal_quantiles.npy")  # float32 (32768,)
+UPPER_QUANTILES = files("mnistgen") / "normal_quantiles.npy"  # float32 (32768,)
 UNIFORM = (1,) * 10  # all classes equally often
 WORDS_PER_COUNT = 4  # 64-bit words that Philox 4x64 generates per counter value
 
@@ -34,11 +33,6 @@ def draw(seed: int, start: int, count: int, latent_dim: int, weights: Sequence[i
     words, label_bits = _words(seed, start, count, latent_dim)
     levels = words.astype("<u8", order="C").view("<u2")[:, :latent_dim]
     return normal_quantiles().take(levels), _classes(label_bits, weights)
-
-
-def around(style: Sequence[float] | None, spread: float, latents: Float32) -> Float32:
-    """Latents (N, D) with a spread around a style (D,), instead of around 0 with a spread of 1; unchanged without."""
-    return latents if style is None else np.array(style, np.float32) + np.float32(spread) * latents
 
 
 def uniform(seed: int, start: int, count: int, stream: int) -> Float64:
@@ -67,13 +61,10 @@ def _classes(bits: UInt64, weights: Sequence[int]) -> Int64:
 def normal_quantiles() -> Float32:
     """float32 (65536,): the normal quantiles at (k + 1/2) / 65536, from -4.32 to 4.32.
 
-    The upper half is read from a file, so that its bits do not depend on a machine's logarithm. Raises ModelError if
-    the file cannot be read.
+    The upper half is read from a file, so that its bits do not depend on a machine's logarithm.
     """
-    try:
-        upper = np.load(UPPER_QUANTILES)
-    except (OSError, ValueError, EOFError) as error:
-        raise ModelError(f"{UPPER_QUANTILES}: cannot be read ({error}); reinstall mnistgen") from None
+    with UPPER_QUANTILES.open("rb") as file:
+        upper = np.load(file)
     table = np.concatenate([-upper[::-1], upper])
     table.flags.writeable = False
     return table

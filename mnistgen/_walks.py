@@ -1,4 +1,4 @@
-"""Interpolation between latents and between classes.
+"""Interpolation between latents and between classes, as inputs of the network.
 
 Source: K. Shoemake, "Animating Rotation with Quaternion Curves", SIGGRAPH 1985, section 3.3 (the formula); T. White,
 "Sampling Generative Networks", 2016 (arXiv:1609.04468), section 2.1 (its use for latents).
@@ -9,10 +9,37 @@ from collections.abc import Callable
 import numpy as np
 
 from mnistgen._arrays import Float32, Float64
+from mnistgen._request import Inputs
 
 Path = Callable[[Float32, Float32, Float64], Float32]  # as spherical and linear below
 
 PARALLEL = 1e-6  # sine of an angle below which interpolation is linear
+
+
+def along_arc(latents: Float32, classes: Float32 | None, frames: int) -> Callable[[int, int], Inputs]:
+    """The inputs of frames, as a function of the first one and their number, between latents (2, D) and classes (2, K).
+
+    Latents are interpolated along an arc, classes linearly.
+    """
+    shares = np.linspace(0, 1, frames)
+
+    def inputs(first: int, count: int) -> Inputs:
+        part = shares[first : first + count]
+        return Inputs(spherical(*latents, part), None if classes is None else linear(*classes, part))
+
+    return inputs
+
+
+def over_surface(latents: Float32, classes: Float32 | None, rows: int, columns: int) -> Callable[[int, int], Inputs]:
+    """As `along_arc`, between four corners: latents (4, D) and classes (4, K); images are counted row by row."""
+    down, right = np.linspace(0, 1, rows), np.linspace(0, 1, columns)
+
+    def inputs(first: int, count: int) -> Inputs:
+        row, column = np.divmod(np.arange(first, first + count), columns)
+        mixed = None if classes is None else surface(linear, classes, down[row], right[column])
+        return Inputs(surface(spherical, latents, down[row], right[column]), mixed)
+
+    return inputs
 
 
 def spherical(first: Float32, last: Float32, shares: Float64) -> Float32:

@@ -1,59 +1,95 @@
-"""A distributed data set of generated digits on Ray.
+"""A distributed data set of generated digits on Ray, whose own writers write to any storage.
 
     digits = mnistgen.ray.digits(10_000_000, seed=1)  # ray.data.Dataset with columns image and label, evaluated lazily
-    digits.map_batches(...).write_parquet(...)
+    digits.write_parquet("s3://bucket/digits")
 
 Needs the `ray` extra: pip install "mnistgen[ray]".
 """
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Sequence
-from functools import partial
+import platform
+from collections.abc import Mapping
+from importlib import import_module
 from typing import Any, SupportsIndex
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from mnistgen._catalog import DEFAULT_MODEL, find, portable
-from mnistgen._checks import checked_seed
-from mnistgen._dataset.cluster import import_ray
-from mnistgen._dataset.plan import Plan, plan_of
-from mnistgen._dataset.work import draw_task, generator_of
-from mnistgen._keywords import suggesting_keywords
+from mnistgen._errors import DependencyError, ModelError
+from mnistgen._generator import Generator
+from mnistgen._model import DEFAULT_MODEL, card, portable
+from mnistgen._request import Span
+from mnistgen.dataset.plan import BLOCK, Classes, Plan, plan_of
 
 __all__ = ["digits"]
 
-PART = 10_000  # digits that a worker generates at once
 
-
-@suggesting_keywords
 def digits(
     n: SupportsIndex,
     *,
     seed: SupportsIndex | None = None,
     start: SupportsIndex = 0,
-    digits: Sequence[SupportsIndex] = range(10),
+    digits: Classes = range(10),
     balance: str = "uniform",
+    thickness: float | Span | None = None,
+    slant: float | Span | None = None,
+    width: float | Span | None = None,
+    height: float | Span | None = None,
+    style: ArrayLike | None = None,
+    spread: float = 0.3,
     model: str | os.PathLike[str] = DEFAULT_MODEL,
 ) -> Any:
-    """Return a `ray.data.Dataset` of n rows: image uint8 (28, 28), ink 255, background 0, and label int64, 0 to 9.
+    """Return a `ray.data.Dataset` of n rows: index int64, image uint8 (28, 28), ink 255, and label int64, 0 to 9.
 
-    The rows are the training images of `mnistgen.write_dataset` with the same arguments, in any order. They are
-    generated lazily, in parts of 10,000, on the cluster that `ray.init` has connected to.
+    The rows are the training images of `mnistgen.write_dataset` with the same arguments, in any order, with columns for
+    requested attributes. They are generated lazily, in blocks of 1,000, on the cluster that `ray.init` has connected
+    to; else Ray starts one on this machine.
 
     Raises InputError as `write_dataset` does, and DependencyError if Ray is not installed.
     """
-    ray = import_ray()
-    card = find(model).card
-    plan = plan_of(card, "ray", PART, n=n, test=0, start=start, digits=digits, balance=balance, seed=checked_seed(seed))
-    parts = len(range(plan.start // PART, -(-(plan.start + plan.n) // PART)))
-    return ray.data.range(parts).map_batches(partial(_draw, plan=plan, model=portable(model)), batch_size=1)
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        ray_data = import_module("ray.data")
+    except ImportError:
+        raise DependencyError('ray: is not installed; pip install "mnistgen[ray]"') from None
+    plan = plan_of(
+        card(model),
+        n=n,
+        test=0,
+        start=start,
+        digits=digits,
+        balance=balance,
+        seed=seed,
+        shard_size=BLOCK,
+        attributes={"thickness": thickness, "slant": slant, "width": width, "height": height},
+        style=style,
+        spread=spread,
+    )
+    images = plan.ranges()["train"]
+    first, stop = images.start // BLOCK, -(-images.stop // BLOCK)
+    blocks = ray_data.range(stop - first)
+    return blocks.map_batches(functools.partial(_drawn, plan=plan, first=first, model=portable(model)), batch_size=1)
 
 
-def _draw(batch: dict[str, NDArray[np.int64]], plan: Plan, model: str) -> dict[str, NDArray[Any]]:
-    """The digits of one part, numbered from the first part of the plan."""
-    (number,) = batch["id"].tolist()
-    drawn = draw_task(generator_of(model, plan.model_sha256, os.getpid()), plan, plan.task(number))
-    return {"image": drawn.images, "label": drawn.labels.astype(np.int64)}
+def _drawn(batch: Mapping[str, NDArray[np.int64]], plan: Plan, first: int, model: str) -> dict[str, NDArray[Any]]:
+    """The digits of one block, given by its number, counted from the first one of the plan."""
+    images = plan.ranges()["train"]
+    begin = (first + int(batch["id"][0])) * BLOCK
+    part = range(max(begin, images.start), min(begin + BLOCK, images.stop))
+    drawn = plan.draw(_generator(model, plan.request.card.sha256), "train", part)
+    return {"index": np.array(part), "image": drawn.images, "label": drawn.labels.astype(np.int64), **drawn.attributes}
+
+
+@functools.lru_cache(maxsize=1)
+def _generator(model: str, sha256: str) -> Generator:
+    """The generator of a plan, cached per process. Raises ModelError if the model on this machine is another."""
+    generator = Generator(model, device="cpu", threads=1)
+    if generator.card.sha256 != sha256:
+        raise ModelError(
+            f"{model}: expected SHA-256 {sha256}, got {generator.card.sha256} on {platform.node()}; "
+            "install the same version of mnistgen everywhere"
+        )
+    return generator

@@ -1,4 +1,4 @@
-"""Data sets for torch.utils.data.DataLoader, generated on access. Needs PyTorch.
+"""A data set for torch.utils.data.DataLoader, generated on access. Needs PyTorch.
 
     loader = DataLoader(mnistgen.torch.Digits(60_000, seed=1), batch_size=128, shuffle=True, num_workers=2)
 
@@ -8,116 +8,107 @@ in any order of access and in any worker.
 
 from __future__ import annotations
 
-import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, SupportsIndex
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from PIL import Image
-from torch.utils.data import Dataset, IterableDataset, get_worker_info
+from torch.utils.data import Dataset
 
-from mnistgen._arrays import UInt8
-from mnistgen._catalog import DEFAULT_MODEL
-from mnistgen._checks import MAX_DIGITS, check_conditional, checked_seed, whole_number
+from mnistgen._checks import MAX_DIGITS, DigitLike, whole_number
 from mnistgen._generator import Generator
-from mnistgen._keywords import suggesting_keywords
-from mnistgen._latents import INDICES, draw
+from mnistgen._latents import INDICES
+from mnistgen._model import DEFAULT_MODEL
+from mnistgen._request import AttributeLike, checked_request
 
-__all__ = ["Digits", "EndlessDigits"]
+__all__ = ["Digits"]
 
-BLOCK = 256  # digits that EndlessDigits generates at once
+NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
-Item = tuple[Any, int]
+Item = tuple[Any, Any]
 Transform = Callable[[Any], Any]
 
 
 class Digits(Dataset[Item]):
     """A map-style data set of digits `start` to `start + n - 1` of a seed: items (image, label), label 0 to 9.
 
-    `transform` receives each image as a Pillow image, as in torchvision's data sets. Without it, images are tensors
-    float32 (1, 28, 28), ink 1, background 0. `model` is the name or path of a class-conditional model. By default, a
-    fresh seed is drawn and logged. Each process uses one thread, and generates the digits of a batch in one call.
-    Raises InputError and ModelError as `mnistgen.generate` does, and IndexError for an index out of range.
+    `transform` receives each image as a Pillow image, and `target_transform` each label, as in torchvision's data sets.
+    Without `transform`, images are tensors float32 (1, 28, 28), ink 1, background 0. n may be up to 2**63: digits are
+    addressed by index, so a data set of 10**12 is practically endless. `model` is the name or path of a
+    class-conditional model; the other parameters are those of `Generator.sample_labelled`. By default, a fresh seed is
+    drawn and logged. Each process uses one thread, and generates the digits of a batch in one call.
+
+    Raises InputError and ModelError as `mnistgen.generate_labelled` does, and IndexError for an index out of range.
     """
 
-    @suggesting_keywords
+    classes = tuple(f"{digit} - {name}" for digit, name in enumerate(NAMES))
+
     def __init__(
         self,
-        n: SupportsIndex,
+        n: SupportsIndex | None = None,
         *,
+        digit: DigitLike | None = None,
+        labels: ArrayLike | None = None,
         seed: SupportsIndex | None = None,
         start: SupportsIndex = 0,
+        truncation: float = 1.0,
+        thickness: AttributeLike | None = None,
+        slant: AttributeLike | None = None,
+        width: AttributeLike | None = None,
+        height: AttributeLike | None = None,
         transform: Transform | None = None,
+        target_transform: Transform | None = None,
         model: str | os.PathLike[str] = DEFAULT_MODEL,
     ) -> None:
-        self._n = whole_number("n", n, 1, INDICES)
-        self._start = whole_number("start", start, 0, INDICES - self._n)
-        self._seed = checked_seed(seed)
-        self._transform = transform or to_tensor
-        self._generator = _labelled_generator(model)
+        self._generator = Generator(model, device="cpu", threads=1)  # pickled to workers, which load it again
+        attributes = {"thickness": thickness, "slant": slant, "width": width, "height": height}
+        self._request = checked_request(
+            self._generator.card,
+            n,
+            digit,
+            labels,
+            seed,
+            start,
+            truncation,
+            attributes,
+            limit=INDICES - 1,
+            labelled=True,
+        )
+        self.transform = transform or to_tensor
+        self.target_transform = target_transform
 
     def __len__(self) -> int:
-        return self._n
+        return self._request.count
 
     def __getitem__(self, index: SupportsIndex) -> Item:
         return self.__getitems__([index])[0]
 
     def __getitems__(self, indices: Sequence[SupportsIndex]) -> list[Item]:
         """Return the items at several indices, generated in one call. Raises IndexError."""
-        latents, labels = zip(*(self._draw(int(index)) for index in indices), strict=True)
-        chosen = np.concatenate(labels)
-        images = self._generator.decode(np.concatenate(latents), chosen)
-        return _items(images, chosen.tolist(), self._transform)
+        positions = [self._position(int(index)) for index in indices]
+        images, labels = self._generator._labelled(
+            len(positions), lambda first, count: self._request.at(positions[first : first + count])
+        )
+        return [
+            (self.transform(Image.fromarray(image)), self.target_transform(label) if self.target_transform else label)
+            for image, label in zip(images, labels.tolist(), strict=True)
+        ]
 
-    def _draw(self, index: int) -> tuple[Any, Any]:
-        """Latents (1, D) and label (1,)."""
-        if not -self._n <= index < self._n:
-            raise IndexError(f"expected an index from 0 to {self._n - 1}, got {index}")
-        return draw(self._seed, self._start + index % self._n, 1, self._generator.card.latent_dim)
+    @property
+    def targets(self) -> torch.Tensor:
+        """The labels of all digits, int64 (n,), as in torchvision.datasets.MNIST; n at most 10,000,000."""
+        count = whole_number("n", len(self), 1, MAX_DIGITS, "; too many for one tensor")
+        return torch.from_numpy(self._request.inputs(0, count).labels)
 
-
-class EndlessDigits(IterableDataset[Item]):
-    """An endless iterable data set of a seed's digits from `start` on: items (image, label), label 0 to 9.
-
-    The workers of a DataLoader share the digits, so each digit comes once. In distributed training, give each process
-    a different seed. `transform`, `model` and the errors are as for `Digits`.
-    """
-
-    @suggesting_keywords
-    def __init__(
-        self,
-        *,
-        seed: SupportsIndex | None = None,
-        start: SupportsIndex = 0,
-        transform: Transform | None = None,
-        model: str | os.PathLike[str] = DEFAULT_MODEL,
-    ) -> None:
-        self._start = whole_number("start", start, 0, INDICES - MAX_DIGITS)
-        self._seed = checked_seed(seed)
-        self._transform = transform or to_tensor
-        self._generator = _labelled_generator(model)
-
-    def __iter__(self) -> Iterator[Item]:
-        worker = get_worker_info()
-        first, step = (worker.id, worker.num_workers) if worker else (0, 1)
-        for block in itertools.count(first, step):
-            start = self._start + block * BLOCK
-            images, labels = self._generator.sample(BLOCK, seed=self._seed, start=start, return_labels=True)
-            yield from _items(images, labels.tolist(), self._transform)
+    def _position(self, index: int) -> int:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"expected an index from 0 to {len(self) - 1}, got {index}")
+        return index % len(self)
 
 
 def to_tensor(image: Image.Image) -> torch.Tensor:
     """Convert a greyscale Pillow image to a tensor float32 (1, H, W), 0 to 1."""
     return torch.from_numpy(np.array(image))[None].float() / 255
-
-
-def _labelled_generator(model: str | os.PathLike[str]) -> Generator:
-    generator = Generator(model, device="cpu", threads=1)  # pickled to workers, which load it again
-    check_conditional(generator.card, "labels")
-    return generator
-
-
-def _items(images: UInt8, labels: list[int], transform: Transform) -> list[Item]:
-    return [(transform(Image.fromarray(image)), label) for image, label in zip(images, labels, strict=True)]

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import settings
 from onnx import TensorProto, helper, numpy_helper
 
-from mnistgen._card import ModelCard
-from mnistgen._sampling import CHUNK_WORK
+from mnistgen._model import ModelCard
+from mnistgen._loaded import CHUNK_WORK
 
 settings.register_profile("untimed", deadline=None)  # a slow machine must not cause failures
 settings.load_profile("untimed")

@@ -15,8 +15,8 @@ from typing import Annotated
 import typer
 
 import mnistgen
-from mnistgen._catalog import ModelDirectory, find
-from mnistgen._devices import usable_cpus
+from mnistgen._model import ModelDirectory, find
+from mnistgen._runtime import usable_cpus
 from training.errors import EvaluationError
 
 

@@ -12,9 +12,9 @@ import torch
 
 from export.build import build, in_float32
 from mnistgen import Generator
-from mnistgen._catalog import find
-from mnistgen._devices import usable_cpus
-from mnistgen._interruption import Interrupted, exit_code
+from mnistgen._model import find
+from mnistgen._runtime import usable_cpus
+from training.interruption import Interrupted, exit_code
 from training.config import Adversarial, Preset, change
 from training.data import load_mnist
 from training.errors import TrainingError

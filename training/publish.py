@@ -19,7 +19,7 @@ from typing import Annotated
 
 import typer
 
-from mnistgen._catalog import MODELS
+from mnistgen._model import MODELS
 from mnistgen._errors import shown
 from training.errors import CheckpointError
 from training.presets import PRESETS

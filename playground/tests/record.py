@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 import mnistgen
-from mnistgen._images import to_uint8
+from mnistgen._loaded import to_uint8
 from mnistgen._latents import draw
-from mnistgen._reading import BOX, EDGE, FINE, _normalised, _sampled
+from mnistgen.photos import BOX, EDGE, FINE, _normalised, _sampled
 from mnistgen._walks import spherical
 
 RECORDED = Path(__file__).with_name("recorded")

@@ -7,8 +7,8 @@ import torch
 
 from export.encoder import convert_encoder
 from export.errors import ExportError
-from mnistgen._catalog import MODELS
-from mnistgen._session import import_onnxruntime
+from mnistgen._model import MODELS
+from mnistgen._runtime import import_onnxruntime
 from training.networks.residual import ResidualEncoder
 
 

@@ -24,8 +24,8 @@ from export.errors import ExportError
 from export.verify import QUANTIZED, Tolerance, _check
 from export.wrapper import ExportedGenerator, multiply_adds
 from mnistgen._attributes import CONTROLLED
-from mnistgen._card import read_card
-from mnistgen._catalog import MODELS
+from mnistgen._model import read_card
+from mnistgen._model import MODELS
 from mnistgen._latents import draw
 from tests.conftest import contents
 from tests.training.conftest import RunScript

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import mnistgen
-from mnistgen._catalog import find, names
+from mnistgen._model import find, names
 from mnistgen._latents import normal_quantiles
 from tests.conftest import write_model
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mnistgen._devices import usable_cpus
+from mnistgen._runtime import usable_cpus
 
 
 @pytest.fixture

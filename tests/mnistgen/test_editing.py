@@ -12,7 +12,7 @@ import pytest
 import mnistgen
 from mnistgen._arrays import Float32, UInt8
 from mnistgen._attributes import CONTROLLED
-from mnistgen._catalog import MODELS
+from mnistgen._model import MODELS
 from tests.conftest import RunCli, assert_refused, write_model
 
 N = 1500

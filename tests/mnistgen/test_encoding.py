@@ -13,7 +13,7 @@ import pytest
 
 import mnistgen
 from mnistgen._arrays import UInt8
-from mnistgen._catalog import MODELS
+from mnistgen._model import MODELS
 from tests.conftest import RunCli, assert_refused, contents, write_model
 
 DATA = Path(__file__).resolve().parents[1] / "data" / "MNIST" / "raw"
@@ -158,7 +158,7 @@ def test_damaged_encoders(tmp_path: Path, real: UInt8, content: bytes | None) ->
 
 def test_refinement_survives_flat_and_steep_models(tmp_path: Path, real: UInt8) -> None:
     model = mnistgen.Generator(write_model(tmp_path / "small"))
-    from mnistgen._encoding import refine
+    from mnistgen._encoder import refine
 
     start = np.zeros((5, 10), np.float32)
     classes = np.eye(10, dtype=np.float32)[:5]

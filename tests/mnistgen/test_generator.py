@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import mnistgen
 from mnistgen._arrays import Float32
 from mnistgen._latents import draw
-from mnistgen._sampling import chunk_size
+from mnistgen._loaded import chunk_size
 from tests.mnistgen.conftest import HUGE, Unreadable, near
 
 CHUNK = 64  # chunk size of the small models

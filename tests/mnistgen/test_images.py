@@ -8,7 +8,7 @@ from PIL import Image
 
 import mnistgen
 from mnistgen._arrays import UInt8
-from mnistgen._images import grid, to_uint8
+from mnistgen._pictures import grid, to_uint8
 from mnistgen._picture_files import write_png
 
 

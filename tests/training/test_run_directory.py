@@ -12,7 +12,7 @@ import pytest
 
 import training.pipeline
 from export import build as building
-from mnistgen._files import open_owned
+from training.files import open_owned
 from tests.conftest import Outcome
 from tests.training.conftest import Refused, RunScript
 from tests.training.small import SMALL, signal_at

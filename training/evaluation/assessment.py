@@ -17,9 +17,9 @@ from joblib import Parallel, delayed
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, track
 
-from mnistgen._card import ModelCard
-from mnistgen._catalog import ModelDirectory
-from mnistgen._interruption import signals_kept_back
+from mnistgen._model import ModelCard
+from mnistgen._model import ModelDirectory
+from training.interruption import signals_kept_back
 from training.data import Mnist, load_mnist
 from training.errors import EvaluationError
 from training.evaluation import report as reports

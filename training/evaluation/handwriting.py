@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mnistgen import Generator
 from mnistgen._arrays import Float32, Int64, UInt8
 from mnistgen._attributes import CONTROLLED, measure
-from mnistgen._editing import statistics
+from mnistgen._attributes import statistics
 from training.data import Mnist
 from training.evaluation.judges import checksums, classify, features
 from training.evaluation.neighbours import nearest, pixels

@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from mnistgen._files import whole_file
+from training.files import whole_file
 from training.evaluation.figures import ABSENT, FIGURES, JudgeRecord, Report, Scores, to_json
 from training.evaluation.handwriting import HANDWRITING
 from training.evaluation.judges import JUDGES

@@ -17,8 +17,8 @@ from typing import Annotated
 
 import typer
 
-from mnistgen._catalog import DEFAULT_MODEL, find
-from mnistgen._devices import usable_cpus
+from mnistgen._model import DEFAULT_MODEL, find
+from mnistgen._runtime import usable_cpus
 from training.errors import EvaluationError
 
 LEVELS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from mnistgen._arrays import UInt8
-from mnistgen._images import to_uint8
+from mnistgen._loaded import to_uint8
 from training.networks.generator import CLASSES, GeneratorNetwork
 
 CHUNK = 500  # images per forward pass

@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 import torch
 from torch import nn
 
-from mnistgen._devices import usable_cpus
+from mnistgen._runtime import usable_cpus
 from training.errors import TrainingError
 
 Precision = Literal["bfloat16", "float32"]

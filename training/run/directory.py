@@ -26,8 +26,8 @@ from torch import nn
 
 from mnistgen._arrays import UInt8
 from mnistgen._errors import plain
-from mnistgen._files import WINDOWS, open_owned, read_file, remove_leftovers, whole_file
-from mnistgen._images import grid
+from training.files import WINDOWS, open_owned, read_file, remove_leftovers, whole_file
+from mnistgen._pictures import grid
 from mnistgen._picture_files import write_png
 from training.config import Preset, from_json, to_json
 from training.errors import CheckpointError, PresetError, TrainingError

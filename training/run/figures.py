@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mnistgen._files import read_file, whole_file
-from mnistgen._images import CELL
+from training.files import read_file, whole_file
+from mnistgen._pictures import CELL
 from mnistgen._picture_files import write_png
 from training.errors import TrainingError
 from training.evaluation.charts import training_curves

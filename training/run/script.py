@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from mnistgen._errors import MnistgenError
-from mnistgen._interruption import Interrupted, exit_code, handle_signals
+from training.interruption import Interrupted, exit_code, handle_signals
 
 
 def run(module: str) -> NoReturn:

@@ -11,7 +11,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from mnistgen._errors import MnistgenError, plain
-from mnistgen._files import read_file, whole_file
+from training.files import read_file, whole_file
 
 LIMIT = 2**32  # maximum size in bytes of files to read
 

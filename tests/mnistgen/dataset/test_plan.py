@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mnistgen
-from mnistgen._catalog import find
+from mnistgen._model import find
 from mnistgen._dataset.plan import LIMIT, MNIST_COUNTS, SPLITS, Plan, Task, plan_of
 from mnistgen._latents import INDICES
 

@@ -1,0 +1,103 @@
+"""Encoder: images -> latents and labels, by encoder.onnx of a model directory, and refinement of the latents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from mnistgen._arrays import Float32, Int64, UInt8
+from mnistgen._model import ModelDirectory
+from mnistgen._session import Session
+
+ENCODER = "encoder.onnx"
+IMAGES, LATENTS, LABEL_LOGITS = "images", "latents", "label_logits"  # the graph's input and outputs
+BATCH = 500  # images per call of the encoder
+REFINED_TOGETHER = 32  # images, whose Jacobians take 200 kB each
+
+DIFFERENCE = 0.5  # of a latent, on either side; a smaller one drowns in the rounding to grey levels
+LARGEST_LATENT = 100.0  # in absolute value
+PRIOR = 0.3  # weight of the squared latents, relative to the squared errors of 784 pixels from 0 to 1
+DAMPING = (1.0, 1 / 3, 4.0)  # at the start, and factors after a step that helped and one that did not
+
+
+class Encoded(NamedTuple):
+    """Latents float32 (N, D), and labels int64 (N,) as the encoder reads them."""
+
+    latents: Float32
+    labels: Int64
+
+
+class Encoder:
+    """encoder.onnx of a model directory, on the CPU. Raises ModelError if it is damaged."""
+
+    def __init__(self, directory: ModelDirectory, threads: int) -> None:
+        self._latent_dim = directory.card.latent_dim
+        self._session = Session(directory, ENCODER, threads=threads)
+
+    def encode(self, images: UInt8) -> Encoded:
+        """Latents (N, D) and the most probable labels (N,) of images uint8 (N, 28, 28)."""
+        latents = np.empty((len(images), self._latent_dim), np.float32)
+        labels = np.empty(len(images), np.int64)
+        for first in range(0, len(images), BATCH):
+            part = slice(first, first + BATCH)
+            pixels = _pixels(images[part])
+            shapes = {LATENTS: (len(pixels), self._latent_dim), LABEL_LOGITS: (len(pixels), 10)}
+            latents[part], logits = self._session.run({IMAGES: pixels}, shapes)
+            labels[part] = logits.argmax(axis=1)
+        return Encoded(latents, labels)
+
+
+def refine(
+    decode: Callable[[Float32, Float32], UInt8], images: UInt8, latents: Float32, classes: Float32, steps: int
+) -> Float32:
+    """Latents (N, D) that reproduce images uint8 (N, 28, 28) better, after Levenberg-Marquardt steps.
+
+    `decode` maps latents and classes to images. A step differentiates numerically, with 2 D images for each image, and
+    minimises the squared error plus a Gaussian prior (D. Marquardt, "An Algorithm for Least-Squares Estimation of
+    Nonlinear Parameters", 1963).
+    """
+    parts = [slice(first, first + REFINED_TOGETHER) for first in range(0, len(images), REFINED_TOGETHER)]
+    refined = [_refine(decode, images[part], latents[part], classes[part], steps) for part in parts]
+    return np.concatenate([*refined, latents[:0]])
+
+
+def _refine(
+    decode: Callable[[Float32, Float32], UInt8], images: UInt8, latents: Float32, classes: Float32, steps: int
+) -> Float32:
+    latents = latents.copy()
+    count, size = latents.shape
+    target = _pixels(images).reshape(count, -1)  # (N, 784)
+    offsets = DIFFERENCE * np.eye(size, dtype=np.float32)
+
+    def errors(points: Float32) -> Float32:  # (N, D) -> (N, 784)
+        return _pixels(decode(points, classes)).reshape(count, -1) - target
+
+    def cost(points: Float32, error: Float32) -> Float32:  # -> (N,)
+        total: Float32 = np.square(error).sum(1) + PRIOR * np.square(points).sum(1)
+        return total
+
+    error = errors(latents)
+    lowest = cost(latents, error)
+    damping = np.full(count, DAMPING[0], np.float32)
+    for _ in range(steps):
+        both = latents[:, None] + np.concatenate([offsets, -offsets])  # (N, 2 D, D)
+        drawn = _pixels(decode(both.reshape(-1, size), classes.repeat(2 * size, axis=0)))
+        ahead, behind = drawn.reshape(count, 2, size, -1).transpose(1, 0, 2, 3)
+        slopes = (ahead - behind) / (2 * DIFFERENCE)  # (N, D, 784)
+        curvature = slopes @ slopes.transpose(0, 2, 1) + (PRIOR + damping[:, None, None]) * np.eye(size)
+        gradient = (slopes @ error[..., None])[..., 0] + PRIOR * latents
+        step = np.linalg.solve(curvature, gradient[..., None])[..., 0]
+        moved = np.clip(latents - step, -LARGEST_LATENT, LARGEST_LATENT).astype(np.float32)
+        error_there = errors(moved)
+        cost_there = cost(moved, error_there)
+        better = cost_there < lowest
+        latents[better], error[better], lowest[better] = moved[better], error_there[better], cost_there[better]
+        damping *= np.where(better, *DAMPING[1:]).astype(np.float32)
+    return latents
+
+
+def _pixels(images: UInt8) -> Float32:
+    """Pixels from 0 to 1."""
+    return images.astype(np.float32) / np.float32(255)

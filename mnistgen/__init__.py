@@ -4,72 +4,31 @@
 
     images = mnistgen.generate(n=16)  # uint8 (16, 28, 28), like MNIST itself
 
-Public names are imported on first use, so `import mnistgen` is cheap.
+Public names are imported on first use, so `import mnistgen` is cheap. Type checkers read them in `__init__.pyi`.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from mnistgen import ray as ray
-    from mnistgen import torch as torch
-    from mnistgen._api import generate, generate_labelled, imitate, latents, number
-    from mnistgen._attributes import Attributes, measure
-    from mnistgen._encoder import Encoded
-    from mnistgen._errors import DependencyError, DeviceError, InputError, MnistgenError, ModelError, OutputError
-    from mnistgen._generator import Generator
-    from mnistgen._loaded import Labelled
-    from mnistgen._model import DEFAULT_MODEL, ModelCard, card, models
-    from mnistgen._pictures import grid, save, show
-    from mnistgen.dataset.write import Summary, write_dataset
-    from mnistgen.photos import read_digits
+from typing import Any
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "DEFAULT_MODEL",
-    "Attributes",
-    "DependencyError",
-    "DeviceError",
-    "Encoded",
-    "Generator",
-    "InputError",
-    "Labelled",
-    "MnistgenError",
-    "ModelCard",
-    "ModelError",
-    "OutputError",
-    "Summary",
-    "__version__",
-    "card",
-    "generate",
-    "generate_labelled",
-    "grid",
-    "imitate",
-    "latents",
-    "measure",
-    "models",
-    "number",
-    "read_digits",
-    "save",
-    "show",
-    "write_dataset",
-]
-
-_ERRORS = ("DependencyError", "DeviceError", "InputError", "MnistgenError", "ModelError", "OutputError")
-_MODULE_OF = {
-    **dict.fromkeys(("generate", "generate_labelled", "imitate", "latents", "number"), "_api"),
-    **dict.fromkeys(("Attributes", "measure"), "_attributes"),
-    **dict.fromkeys(_ERRORS, "_errors"),
-    **dict.fromkeys(("DEFAULT_MODEL", "ModelCard", "card", "models"), "_model"),
-    **dict.fromkeys(("grid", "save", "show"), "_pictures"),
-    **dict.fromkeys(("Summary", "write_dataset"), "dataset.write"),
-    "Encoded": "_encoder",
-    "Generator": "_generator",
-    "Labelled": "_loaded",
-    "read_digits": "photos",
+# The public names, by the module that defines them.
+_PUBLIC = {
+    "_api": ("generate", "generate_labelled", "imitate", "latents", "number"),
+    "_attributes": ("Attributes", "measure"),
+    "_encoder": ("Encoded",),
+    "_errors": ("DependencyError", "DeviceError", "InputError", "MnistgenError", "ModelError", "OutputError"),
+    "_generator": ("Generator",),
+    "_loaded": ("Labelled",),
+    "_model": ("DEFAULT_MODEL", "ModelCard", "card", "models"),
+    "_pictures": ("grid", "save", "show"),
+    "dataset.write": ("Summary", "write_dataset"),
+    "photos": ("read_digits",),
 }
 _MODULES = ("ray", "torch")  # they need optional packages
+_MODULE_OF = {name: module for module, names in _PUBLIC.items() for name in names}
+
+__all__ = sorted((*_MODULE_OF, "__version__"))
 
 
 def __getattr__(name: str) -> Any:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from numpy.typing import ArrayLike
 
 from mnistgen._arrays import Float32, UInt8
-from mnistgen._checks import MAX_DIGITS, DigitLike, checked_seed, checked_text, whole_number
+from mnistgen._checks import MAX_DIGITS, DigitLike, checked_text, whole_number
 from mnistgen._generator import Generator
-from mnistgen._latents import INDICES, draw
+from mnistgen._latents import INDICES, checked_seed, draw
 from mnistgen._loaded import Labelled
 from mnistgen._model import DEFAULT_MODEL, find
 from mnistgen._request import AttributeLike
@@ -104,7 +104,7 @@ def number(
 
 
 def imitate(
-    images: ArrayLike | Picture | Sequence[Picture],
+    images: UInt8 | Picture | Sequence[Picture],
     text: str = "0123456789",
     *,
     steps: SupportsIndex = 0,
@@ -120,11 +120,12 @@ def imitate(
     """
     generator = _generator(model)
     checked_text(text)
+    digits: Any = images
     if not hasattr(images, "ndim"):  # an array or a tensor has it, a path or a picture does not
         from mnistgen.photos import read_digits  # late: few callers read pictures
 
-        images = read_digits(images)
-    return generator.number(text, style=generator.encode(images, steps=steps).latents)
+        digits = read_digits(images)
+    return generator.number(text, style=generator.encode(digits, steps=steps).latents)
 
 
 def latents(
@@ -141,6 +142,8 @@ def latents(
     return draw(checked_seed(seed), first, count, find(model).card.latent_dim)[0]
 
 
-@functools.lru_cache(maxsize=4)
 def _generator(model: Model) -> Generator:
-    return Generator(model)
+    return _cached(model)  # type: ignore[arg-type]  # paths are hashable
+
+
+_cached = functools.lru_cache(maxsize=4)(Generator)

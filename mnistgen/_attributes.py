@@ -14,13 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from mnistgen._arrays import Float32, Int64, UInt8
 from mnistgen._checks import checked_images
-from mnistgen._errors import ModelError
-from mnistgen._model import ModelCard, ModelDirectory
-from mnistgen._session import Session
+from mnistgen._model import CONTROLLED, Run, Statistics
 
 BATCH = 128  # images whose intermediate arrays fit in a CPU's second-level cache
-CONTROLLED = ("thickness", "slant", "width", "height")  # the first of Attributes: those that can be requested
-EDITOR = "attributes.onnx"
 TOLERANCE = 0.15  # standard deviations: smaller errors are not corrected, larger ones down to this
 SIDE = 30  # pixels: an image with a margin of one pixel, so that its border has edges too
 
@@ -33,26 +29,6 @@ class Attributes(NamedTuple):
     width: Float32
     height: Float32
     ink: Float32
-
-
-class Statistics(NamedTuple):
-    """Attributes of a model's digits, in the order of CONTROLLED."""
-
-    mean: Float32  # (A,)
-    deviation: Float32  # (A,)
-    ranges: Float32  # (A, 10, 2), from and to, by class
-
-
-def statistics(card: ModelCard) -> Statistics:
-    """The statistics in a model card. Raises ModelError if they are damaged."""
-    try:
-        found = [(card.attributes or {})[name] for name in CONTROLLED]
-        mean, deviation, ranges = (
-            np.array([each[key] for each in found], np.float32) for key in ("mean", "deviation", "ranges")
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"card of {card.name}: attributes: damaged ({error!r}); export the model again") from None
-    return Statistics(mean, deviation, ranges.reshape(len(CONTROLLED), 10, 2))
 
 
 def measure(images: ArrayLike) -> Attributes:
@@ -126,12 +102,10 @@ def _attributes(moments: NDArray[np.floating], perimeters: NDArray[np.floating])
 
 
 class Editor:
-    """attributes.onnx of a model directory, on the CPU. Raises ModelError if it is damaged."""
+    """attributes.onnx of a model directory, which `run` runs, and the statistics in its card."""
 
-    def __init__(self, directory: ModelDirectory) -> None:
-        self._known = statistics(directory.card)
-        # One thread: those of a second pool would wait actively, on the CPUs that the model needs.
-        self._session = Session(directory, EDITOR, threads=1)
+    def __init__(self, run: Run, known: Statistics) -> None:
+        self._graph, self._known = run, known
 
     def edit(self, latents: Float32, classes: Float32, values: Float32) -> Float32:
         """Latents (N, D) whose digits have the requested values (N, A), as far as these can be predicted."""
@@ -152,5 +126,5 @@ class Editor:
     def _run(self, output: str, latents: Float32, classes: Float32, change: Float32) -> Float32:
         shape = latents.shape if output == "changed" else change.shape
         feeds = {"latents": latents, "classes": classes, "change": change}
-        values: Float32 = self._session.run(feeds, {output: shape})[0]
+        values: Float32 = self._graph(feeds, {output: shape})[0]
         return values

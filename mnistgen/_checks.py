@@ -1,28 +1,22 @@
 """Checks of arguments: each returns a clean value or raises InputError."""
 
 import difflib
-import logging
 import operator
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from numbers import Real
-from typing import Any, SupportsIndex, cast
+from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mnistgen._arrays import Float32, Int64, UInt8
 from mnistgen._errors import InputError, shown
-from mnistgen._latents import SEEDS, fresh_seed
-from mnistgen._model import ModelCard, models
 
 MAX_DIGITS = 10_000_000  # in one array: 7.8 GB
 MAX_LATENT = 1000.0  # in absolute value; latents from N(0, 1) stay below 10
-CORNERS = tuple(f"corners: {place}" for place in ("top left", "top right", "bottom left", "bottom right"))
 ROUNDING = 1e-3  # tolerance of class weights and of their sum
 
 DigitLike = SupportsIndex | Sequence[SupportsIndex] | ArrayLike
-
-log = logging.getLogger("mnistgen")
 
 
 def whole_number(name: str, value: SupportsIndex, low: int, high: int, hint: str = "") -> int:
@@ -57,7 +51,7 @@ def one_of(name: str, value: str, choices: Collection[str]) -> str:
     raise InputError(f"{name}: expected one of {', '.join(choices)}, got {shown(value)}{hint}")
 
 
-def as_array(expected: str, value: ArrayLike) -> NDArray[Any]:
+def as_array(expected: str, value: object) -> NDArray[Any]:
     """The value as an array: lists, tensors on the CPU, data frames, anything that NumPy converts."""
     try:
         return np.asarray(value)
@@ -73,24 +67,6 @@ def checked_images(images: ArrayLike, name: str = "images") -> UInt8:
         return array
     fix = "; multiply pixels from 0 to 1 by 255 and round them" if array.dtype.kind == "f" else ""
     raise InputError(f"{expected}, got {array.dtype} {array.shape}{fix}")
-
-
-def check_conditional(card: ModelCard, requested: str) -> None:
-    """Raise InputError if the model is unconditional, listing the class-conditional models."""
-    if not card.conditional:
-        others = able("conditional")
-        raise InputError(f"{requested}: model {card.name} is unconditional; class-conditional models: {others}")
-
-
-def check_encoder(card: ModelCard) -> None:
-    """Raise InputError if a model has no encoder, listing those that have one."""
-    if not card.encoder:
-        raise InputError(f"images: model {card.name} has no encoder; models that have one: {able('encoder')}")
-
-
-def able(feature: str) -> str:
-    """The bundled models whose card has a feature."""
-    return ", ".join(name for name, card in models().items() if getattr(card, feature))
 
 
 def checked_digits(digit: DigitLike, name: str = "digit") -> tuple[int, ...]:
@@ -110,41 +86,13 @@ def checked_text(text: str) -> list[int | None]:
     return [None if character == " " else int(character) for character in text]
 
 
-def checked_ends(card: ModelCard, digits: Mapping[str, SupportsIndex | None]) -> Float32 | None:
-    """Classes (N, 10) of digits, given by name; None for an unconditional model, which takes no digits."""
-    given = [digit for digit in digits.values() if digit is not None]
-    if given:
-        check_conditional(card, f"digits {', '.join(map(shown, given))}")
-    elif not card.conditional:
-        return None
-    return one_hot(np.array([whole_number(name, cast(int, digit), 0, 9) for name, digit in digits.items()]))
-
-
-def checked_corners(card: ModelCard, corners: Sequence[SupportsIndex] | None) -> Float32 | None:
-    """Classes (4, 10) of four digits; None for an unconditional model, which takes none."""
-    digits = [None] * len(CORNERS) if corners is None else corners
-    if len(digits) != len(CORNERS):
-        raise InputError(f"corners: expected 4 digits, got {len(digits)}")
-    return checked_ends(card, dict(zip(CORNERS, digits, strict=True)))
-
-
-def checked_seed(seed: SupportsIndex | None) -> int:
-    """The seed. Without one, a fresh one is drawn and logged."""
-    if seed is not None:
-        return whole_number("seed", seed, 0, SEEDS - 1)
-    number = fresh_seed()
-    log.info("seed %d", number)
-    return number
-
-
 def checked_truncation(truncation: float) -> float:
     """A number from 0 to 1."""
     return real_number("truncation", truncation, 0, 1)
 
 
-def checked_latents(card: ModelCard, latents: ArrayLike, name: str = "latents") -> Float32:
+def checked_latents(size: int, latents: ArrayLike, name: str = "latents") -> Float32:
     """Latents (N, D), or (D,) for one image, as float32 (N, D) in C order, at most MAX_LATENT in absolute value."""
-    size = card.latent_dim
     expected = f"{name}: expected float (N, {size}) or ({size},) from -{MAX_LATENT:.0f} to {MAX_LATENT:.0f}"
     array = as_array(expected, latents)
     if array.dtype.kind != "f" or array.shape[-1:] != (size,) or array.ndim > 2:
@@ -154,22 +102,13 @@ def checked_latents(card: ModelCard, latents: ArrayLike, name: str = "latents") 
     return np.ascontiguousarray(np.atleast_2d(array), np.float32)
 
 
-def checked_style(card: ModelCard, style: ArrayLike) -> Float32:
+def checked_style(size: int, style: ArrayLike) -> Float32:
     """Latents (D,), or the mean of latents (M, D), as float32 (D,)."""
-    latents = checked_latents(card, style, "style")
+    latents = checked_latents(size, style, "style")
     if not len(latents):
-        raise InputError(f"style: expected latents ({card.latent_dim},) or (M, {card.latent_dim}), got none")
+        raise InputError(f"style: expected latents ({size},) or (M, {size}), got none")
     mean: Float32 = latents.mean(axis=0)
     return mean
-
-
-def checked_classes(card: ModelCard, labels: ArrayLike | None, count: int) -> Float32 | None:
-    """Classes float32 (count, 10) from labels as in `checked_labels`; None for an unconditional model."""
-    if card.conditional:
-        return one_hot(checked_labels(labels, count))
-    if labels is not None:
-        raise InputError(f"labels: model {card.name} is unconditional and takes none")
-    return None
 
 
 def checked_labels(labels: ArrayLike | None, count: int) -> Int64 | Float32:
@@ -181,7 +120,7 @@ def checked_labels(labels: ArrayLike | None, count: int) -> Int64 | Float32:
     if array.dtype.kind in "iub" and array.shape == (count, 10):
         if not ((array >= 0).all() and (array.sum(axis=1) == 1).all()):
             raise InputError(f"{expected}, got whole numbers whose rows are not one-hot")
-        return array.argmax(axis=1)
+        return np.asarray(array.argmax(axis=1), np.int64)
     if array.dtype.kind in "iu" and array.shape in ((), (count,)):
         if count and not 0 <= array.min() <= array.max() <= 9:
             raise InputError(f"{expected}, got values from {array.min()} to {array.max()}")

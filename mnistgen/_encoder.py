@@ -8,10 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from mnistgen._arrays import Float32, Int64, UInt8
-from mnistgen._model import ModelDirectory
-from mnistgen._session import Session
+from mnistgen._model import Run
 
-ENCODER = "encoder.onnx"
 IMAGES, LATENTS, LABEL_LOGITS = "images", "latents", "label_logits"  # the graph's input and outputs
 BATCH = 500  # images per call of the encoder
 REFINED_TOGETHER = 32  # images, whose Jacobians take 200 kB each
@@ -30,11 +28,10 @@ class Encoded(NamedTuple):
 
 
 class Encoder:
-    """encoder.onnx of a model directory, on the CPU. Raises ModelError if it is damaged."""
+    """encoder.onnx of a model directory, which `run` runs, for D latents."""
 
-    def __init__(self, directory: ModelDirectory, threads: int) -> None:
-        self._latent_dim = directory.card.latent_dim
-        self._session = Session(directory, ENCODER, threads=threads)
+    def __init__(self, run: Run, latent_dim: int) -> None:
+        self._graph, self._latent_dim = run, latent_dim
 
     def encode(self, images: UInt8) -> Encoded:
         """Latents (N, D) and the most probable labels (N,) of images uint8 (N, 28, 28)."""
@@ -44,7 +41,7 @@ class Encoder:
             part = slice(first, first + BATCH)
             pixels = _pixels(images[part])
             shapes = {LATENTS: (len(pixels), self._latent_dim), LABEL_LOGITS: (len(pixels), 10)}
-            latents[part], logits = self._session.run({IMAGES: pixels}, shapes)
+            latents[part], logits = self._graph({IMAGES: pixels}, shapes)
             labels[part] = logits.argmax(axis=1)
         return Encoded(latents, labels)
 

@@ -9,16 +9,37 @@ from typing import SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mnistgen import _checks
 from mnistgen._arrays import UInt8
 from mnistgen._attributes import warn_of_dark_ink
-from mnistgen._checks import MAX_DIGITS, DigitLike, whole_number
+from mnistgen._checks import (
+    MAX_DIGITS,
+    DigitLike,
+    checked_images,
+    checked_labels,
+    checked_latents,
+    checked_style,
+    checked_text,
+    checked_truncation,
+    one_hot,
+    whole_number,
+)
 from mnistgen._encoder import Encoded, refine
 from mnistgen._errors import InputError, shown
-from mnistgen._latents import INDICES, draw
+from mnistgen._latents import INDICES, checked_seed, draw
 from mnistgen._loaded import Labelled, LoadedModel
 from mnistgen._model import DEFAULT_MODEL
-from mnistgen._request import AttributeLike, Inputs, Request, checked_attributes, checked_request
+from mnistgen._request import (
+    AttributeLike,
+    Inputs,
+    Request,
+    check_conditional,
+    check_encoder,
+    checked_attributes,
+    checked_classes,
+    checked_corners,
+    checked_ends,
+    checked_request,
+)
 from mnistgen._session import Device
 from mnistgen._walks import along_arc, over_surface
 
@@ -163,15 +184,15 @@ class Generator(LoadedModel):
         seed. By default, a fresh seed is drawn and logged. `truncation` is as in `sample`. Raises InputError for other
         arguments and for unconditional models.
         """
-        _checks.check_conditional(self.card, f"text {shown(text)}")
-        digits = _checks.checked_text(text)
+        check_conditional(self.card, f"text {shown(text)}")
+        digits = checked_text(text)
         if style is None:
-            latents, _ = draw(_checks.checked_seed(seed), 0, 1, self.card.latent_dim)
+            latents, _ = draw(checked_seed(seed), 0, 1, self.card.latent_dim)
         elif seed is not None:
             raise InputError("seed: expected none together with style; pass only one of them")
         else:
-            latents = _checks.checked_style(self.card, style)[None]
-        latents = latents * np.float32(_checks.checked_truncation(truncation))
+            latents = checked_style(self.card.latent_dim, style)[None]
+        latents = latents * np.float32(checked_truncation(truncation))
         labels = [digit for digit in digits if digit is not None]
         images = np.zeros((len(digits), 28, 28), np.uint8)
         images[[digit is not None for digit in digits]] = self.decode(latents.repeat(len(labels), axis=0), labels)
@@ -192,8 +213,8 @@ class Generator(LoadedModel):
         digits outside 0 to 9, and for one end without the other.
         """
         total = whole_number("frames", frames, 2, MAX_DIGITS)
-        classes = _checks.checked_ends(self.card, {"first": first, "last": last})
-        latents, _ = draw(_checks.checked_seed(seed), 0, 2, self.card.latent_dim)
+        classes = checked_ends(self.card, {"first": first, "last": last})
+        latents, _ = draw(checked_seed(seed), 0, 2, self.card.latent_dim)
         return self._images(total, along_arc(latents, classes, total))
 
     def walk(
@@ -214,8 +235,8 @@ class Generator(LoadedModel):
         """
         height, width = whole_number("rows", rows, 2, MAX_DIGITS), whole_number("columns", columns, 2, MAX_DIGITS)
         total = whole_number("rows times columns", height * width, 4, MAX_DIGITS)
-        classes = _checks.checked_corners(self.card, corners)
-        latents, _ = draw(_checks.checked_seed(seed), 0, 4, self.card.latent_dim)
+        classes = checked_corners(self.card, corners)
+        latents, _ = draw(checked_seed(seed), 0, 4, self.card.latent_dim)
         return self._images(total, over_surface(latents, classes, height, width))
 
     def decode(
@@ -237,8 +258,8 @@ class Generator(LoadedModel):
 
         Raises InputError for anything else, and ModelError if the model fails or returns values that are not pixels.
         """
-        styles = _checks.checked_latents(self.card, latents)
-        classes = _checks.checked_classes(self.card, labels, len(styles))
+        styles = checked_latents(self.card.latent_dim, latents)
+        classes = checked_classes(self.card, labels, len(styles))
         given = {"thickness": thickness, "slant": slant, "width": width, "height": height}
         wanted = checked_attributes(self.card, len(styles), given, ranges=False)
         request = Request(card=self.card, count=len(styles), seed=0, attributes=wanted)
@@ -250,7 +271,7 @@ class Generator(LoadedModel):
         return self._images(len(styles), inputs)
 
     def encode(self, images: ArrayLike, labels: ArrayLike | None = None, *, steps: SupportsIndex = 0) -> Encoded:
-        """Encode images into latents float32 (N, D), with which `decode` reproduces them: their handwriting styles.
+        """Encode images into latents float32 (N, D), their handwriting styles, and labels int64 (N,) as it reads them.
 
         Args:
             images: uint8 (N, 28, 28), ink 255, background 0, normalised as MNIST's digits are; `mnistgen.read_digits`
@@ -260,21 +281,18 @@ class Generator(LoadedModel):
             steps: Number of Levenberg-Marquardt steps, 0 to 1000, that refine the latents to reproduce the images more
                 exactly; 5 are usually enough. Each takes as long as decoding 2 D images for each image.
 
-        Returns:
-            (latents float32 (N, D), labels int64 (N,)), labels as the encoder reads them.
-
         Raises:
             InputError: For other arguments, for blank images, and for a model without an encoder.
             ModelError: If the encoder is damaged.
         """
-        _checks.check_encoder(self.card)
-        digits = _checks.checked_images(images)
+        check_encoder(self.card)
+        digits = checked_images(images)
         warn_of_dark_ink(digits)
         if blank := int((~digits.any(axis=(1, 2))).sum()):
             raise InputError(f"images: expected digits, got {blank} blank image{'s' * (blank > 1)}")
         count = whole_number("steps", steps, 0, MAX_STEPS)
-        given = None if labels is None else _checks.one_hot(_checks.checked_labels(labels, len(digits)))
+        given = None if labels is None else one_hot(checked_labels(labels, len(digits)))
         latents, found = self._encoder.encode(digits)
         if count:
-            latents = refine(self.decode, digits, latents, _checks.one_hot(found) if given is None else given, count)
+            latents = refine(self.decode, digits, latents, one_hot(found) if given is None else given, count)
         return Encoded(latents, found)

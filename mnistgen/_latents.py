@@ -8,13 +8,16 @@ Source: J. Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011
 """
 
 import functools
+import logging
 import secrets
 from collections.abc import Sequence
 from importlib.resources import files
+from typing import SupportsIndex
 
 import numpy as np
 
 from mnistgen._arrays import Float32, Float64, Int64, UInt64
+from mnistgen._checks import whole_number
 
 SEEDS = 2**64  # seeds are 0 to SEEDS - 1
 INDICES = 2**63  # indices of a seed's digits are 0 to INDICES - 1
@@ -22,6 +25,9 @@ LEVELS = 2**16  # distinct values of a latent
 UPPER_QUANTILES = files("mnistgen") / "normal_quantiles.npy"  # float32 (32768,)
 UNIFORM = (1,) * 10  # all classes equally often
 WORDS_PER_COUNT = 4  # 64-bit words that Philox 4x64 generates per counter value
+
+
+log = logging.getLogger("mnistgen")
 
 
 def draw(seed: int, start: int, count: int, latent_dim: int, weights: Sequence[int] = UNIFORM) -> tuple[Float32, Int64]:
@@ -70,6 +76,10 @@ def normal_quantiles() -> Float32:
     return table
 
 
-def fresh_seed() -> int:
-    """A random seed that is short enough to type: 0 to 2**32 - 1."""
-    return secrets.randbits(32)
+def checked_seed(seed: SupportsIndex | None) -> int:
+    """The seed, 0 to 2**64 - 1. Without one, a fresh one is drawn and logged, which is short enough to type."""
+    if seed is not None:
+        return whole_number("seed", seed, 0, SEEDS - 1)
+    number = secrets.randbits(32)
+    log.info("seed %d", number)
+    return number

@@ -13,10 +13,10 @@ from mnistgen._attributes import Editor
 from mnistgen._checks import whole_number
 from mnistgen._encoder import Encoder
 from mnistgen._errors import InputError
-from mnistgen._model import ModelCard, find, portable
+from mnistgen._model import EDITOR, ENCODER, ModelCard, find, portable, statistics
 from mnistgen._request import Inputs
 from mnistgen._runtime import usable_cpus
-from mnistgen._session import Device, ImageSession
+from mnistgen._session import Device, ImageSession, Session
 
 T = TypeVar("T")
 
@@ -81,11 +81,17 @@ class LoadedModel:
 
     @property
     def _editor(self) -> Editor:
-        return self._current(Editor, lambda: Editor(self._directory))
+        # One thread: those of a second pool would wait actively, on the CPUs that the model needs.
+        return self._current(
+            Editor, lambda: Editor(Session(self._directory, EDITOR, threads=1).run, statistics(self.card))
+        )
 
     @property
     def _encoder(self) -> Encoder:
-        return self._current(Encoder, lambda: Encoder(self._directory, self._threads))
+        return self._current(
+            Encoder,
+            lambda: Encoder(Session(self._directory, ENCODER, threads=self._threads).run, self.card.latent_dim),
+        )
 
     def _current(self, kind: type[T], open_session: Callable[[], T]) -> T:
         """What was opened in this process, on first use: after a fork, a session has lost its threads."""
@@ -113,7 +119,7 @@ class LoadedModel:
 
         def collecting(first: int, chunk: int) -> Inputs:
             part = inputs(first, chunk)
-            labels[first : first + chunk] = part.labels
+            labels[first : first + chunk] = cast(Int64, part.labels)
             return part
 
         return Labelled(self._images(count, collecting), labels)

@@ -6,24 +6,32 @@ import difflib
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
+from mnistgen._arrays import Float32
 from mnistgen._errors import InputError, ModelError, plain, shown
 from mnistgen._files import whole_file
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
+CONTROLLED = ("thickness", "slant", "width", "height")  # attributes that can be requested
 MODELS = files("mnistgen") / "models"
 DEFAULT_MODEL = "digits"
 SCHEMA = 1
 CARD = "card.json"
+MODEL, EDITOR, ENCODER = "model.onnx", "attributes.onnx", "encoder.onnx"  # the graphs of a model directory
 LARGEST_LATENT_DIM = 2**16
+
+# Runs a graph: from inputs by name to outputs, which are given by name with their shapes.
+Run = Callable[[Mapping[str, Any], Mapping[str, tuple[int, ...]]], list[Any]]
 
 # A tensor with external data names its file under the key "location". Protobuf encodes a string after its length, 8;
 # the last byte of a length encoded in more bytes than necessary is 0.
@@ -75,6 +83,26 @@ class ModelCard:
             file.write(json.dumps(self.to_dict(), indent=2).encode() + b"\n")
 
 
+class Statistics(NamedTuple):
+    """Attributes of a model's digits, in the order of CONTROLLED."""
+
+    mean: Float32  # (A,)
+    deviation: Float32  # (A,)
+    ranges: Float32  # (A, 10, 2), from and to, by class
+
+
+def statistics(card: ModelCard) -> Statistics:
+    """The statistics in a model card. Raises ModelError if they are damaged."""
+    try:
+        found = [(card.attributes or {})[name] for name in CONTROLLED]
+        mean, deviation, ranges = (
+            np.array([each[key] for each in found], np.float32) for key in ("mean", "deviation", "ranges")
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"card of {card.name}: attributes: damaged ({error!r}); export the model again") from None
+    return Statistics(mean, deviation, ranges.reshape(len(CONTROLLED), 10, 2))
+
+
 class Models(dict[str, ModelCard]):
     """Model cards by name, shown as a table in notebooks."""
 
@@ -89,15 +117,15 @@ class ModelDirectory(NamedTuple):
     path: Traversable  # a Path, unless the package is in a ZIP archive
     card: ModelCard
 
-    def read(self, name: str = "model.onnx") -> bytes:
-        """The bytes of a graph: model.onnx, attributes.onnx or encoder.onnx.
+    def read(self, name: str = MODEL) -> bytes:
+        """The bytes of a graph: MODEL, EDITOR or ENCODER.
 
         Raises ModelError if it is missing, if its SHA-256 is not the card's, and for external data, which onnxruntime
         would read unchecked.
         """
         path = self.path / name
-        part = {"attributes.onnx": self.card.attributes, "encoder.onnx": self.card.encoder}.get(name)
-        expected = (part or {}).get("sha256") if name != "model.onnx" else self.card.sha256
+        parts = {MODEL: {"sha256": self.card.sha256}, EDITOR: self.card.attributes, ENCODER: self.card.encoder}
+        expected = (parts[name] or {}).get("sha256")
         graph = _read(path)
         if (digest := hashlib.sha256(graph).hexdigest()) != expected:
             raise ModelError(
@@ -167,7 +195,7 @@ def _read(path: Traversable) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise ModelError(f"{path}: not found; a model directory holds model.onnx and {CARD}") from None
+        raise ModelError(f"{path}: not found; a model directory holds {MODEL} and {CARD}") from None
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror})") from None
 

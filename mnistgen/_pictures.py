@@ -118,8 +118,10 @@ def save(
         if ending == ".npy":
             np.save(file, array)
         elif ending == ".npz":
-            arrays = {"images": array} | ({} if found is None else {"labels": found}) | dict(record or {})
-            np.savez_compressed(file, **{name: np.array(value) for name, value in arrays.items()})
+            arrays: dict[str, Any] = (
+                {"images": array} | ({} if found is None else {"labels": found}) | dict(record or {})
+            )
+            np.savez_compressed(file, **arrays)
         else:
             _write(file, frames, ending, milliseconds, record)
 

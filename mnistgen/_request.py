@@ -10,13 +10,23 @@ from typing import Any, NamedTuple, SupportsIndex, cast
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mnistgen import _checks
 from mnistgen._arrays import Float32, Int64
-from mnistgen._attributes import CONTROLLED, statistics
-from mnistgen._checks import MAX_DIGITS, DigitLike, as_array, one_hot, real_number, whole_number
+from mnistgen._checks import (
+    MAX_DIGITS,
+    DigitLike,
+    as_array,
+    checked_digits,
+    checked_labels,
+    checked_truncation,
+    one_hot,
+    real_number,
+    whole_number,
+)
 from mnistgen._errors import InputError, shown
-from mnistgen._latents import INDICES, UNIFORM, draw, uniform
-from mnistgen._model import ModelCard
+from mnistgen._latents import INDICES, UNIFORM, checked_seed, draw, uniform
+from mnistgen._model import CONTROLLED, ModelCard, models, statistics
+
+CORNERS = tuple(f"corners: {place}" for place in ("top left", "top right", "bottom left", "bottom right"))
 
 Span = tuple[float, float]
 AttributeLike = float | Span | ArrayLike  # one value for all, a range to draw from, a value for each
@@ -63,8 +73,9 @@ class Request:
 
     def at(self, indices: Iterable[int]) -> Inputs:
         """The inputs for single digits of the request, in any order."""
-        parts = [self.inputs(index, 1) for index in indices]
-        return Inputs(*(None if column[0] is None else np.concatenate(column) for column in zip(*parts, strict=True)))
+        parts: Any = zip(*(self.inputs(index, 1) for index in indices), strict=True)
+        columns: list[Any] = [None if part[0] is None else np.concatenate(part) for part in parts]
+        return Inputs(*columns)
 
     def with_attributes(self, first: int, latents: Float32, classes: Float32 | None) -> Inputs:
         """The inputs of latents (N, D) and classes (N, 10), for the digits from `first` on."""
@@ -114,27 +125,72 @@ def checked_request(
     """Check the arguments of `Generator.sample`, n at most `limit`; `labelled`: every digit must have one label."""
     if digit is not None and labels is not None:
         raise InputError("labels: expected none together with digit; pass only one of them")
-    digits = () if digit is None else _checks.checked_digits(digit)
+    digits = () if digit is None else checked_digits(digit)
     given = None if labels is None else as_array("labels: expected labels or mixtures", labels)
     if digits or given is not None or labelled:
-        _checks.check_conditional(card, f"digit {', '.join(map(str, digits))}" if digits else "labels")
+        check_conditional(card, f"digit {', '.join(map(str, digits))}" if digits else "labels")
     if n is None:
         several = given is not None and given.ndim and not (given.dtype.kind == "f" and given.shape == (10,))
         n = len(cast(Any, given)) if several else len(digits) or 1
     count = whole_number("n", n, 1, limit, "; generate them in batches with stream()")
-    chosen = None if given is None else _checks.checked_labels(given, count)
+    chosen = None if given is None else checked_labels(given, count)
     if labelled and chosen is not None and chosen.ndim > 1:
         raise InputError("labels: expected whole numbers, got mixtures, which have no single label")
     return Request(
         card=card,
         count=count,
-        seed=_checks.checked_seed(seed),
+        seed=checked_seed(seed),
         start=whole_number("start", start, 0, INDICES - count),
-        truncation=_checks.checked_truncation(truncation),
+        truncation=checked_truncation(truncation),
         digits=digits,
         labels=chosen,
         attributes=checked_attributes(card, count, attributes),
     )
+
+
+def check_conditional(card: ModelCard, requested: str) -> None:
+    """Raise InputError if the model is unconditional, listing the class-conditional models."""
+    if not card.conditional:
+        others = _able("conditional")
+        raise InputError(f"{requested}: model {card.name} is unconditional; class-conditional models: {others}")
+
+
+def check_encoder(card: ModelCard) -> None:
+    """Raise InputError if a model has no encoder, listing those that have one."""
+    if not card.encoder:
+        raise InputError(f"images: model {card.name} has no encoder; models that have one: {_able('encoder')}")
+
+
+def _able(feature: str) -> str:
+    """The bundled models whose card has a feature."""
+    return ", ".join(name for name, card in models().items() if getattr(card, feature))
+
+
+def checked_classes(card: ModelCard, labels: ArrayLike | None, count: int) -> Float32 | None:
+    """Classes float32 (count, 10) from labels as in `checked_labels`; None for an unconditional model."""
+    if card.conditional:
+        return one_hot(checked_labels(labels, count))
+    if labels is not None:
+        raise InputError(f"labels: model {card.name} is unconditional and takes none")
+    return None
+
+
+def checked_ends(card: ModelCard, digits: Mapping[str, SupportsIndex | None]) -> Float32 | None:
+    """Classes (N, 10) of digits, given by name; None for an unconditional model, which takes no digits."""
+    given = [digit for digit in digits.values() if digit is not None]
+    if given:
+        check_conditional(card, f"digits {', '.join(map(shown, given))}")
+    elif not card.conditional:
+        return None
+    return one_hot(np.array([whole_number(name, cast(int, digit), 0, 9) for name, digit in digits.items()]))
+
+
+def checked_corners(card: ModelCard, corners: Sequence[SupportsIndex] | None) -> Float32 | None:
+    """Classes (4, 10) of four digits; None for an unconditional model, which takes none."""
+    digits = [None] * len(CORNERS) if corners is None else corners
+    if len(digits) != len(CORNERS):
+        raise InputError(f"corners: expected 4 digits, got {len(digits)}")
+    return checked_ends(card, dict(zip(CORNERS, digits, strict=True)))
 
 
 def checked_attributes(
@@ -148,7 +204,7 @@ def checked_attributes(
     if wanted and not card.attributes:
         name = next(iter(wanted))
         raise InputError(
-            f"{name}: model {card.name} has no attributes to choose; models that have: {_checks.able('attributes')}"
+            f"{name}: model {card.name} has no attributes to choose; models that have: {_able('attributes')}"
         )
     return {name: _checked_attribute(name, value, count, card, ranges) for name, value in wanted.items()}
 

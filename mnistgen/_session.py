@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 from mnistgen._arrays import Float32, UInt8
 from mnistgen._checks import one_of
 from mnistgen._errors import DeviceError, ModelError, plain
-from mnistgen._model import ModelDirectory
+from mnistgen._model import MODEL, ModelDirectory
 from mnistgen._runtime import cuda_fix, import_onnxruntime, leak_after_fork, native_call
 
 Device = Literal["auto", "cpu", "cuda"]  # auto: CUDA if a session runs on it, else the CPU
@@ -65,7 +65,7 @@ class ImageSession(Session):
     """model.onnx of a model directory. Raises ModelError if its inputs and output are not those of the card."""
 
     def __init__(self, directory: ModelDirectory, *, threads: int, device: str) -> None:
-        super().__init__(directory, "model.onnx", threads=threads, device=one_of("device", device, get_args(Device)))
+        super().__init__(directory, MODEL, threads=threads, device=one_of("device", device, get_args(Device)))
         card = directory.card
         inputs = {LATENTS: card.latent_dim} | ({CLASSES: 10} if card.conditional else {})
         found = {node.name: node.shape[-1] for node in self._session.get_inputs()}

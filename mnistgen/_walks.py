@@ -25,7 +25,8 @@ def along_arc(latents: Float32, classes: Float32 | None, frames: int) -> Callabl
 
     def inputs(first: int, count: int) -> Inputs:
         part = shares[first : first + count]
-        return Inputs(spherical(*latents, part), None if classes is None else linear(*classes, part))
+        mixed = None if classes is None else linear(classes[0], classes[1], part)
+        return Inputs(spherical(latents[0], latents[1], part), mixed)
 
     return inputs
 

@@ -120,7 +120,7 @@ def write(
     threads: Threads = None,
 ) -> None:
     """Write a picture of a number in one handwriting style."""
-    wanted = {"text": text, "seed": _seed(seed), "truncation": truncation}
+    wanted: dict[str, Any] = {"text": text, "seed": _seed(seed), "truncation": truncation}
     generator = Generator(model, device=device, threads=threads)
     mnistgen.save(out, generator.number(**wanted), scale=scale, record=_record("write", generator, wanted))
     _say(out, text, generator, wanted)
@@ -149,7 +149,7 @@ def imitate(
     generator = Generator(model, device=device, threads=threads)
     images = mnistgen.read_digits(pictures)
     encoded = generator.encode(images, steps=steps)
-    wanted = {"text": text, "style": encoded.latents.mean(axis=0).tolist()}
+    wanted: dict[str, Any] = {"text": text, "style": encoded.latents.mean(axis=0).tolist()}
     picture = generator.number(**wanted)
     if show:
         rows = [
@@ -177,7 +177,7 @@ def interpolate(
     threads: Threads = None,
 ) -> None:
     """Write an animation of one digit turning into another. Unconditional models take no digits."""
-    wanted = {"first": first, "last": last, "frames": frames, "seed": _seed(seed)}
+    wanted: dict[str, Any] = {"first": first, "last": last, "frames": frames, "seed": _seed(seed)}
     generator = Generator(model, device=device, threads=threads)
     images = generator.interpolate(**wanted)
     mnistgen.save(out, images, fps=fps, scale=scale, record=_record("interpolate", generator, wanted))
@@ -212,7 +212,7 @@ def _seed(seed: int | None) -> int:
 def _record(command: str, generator: Generator, wanted: Mapping[str, Any]) -> dict[str, Any]:
     """What a file records: the model, and the arguments with which `Generator` generates the same digits again."""
     card = generator.card
-    known = {"model": card.name, "sha256": card.sha256}  # its path is deliberately omitted
+    known: dict[str, Any] = {"model": card.name, "sha256": card.sha256}  # its path is deliberately omitted
     if "seed" in wanted:
         known |= {"seed": np.uint64(wanted["seed"]), "start": np.int64(wanted.get("start", 0))}
     return known | {"arguments": json.dumps({"command": command, **wanted})}

@@ -160,7 +160,7 @@ def _pyarrow(module: str = "pyarrow") -> Any:
 
 
 # Metadata that tells the Hugging Face libraries that bytes are images and integers are class labels.
-FEATURES: Mapping[str, Any] = {
+FEATURES: dict[str, Any] = {
     "image": {"_type": "Image"},
     "label": {"names": [str(digit) for digit in range(10)], "_type": "ClassLabel"},
 }

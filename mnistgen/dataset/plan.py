@@ -17,12 +17,13 @@ from numpy.typing import ArrayLike
 
 from mnistgen import __version__
 from mnistgen._arrays import Float32, UInt8
-from mnistgen._attributes import CONTROLLED, measured
-from mnistgen._checks import check_conditional, checked_seed, checked_style, one_of, real_number, whole_number
+from mnistgen._attributes import measured
+from mnistgen._checks import checked_style, one_of, real_number, whole_number
 from mnistgen._errors import InputError
 from mnistgen._generator import Generator
-from mnistgen._model import ModelCard
-from mnistgen._request import Request, Span, checked_attributes
+from mnistgen._latents import checked_seed
+from mnistgen._model import CONTROLLED, ModelCard
+from mnistgen._request import Request, Span, check_conditional, checked_attributes
 
 # Images per call of the network. Calls begin at multiples of this, so an image has the same bits in any slice.
 BLOCK = 1000
@@ -36,7 +37,7 @@ BALANCES: Mapping[str, Sequence[int]] = {"uniform": (1,) * 10, "mnist": MNIST_CO
 
 SPLITS: Mapping[str, int] = {"train": 0, "test": TEST_START}  # index of the first digit in the seed
 
-Classes = Sequence[SupportsIndex] | Mapping[int, SupportsIndex]
+Classes = Sequence[SupportsIndex] | Mapping[SupportsIndex, SupportsIndex]
 
 
 class Batch(NamedTuple):
@@ -146,7 +147,7 @@ def plan_of(
         seed=checked_seed(seed),
         weights=_weights(digits, balance),
         attributes=checked_attributes(card, 0, attributes),
-        style=None if style is None else checked_style(card, style),
+        style=None if style is None else checked_style(card.latent_dim, style),
         spread=real_number("spread", spread, 0, 1),
     )
     size = whole_number("shard_size", shard_size, 1, 10**6)
@@ -156,10 +157,10 @@ def plan_of(
 def _weights(digits: Classes, balance: str) -> tuple[int, ...]:
     """The relative frequency of each class: repeats in `digits`, or its weights, times those of the balance."""
     counts = BALANCES[one_of("balance", balance, BALANCES)]
-    chosen = Counter({whole_number("digits", digit, 0, 9): 0 for digit in digits})
-    for digit in digits:
-        weight = digits[digit] if isinstance(digits, Mapping) else 1
-        chosen[int(digit)] += whole_number("digits: weight", weight, 1, MAX_WEIGHT)
+    pairs = digits.items() if isinstance(digits, Mapping) else ((digit, 1) for digit in digits)
+    chosen: Counter[int] = Counter()
+    for digit, weight in pairs:
+        chosen[whole_number("digits", digit, 0, 9)] += whole_number("digits: weight", weight, 1, MAX_WEIGHT)
     if not chosen:
         raise InputError("digits: expected some of 0 to 9, got none")
     return tuple(count * chosen[digit] for digit, count in enumerate(counts))

@@ -4,7 +4,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -32,7 +32,8 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         reason = error.strerror or f"the disk may be full: {error}"  # NumPy's error has no strerror
         raise OutputError(f"{path}: cannot be written ({reason}); nothing was changed") from None
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
 
 
 def check_target(path: Path) -> None:

@@ -149,7 +149,8 @@ def _write(file: BinaryIO, frames: list[Image], ending: str, milliseconds: int, 
 
 def _recorded(name: str, record: Fields) -> dict[str, Any]:
     """Options for Pillow's save() that store texts and numbers in a format of this name."""
-    texts = {key: str(value) for key, value in {"Software": f"mnistgen {__version__}", **record}.items()}
+    named = {"Software": f"mnistgen {__version__}", **record}
+    texts = {key: str(value).encode("ascii", "backslashreplace").decode() for key, value in named.items()}  # for EXIF
     lines = "\n".join(f"{key}: {value}" for key, value in texts.items())
     if name == "GIF":
         return {"comment": lines.encode()}

@@ -75,9 +75,11 @@ def main() -> None:
         _fail(_in_options(str(error), command), 1)
     except MemoryError:
         _fail("out of memory; generate fewer digits at once", 1)
-    except OSError as error:  # of standard output: it is closed, or its disk is full. Do not flush it again at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        _fail(f"standard output: {error.strerror}", 1)
+    except OSError as error:  # of standard output: its reader has ended, or its disk is full
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # do not flush it again at exit
+        if isinstance(error, BrokenPipeError):
+            sys.exit(1)
+        _fail(f"{error.filename or 'standard output'}: {error.strerror}", 1)
     if code == INTERRUPTED:
         _fail("interrupted", code)
     sys.exit(code)

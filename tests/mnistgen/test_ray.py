@@ -1,107 +1,84 @@
-"""A real Ray cluster of two workers gives the same bytes as local processes, even if a worker is killed."""
+"""A real Ray cluster of two workers gives the digits of write_dataset, and its writers write them."""
 
+import io
 import os
 import signal
+import sys
+import tarfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import mnistgen
-from mnistgen._dataset.build import write_dataset
-from mnistgen._dataset.engines import on_ray
-from mnistgen._dataset.formats import FORMATS
-from mnistgen._dataset.journal import Record
-from mnistgen._dataset.local import LocalStore
-from mnistgen._dataset.plan import MNIST_COUNTS, Plan, Task, plan_of
-from mnistgen._dataset.work import Job
-from mnistgen._latents import draw
-from tests.conftest import contents
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # in Ray
+
+WANTED: dict[str, Any] = {"seed": 5, "start": 1_700, "digits": [1, 1, 7], "thickness": (2.0, 3.0), "slant": 0.1}
+N = 2_345
 
 
-@dataclass(frozen=True)
-class Doomed:
-    """A job that kills its worker once, during its third task."""
-
-    job: Job
-    marker: Path
-
-    def __call__(self, task: Task) -> Record:
-        record = self.job(task)
-        if task.number == 2 and not self.marker.exists():
-            self.marker.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-        return record
-
-
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="module")
 def ray() -> Iterator[Any]:
     """A Ray cluster, started once for all tests of this module."""
-    from mnistgen._dataset.cluster import cluster, import_ray
-
-    with cluster(None, 2):
-        yield import_ray()
-
-
-@pytest.fixture
-def arguments(conditional_model: Path) -> dict[str, Any]:
-    return {"n": 130, "test": 20, "seed": 5, "model": conditional_model, "shard_size": 20}
-
-
-@pytest.mark.parametrize("name", ["idx", "parquet", "webdataset"])
-def test_same_bytes_as_local(name: str, arguments: dict[str, Any], tmp_path: Path) -> None:
-    done: list[int] = []
-    on_cluster = write_dataset(
-        tmp_path / "ray", format=name, **arguments, engine="ray", report=lambda so_far, total: done.append(so_far)
-    )
-    alone = write_dataset(tmp_path / "local", format=name, **arguments)
-    assert contents(tmp_path / "ray") == contents(tmp_path / "local")
-    assert on_cluster.counts == alone.counts
-    assert len(done) == 9
-    assert done[-1] == 150
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    ray = pytest.importorskip("ray")
+    handler = signal.getsignal(signal.SIGTERM)
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR", configure_logging=False)
+    signal.signal(signal.SIGTERM, handler)
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    yield ray
+    ray.shutdown()
 
 
-def test_killed_worker_only_repeats_its_task(arguments: dict[str, Any], tmp_path: Path) -> None:
-    write_dataset(tmp_path / "local", format="idx", **arguments)
-    plan, job = planned(arguments, tmp_path / "ray")
-    job.store.begin(b"{}", 0)
-    FORMATS["idx"].begin(plan, job.store)
-    marker = tmp_path / "killed"
-    records = sorted(on_ray(Doomed(job, marker), plan.tasks(), workers=2, address=None))
-    assert marker.exists()
-    assert [record.number for record in records] == list(range(8))
-    for name in ("train-images-idx3-ubyte", "t10k-labels-idx1-ubyte"):
-        made = job.store.file(f"MNIST/raw/{name}")
-        assert made.read_bytes() == (tmp_path / "local/MNIST/raw" / name).read_bytes()
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The training images of write_dataset with the same arguments."""
+    folder = tmp_path_factory.mktemp("ray") / "data"
+    mnistgen.write_dataset(folder, n=N, test=0, format="npz", **WANTED)
+    with np.load(folder / "mnist.npz") as arrays:
+        return {name.removesuffix("_train"): arrays[name] for name in arrays}
 
 
-def planned(arguments: dict[str, Any], out: Path) -> tuple[Plan, Job]:
-    """The plan and job of write_dataset, with the output folder created."""
-    card = mnistgen.Generator(arguments["model"]).card
-    asked: dict[str, Any] = {"n": 130, "test": 20, "start": 0, "digits": range(10), "balance": "uniform", "seed": 5}
-    plan = plan_of(card, "idx", 20, **asked)
-    store = LocalStore(out)
-    store.scratch.mkdir()
-    return plan, Job(plan, store, str(arguments["model"]))
-
-
-def test_worker_errors_are_raised(arguments: dict[str, Any], tmp_path: Path) -> None:
-    plan, job = planned(arguments, tmp_path / "ray")  # whose output folder does not exist
-    with pytest.raises(FileNotFoundError):
-        list(on_ray(job, plan.tasks(), workers=2, address=None))
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # in Ray
-def test_ray_dataset(conditional_model: Path) -> None:
-    from mnistgen.ray import digits
-
-    rows = digits(2_345, seed=5, start=8_000, balance="mnist", model=conditional_model).take_all()
-    generator = mnistgen.Generator(conditional_model, threads=1)
-    labels = draw(5, 8_000, 2_345, generator.card.latent_dim, MNIST_COUNTS)[1]
-    images = generator.sample(labels=labels, seed=5, start=8_000)
-    found = sorted((row["label"], row["image"].tobytes()) for row in rows)
+def test_rows_are_those_of_write_dataset(ray: Any, expected: dict[str, Any]) -> None:
+    rows = sorted(mnistgen.ray.digits(N, **WANTED).take_all(), key=lambda row: row["index"])
+    assert [row["index"] for row in rows] == list(range(1_700, 1_700 + N))
     assert rows[0]["image"].dtype == np.uint8
-    assert found == sorted((label, image.tobytes()) for label, image in zip(labels.tolist(), images, strict=True))
+    assert (np.stack([row["image"] for row in rows]) == expected["x"]).all()
+    assert [row["label"] for row in rows] == expected["y"].tolist()
+    for name in ("thickness", "slant", "requested_thickness", "requested_slant"):
+        assert (np.array([row[name] for row in rows], np.float32) == expected[name]).all()
+
+
+def test_writers(ray: Any, expected: dict[str, Any], tmp_path: Path) -> None:
+    digits = mnistgen.ray.digits(300, **WANTED)
+    digits.write_parquet(str(tmp_path / "parquet"))
+    rows = sorted(ray.data.read_parquet(str(tmp_path / "parquet")).take_all(), key=lambda row: row["index"])
+    assert (np.stack([row["image"] for row in rows]) == expected["x"][:300]).all()
+    assert [row["label"] for row in rows] == expected["y"][:300].tolist()
+
+    named = digits.map(lambda row: {"__key__": f"{row['index']:012}", "png": row["image"], "cls": row["label"]})
+    named.write_webdataset(str(tmp_path / "webdataset"))
+    found: dict[str, bytes] = {}
+    for path in (tmp_path / "webdataset").iterdir():
+        with tarfile.open(path) as file:
+            found |= {member.name: file.extractfile(member).read() for member in file}  # type: ignore[union-attr]
+    assert len(found) == 600
+    for index in (0, 299):
+        with Image.open(io.BytesIO(found[f"{1_700 + index:012}.png"])) as picture:
+            assert (np.asarray(picture) == expected["x"][index]).all()
+        assert int(found[f"{1_700 + index:012}.cls"]) == expected["y"][index]
+
+    digits.write_images(str(tmp_path / "images"), column="image")
+    assert len(list((tmp_path / "images").iterdir())) == 300
+
+
+def test_refused(conditional_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(mnistgen.InputError, match="n: expected at least one training or test image, got none"):
+        mnistgen.ray.digits(0, model=conditional_model)
+    monkeypatch.setitem(sys.modules, "ray.data", None)
+    with pytest.raises(mnistgen.DependencyError, match=r'ray: is not installed; pip install "mnistgen\[ray\]"'):
+        mnistgen.ray.digits(3, model=conditional_model)

@@ -1,8 +1,7 @@
-"""Data set generation against bare onnxruntime, and two workers against one: python -m benchmarks.dataset [MODEL] [N].
+"""Data set generation against bare onnxruntime: python -m benchmarks.dataset [MODEL] [N].
 
-Compares the process `mnistgen dataset`, with 70,000 digits as IDX, to a process that only runs the same graph on as
-many threads, with latents from NumPy and without labels and files. Then generates N digits, by default a million, with
-one and with two workers.
+Compares the process `mnistgen dataset`, with N digits, by default 70,000, as IDX, to a process that only runs the same
+graph on as many threads, with latents from NumPy and without labels and files.
 """
 
 import sys
@@ -10,9 +9,9 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.timing import medians, process, show
-from mnistgen._model import DEFAULT_MODEL, find
-from mnistgen._runtime import usable_cpus
 from mnistgen._loaded import chunk_size
+from mnistgen._model import DEFAULT_MODEL, MODEL, find
+from mnistgen._runtime import usable_cpus
 
 BARE = """
 import sys
@@ -29,28 +28,19 @@ for start in range(0, n, batch):
 """
 
 
-def main(model: str = DEFAULT_MODEL, count: str = "1000000") -> None:
-    """Measure and print both ratios."""
-    directory, threads = find(model), usable_cpus()
+def main(model: str = DEFAULT_MODEL, count: str = "70000") -> None:
+    """Measure and print the ratio."""
+    n, directory, threads = int(count), find(model), usable_cpus()
+    shape = [str(value) for value in (threads, n, chunk_size(directory.card), directory.card.latent_dim)]
     with tempfile.TemporaryDirectory() as folder:
-        out = str(Path(folder) / "data")
-
-        def dataset(n: int, workers: int) -> list[str]:
-            call = ["-m", "mnistgen", "dataset", "--out", out, "--force", "--quiet", "--seed", "1", "--model", model]
-            return [*call, "--n", str(n), "--test", "10000", "--workers", str(workers)]
-
-        shape = [str(value) for value in (chunk_size(directory.card), directory.card.latent_dim)]
+        call = ["dataset", "--out", str(Path(folder) / "data"), "--force", "--quiet", "--seed", "1", "--model", model]
         contestants = {
-            "bare onnxruntime": process("-c", BARE, str(directory.onnx), str(threads), "70000", *shape),
-            "mnistgen dataset": process(*dataset(60_000, threads)),
+            "bare onnxruntime": process("-c", BARE, str(directory.path / MODEL), *shape),
+            "mnistgen dataset": process("-m", "mnistgen", *call, "--n", str(n - n // 7), "--test", str(n // 7)),
         }
         seconds = medians(contestants, rounds=7)
-        ratio = seconds["mnistgen dataset"] / seconds["bare onnxruntime"]
-        show(f"70,000 digits from {model}, {threads} threads or workers", seconds, ratio, "at most 1.25")
-
-        contestants = {f"{workers} workers": process(*dataset(int(count), workers)) for workers in (1, 2)}
-        seconds = medians(contestants, rounds=3, warm_up=0)
-    show(f"{int(count):,} digits", seconds, seconds["1 workers"] / seconds["2 workers"], "at least 1.8")
+    ratio = seconds["mnistgen dataset"] / seconds["bare onnxruntime"]
+    show(f"{n:,} digits from {model}, {threads} threads", seconds, ratio, "at most 1.25")
 
 
 if __name__ == "__main__":

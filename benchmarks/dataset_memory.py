@@ -1,6 +1,6 @@
 """Memory usage for large data sets: python -m benchmarks.dataset_memory [FEW] [MANY].
 
-Compares the peak memory of `mnistgen dataset`, as IDX and in one process, for few and for many digits.
+Compares the peak memory of `mnistgen dataset`, as IDX, for few and for many digits.
 """
 
 import os
@@ -14,7 +14,7 @@ from benchmarks.stream_memory import UNIT
 
 def peak(n: int, out: Path) -> float:
     """The peak memory, in MB, of a process that writes n digits."""
-    command = [sys.executable, "-m", "mnistgen", "dataset", "--out", str(out), "--n", str(n), "--workers", "1"]
+    command = [sys.executable, "-m", "mnistgen", "dataset", "--out", str(out), "--n", str(n)]
     child = subprocess.Popen([*command, "--seed", "1", "--force", "--quiet"])
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)

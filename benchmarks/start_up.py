@@ -35,7 +35,7 @@ def main() -> None:
         }
         seconds = medians(commands, rounds=21, warm_up=2)
     ours = seconds.pop("mnistgen sample --out grid.png")
-    for name, bar in zip(tuple(seconds), ("at most 1.6", "at most 0.3"), strict=True):
+    for name, bar in zip(tuple(seconds), ("at most 1.3", "at most 0.3"), strict=True):
         show("sample", {name: seconds[name], "mnistgen sample --out grid.png": ours}, ours / seconds[name], bar)
 
 

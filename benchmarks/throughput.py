@@ -8,8 +8,8 @@ import sys
 
 from benchmarks.timing import medians, show
 from mnistgen import Generator
-from mnistgen._model import find
 from mnistgen._latents import draw
+from mnistgen._model import find
 
 BATCHES = (64, 128, 256, 1024)
 
@@ -23,7 +23,7 @@ def main(model: str = "mlp", count: str = "100000") -> None:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = generator.threads
-    session = onnxruntime.InferenceSession(find(model).onnx, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(find(model).read(), options, providers=["CPUExecutionProvider"])
 
     def bare(batch: int) -> None:
         for start in range(0, n, batch):

@@ -7,12 +7,8 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parents[1])]
 
 import pages
-from sphinx.pycode import ModuleAnalyzer
 
 import mnistgen
-
-# Overloads differ in return_labels alone: show the signature of the implementation, once.
-ModuleAnalyzer.overloads = property(lambda self: {}, lambda self, found: None)
 
 project = "mnistgen"
 author = copyright = "The mnistgen maintainers"  # noqa: A001 - Sphinx's name for it
@@ -28,9 +24,21 @@ autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 autodoc_type_aliases = {
-    name: name for name in ("ArrayLike", "Device", "DigitLike", "Float32", "Int64", "Model", "UInt8")
+    name: name
+    for name in (
+        "ArrayLike",
+        "AttributeLike",
+        "Classes",
+        "Device",
+        "DigitLike",
+        "Float32",
+        "Int64",
+        "Model",
+        "Span",
+        "UInt8",
+    )
 }
-autodoc_mock_imports = ["torch", "ray", "pytest"]
+autodoc_mock_imports = ["torch", "ray"]
 python_maximum_signature_line_length = 88
 
 html_theme = "pydata_sphinx_theme"

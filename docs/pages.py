@@ -5,11 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import typer.main
-
 import mnistgen
-from mnistgen._cli import app
+from mnistgen.cli import get_command
 
 # The titles of a card's figures.
 FIGURES = {
@@ -37,7 +34,7 @@ def write(docs: Path) -> None:
     models = docs / "models"
     models.mkdir(exist_ok=True)
     for name, card in mnistgen.models().items():
-        mnistgen.save(models / f"{name}.png", np.concatenate([mnistgen.generate(40, seed=1, model=name)]), columns=20)
+        mnistgen.save(models / f"{name}.png", mnistgen.generate(40, seed=1, model=name), columns=20)
         (models / f"{name}.md").write_text("\n".join(_model(name, card.to_dict())))
     (docs / "cli.md").write_text("\n".join(_command_line((docs / "_cli.md").read_text())))
 
@@ -66,7 +63,7 @@ def _model(name: str, card: dict[str, Any]) -> Iterator[str]:
 
 def _command_line(introduction: str) -> Iterator[str]:
     yield f"# Command line\n\n{introduction}"
-    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+    for name, command in get_command().commands.items():
         examples = command.epilog.partition(": ")[2].replace("; ", "\n    ")
         yield f"\n## mnistgen {name}\n\n{command.help}\n\n    {examples}\n"
         yield "| option | meaning |\n| --- | --- |"

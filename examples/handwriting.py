@@ -15,7 +15,7 @@ DATA = Path(__file__).resolve().parents[1] / "tests" / "data" / "MNIST" / "raw"
 
 real = np.fromfile(DATA / "t10k-images-idx3-ubyte", np.uint8, offset=16).reshape(-1, 28, 28)[ROWS]
 generator = mnistgen.Generator()
-latents, labels = generator.encode(real, return_labels=True)
+latents, labels = generator.encode(real)
 again = generator.decode(latents, labels)
 rows = [
     np.concatenate([[original, copy], generator.decode(np.tile(style, (10, 1)), range(10))])

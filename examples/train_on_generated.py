@@ -32,7 +32,9 @@ classifier = nn.Sequential(
 )
 optimizer = torch.optim.AdamW(classifier.parameters(), lr=2e-3)
 
-for pictures, answers in mnistgen.Generator().stream(count, seed=1, batch_size=100, return_labels=True):
+generator = mnistgen.Generator()
+for start in range(0, count, 100):
+    pictures, answers = generator.sample_labelled(min(100, count - start), seed=1, start=start)
     logits = classifier(torch.from_numpy(pictures)[:, None] / 255)
     loss = nn.functional.cross_entropy(logits, torch.from_numpy(answers))
     optimizer.zero_grad()

@@ -13,11 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from export.to_onnx import export_module
+from export.to_onnx import MIN_IR_VERSION, export_module
 from mnistgen._arrays import Float32, UInt8
-from mnistgen._attributes import CONTROLLED, measure
-from mnistgen._loaded import to_uint8
+from mnistgen._attributes import measured
 from mnistgen._latents import draw
+from mnistgen._loaded import to_uint8
+from mnistgen._model import CONTROLLED
 from mnistgen._runtime import import_onnxruntime
 from mnistgen._session import CLASSES, IMAGES, LATENTS
 from training.fitting import Phase, fit
@@ -73,14 +74,14 @@ class Fit(NamedTuple):
     card: dict[str, Any]
 
 
-def fit_attributes(graph: bytes, latent_dim: int) -> Fit | None:
+def fit_attributes(graph: bytes, latent_dim: int, ir_version: int = MIN_IR_VERSION) -> Fit | None:
     """Fit the editor to what the graph of a class-conditional model draws; None if that is blank or all alike."""
     draw_images = _drawing(graph)
     latents, labels = draw(SEED, 0, DIGITS, latent_dim)
     classes = np.eye(10, dtype=np.float32)[labels]
     found = np.concatenate(
         [
-            np.stack(measure(draw_images(latents[part], classes[part]))[: len(CONTROLLED)], 1)
+            np.stack(measured(draw_images(latents[part], classes[part]))[: len(CONTROLLED)], 1)
             for part in (slice(first, first + 1000) for first in range(0, DIGITS, 1000))
         ]
     )  # (N, A)
@@ -105,6 +106,7 @@ def fit_attributes(graph: bytes, latent_dim: int) -> Fit | None:
         tuple(torch.zeros(2, size) for size in (latent_dim, 10, len(CONTROLLED))),
         inputs=["latents", "classes", "change"],
         outputs=["attributes", "changed"],
+        ir_version=ir_version,
     )
     onnx.checker.check_model(exported, full_check=True)
     determination = 1 - errors.var(0) / standard[-HELD_OUT:].var(0)

@@ -15,13 +15,12 @@ import torch
 from export.attributes import fit_attributes
 from export.encoder import convert_encoder
 from export.errors import ExportError
-from export.to_onnx import to_onnx
+from export.to_onnx import MIN_IR_VERSION, to_onnx
 from export.to_torchscript import to_torchscript
 from export.verify import EXACT, QUANTIZED, verify
 from export.wrapper import ExportedGenerator, multiply_adds
-from mnistgen import _attributes, _encoder
-from mnistgen._model import SCHEMA, ModelCard
 from mnistgen._files import whole_file
+from mnistgen._model import EDITOR, ENCODER, MODEL, SCHEMA, ModelCard
 from training.config import to_json
 from training.errors import TrainingError
 from training.run.checkpoint import Checkpoint, encoder_of, generator_of
@@ -78,18 +77,21 @@ class Export(NamedTuple):
             self.card.write(out)
 
 
-def build(checkpoint: Checkpoint, out: Path) -> ModelCard:
+def build(checkpoint: Checkpoint, out: Path, ir_version: int = MIN_IR_VERSION) -> ModelCard:
     """Write the files of the model directory into `out`, replacing existing files. Returns the card.
 
     Raises ExportError, before writing anything, unless PyTorch, TorchScript and onnxruntime agree.
     """
-    export = convert(checkpoint)
+    export = convert(checkpoint, ir_version)
     export.write(out)
     return export.card
 
 
-def convert(checkpoint: Checkpoint) -> Export:
-    """Convert and verify a checkpoint. Raises ExportError unless PyTorch, TorchScript and onnxruntime agree."""
+def convert(checkpoint: Checkpoint, ir_version: int = MIN_IR_VERSION) -> Export:
+    """Convert and verify a checkpoint. All graphs declare `ir_version`, the version of the ONNX file format.
+
+    Raises ExportError unless PyTorch, TorchScript and onnxruntime agree.
+    """
     header = checkpoint.header
     preset = header.preset
     generator = load_generator(checkpoint)
@@ -110,18 +112,18 @@ def convert(checkpoint: Checkpoint) -> Export:
         "versions": {name: version(name) for name in LIBRARIES},
     }
     metadata = {key: value if isinstance(value, str) else json.dumps(value) for key, value in fields.items()}
-    graph = to_onnx(generator, metadata, preset.quantization).SerializeToString()
+    graph = to_onnx(generator, metadata, preset.quantization, ir_version).SerializeToString()
     torchscript = to_torchscript(generator)
     tolerance = QUANTIZED if preset.quantization else EXACT
     difference = verify(generator, graph, torchscript, tolerance)
     parity = {"tolerance": asdict(tolerance), "difference": difference}
-    files = {"model.onnx": graph, TORCHSCRIPT: torchscript}
-    editor = fit_attributes(graph, preset.latent_dim) if generator.conditional else None
+    files = {MODEL: graph, TORCHSCRIPT: torchscript}
+    editor = fit_attributes(graph, preset.latent_dim, ir_version) if generator.conditional else None
     if editor:
-        files[_attributes.EDITOR] = editor.graph
+        files[EDITOR] = editor.graph
         fields["attributes"] = {"sha256": hashlib.sha256(editor.graph).hexdigest()} | editor.card
     if network := encoder_of(checkpoint):
-        encoder = convert_encoder(network)
-        files[_encoder.ENCODER] = encoder.graph
+        encoder = convert_encoder(network, ir_version)
+        files[ENCODER] = encoder.graph
         fields["encoder"] = {"sha256": hashlib.sha256(encoder.graph).hexdigest()} | encoder.card
     return Export(ModelCard(**fields, sha256=hashlib.sha256(graph).hexdigest(), parity=parity), files)

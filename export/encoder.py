@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from export.errors import ExportError
-from export.to_onnx import export_module, halve_weights
+from export.to_onnx import MIN_IR_VERSION, export_module, halve_weights
 from export.wrapper import multiply_adds
 from mnistgen._encoder import IMAGES, LABEL_LOGITS, LATENTS
 from mnistgen._runtime import import_onnxruntime
@@ -39,13 +39,13 @@ class ConvertedEncoder(NamedTuple):
     card: dict[str, Any]
 
 
-def convert_encoder(network: nn.Module) -> ConvertedEncoder:
+def convert_encoder(network: nn.Module, ir_version: int = MIN_IR_VERSION) -> ConvertedEncoder:
     """Convert an encoder to ONNX with weights in 16 bits.
 
     Raises ExportError unless PyTorch and onnxruntime agree, and for weights that are not finite.
     """
     encoder = ExportedEncoder(network)
-    model = export_module(encoder, (torch.rand(2, 28, 28),), [IMAGES], [LATENTS, LABEL_LOGITS])
+    model = export_module(encoder, (torch.rand(2, 28, 28),), [IMAGES], [LATENTS, LABEL_LOGITS], ir_version)
     halve_weights(model.graph)
     onnx.checker.check_model(model, full_check=True)
     graph = model.SerializeToString()

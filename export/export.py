@@ -26,16 +26,26 @@ def main(
     float32: Annotated[
         bool, typer.Option("--float32", help="Export without the preset's quantization, for comparison.")
     ] = False,
+    ir_version: Annotated[
+        int | None,
+        typer.Option(help="ONNX IR version to declare.", show_default="the lowest that the operators need"),
+    ] = None,
 ) -> None:
     """Export a generator: write model.onnx, model.torchscript.pt and card.json, verified against PyTorch.
 
     Example: python export/export.py dcgan --out exported/dcgan
     """
-    from export.build import build, in_float32  # late: PyTorch takes seconds to import
+    import onnx  # late: PyTorch and the rest take seconds to import
+
+    from export.build import build, in_float32
+    from export.to_onnx import MIN_IR_VERSION
     from training.run import checkpoint as checkpoints
 
+    declared = MIN_IR_VERSION if ir_version is None else ir_version
+    if not MIN_IR_VERSION <= declared <= onnx.IR_VERSION:
+        raise ExportError(f"--ir-version: expected {MIN_IR_VERSION} to {onnx.IR_VERSION}, got {declared}")
     checkpoint = checkpoints.read(locate(source))
-    card = build(in_float32(checkpoint) if float32 else checkpoint, out)
+    card = build(in_float32(checkpoint) if float32 else checkpoint, out, declared)
     print(
         f"{out}: {card.name}, {card.parameters:,} parameters; sample with: mnistgen sample --model {out} --out grid.png"
     )

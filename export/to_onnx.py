@@ -15,18 +15,23 @@ from mnistgen._session import CLASSES, IMAGES, LATENTS
 from training.config import Quantization
 
 OPSET = 18
+MIN_IR_VERSION: int = helper.find_min_ir_version_for([helper.make_opsetid("", OPSET)])
 
 
 def to_onnx(
-    generator: ExportedGenerator, metadata: dict[str, str], quantization: Quantization | None = None
+    generator: ExportedGenerator,
+    metadata: dict[str, str],
+    quantization: Quantization | None = None,
+    ir_version: int = MIN_IR_VERSION,
 ) -> onnx.ModelProto:
     """Convert to a graph from latents (N, D) and, if conditional, classes (N, 10), to images (N, 28, 28), N dynamic.
 
-    `metadata` are stored as the model's metadata properties. Raises ExportError as `quantize` does.
+    `metadata` are stored as the model's metadata properties. The lowest IR version, that of the file format, lets the
+    oldest runtimes load the graph. Raises ExportError as `quantize` does.
     """
     example = tuple(generator.inputs(2))
     shapes = _batched(len(example))
-    model = export_module(generator, example, [LATENTS, CLASSES][: len(example)], [IMAGES], shapes)
+    model = export_module(generator, example, [LATENTS, CLASSES][: len(example)], [IMAGES], ir_version, shapes)
     if quantization:
         model = quantize(model, generator, quantization.calibration)
         _strip(model)
@@ -41,6 +46,7 @@ def export_module(
     example: tuple[torch.Tensor, ...],
     inputs: list[str],
     outputs: list[str],
+    ir_version: int,
     shapes: tuple[Any, ...] | None = None,
 ) -> onnx.ModelProto:
     """Convert a module to a graph, without debug metadata; `shapes` are by default a dynamic batch size N for all."""
@@ -60,6 +66,7 @@ def export_module(
         )
     assert program is not None
     model = program.model_proto
+    model.ir_version = ir_version
     _strip(model)
     return model
 

@@ -14,7 +14,7 @@ from mnistgen._checks import MAX_DIGITS, DigitLike, checked_text, whole_number
 from mnistgen._generator import Generator
 from mnistgen._latents import INDICES, checked_seed, draw
 from mnistgen._loaded import Labelled
-from mnistgen._model import DEFAULT_MODEL, find
+from mnistgen._model import DEFAULT_MODEL, find, portable
 from mnistgen._request import AttributeLike
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def latents(
 
 
 def _generator(model: Model) -> Generator:
-    return _cached(model)  # type: ignore[arg-type]  # paths are hashable
+    return _cached(portable(model))
 
 
 _cached = functools.lru_cache(maxsize=4)(Generator)

@@ -19,7 +19,9 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     and the mode of an existing file is kept. Raises OutputError if the folder is missing, read-only or full.
     """
     target = Path(os.path.realpath(path))
-    partial = target.with_name(f".mnistgen-{secrets.token_hex(4)}.partial")
+    partial = target.with_name(
+        f".mnistgen-{secrets.token_hex(4)}{target.suffix}"
+    )  # from which Pillow infers the format
     try:
         with partial.open("xb") as file:
             yield file

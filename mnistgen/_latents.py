@@ -8,7 +8,6 @@ Source: J. Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011
 """
 
 import functools
-import logging
 import secrets
 from collections.abc import Sequence
 from importlib.resources import files
@@ -25,9 +24,6 @@ LEVELS = 2**16  # distinct values of a latent
 UPPER_QUANTILES = files("mnistgen") / "normal_quantiles.npy"  # float32 (32768,)
 UNIFORM = (1,) * 10  # all classes equally often
 WORDS_PER_COUNT = 4  # 64-bit words that Philox 4x64 generates per counter value
-
-
-log = logging.getLogger("mnistgen")
 
 
 def draw(seed: int, start: int, count: int, latent_dim: int, weights: Sequence[int] = UNIFORM) -> tuple[Float32, Int64]:
@@ -80,6 +76,8 @@ def checked_seed(seed: SupportsIndex | None) -> int:
     """The seed, 0 to 2**64 - 1. Without one, a fresh one is drawn and logged, which is short enough to type."""
     if seed is not None:
         return whole_number("seed", seed, 0, SEEDS - 1)
+    import logging  # imported here: the command line draws its own seeds
+
     number = secrets.randbits(32)
-    log.info("seed %d", number)
+    logging.getLogger("mnistgen").info("seed %d", number)
     return number

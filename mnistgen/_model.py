@@ -8,7 +8,6 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
-from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -33,9 +32,8 @@ LARGEST_LATENT_DIM = 2**16
 # Runs a graph: from inputs by name to outputs, which are given by name with their shapes.
 Run = Callable[[Mapping[str, Any], Mapping[str, tuple[int, ...]]], list[Any]]
 
-# A tensor with external data names its file under the key "location". Protobuf encodes a string after its length, 8;
-# the last byte of a length encoded in more bytes than necessary is 0.
-EXTERNAL_DATA = (b"\x08location", b"\x00location")
+# A tensor with external data names its file under the key "location". Protobuf encodes a string after its length, 8.
+EXTERNAL_DATA = b"\x08location"
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -132,7 +130,7 @@ class ModelDirectory(NamedTuple):
                 f"{path}: expected SHA-256 {expected} ({CARD}), got {digest}; "
                 "the file is damaged or was replaced; export or install it again"
             )
-        if any(key in graph for key in EXTERNAL_DATA):
+        if EXTERNAL_DATA in graph:
             raise ModelError(f"{path}: expected all weights in one file, got external data; save the model as one file")
         return graph
 
@@ -180,7 +178,7 @@ def _path_of(model: str | os.PathLike[str]) -> Traversable:
     known, path = names(), Path(model)
     if isinstance(model, str) and model in known:
         return MODELS / model
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - False where pathlib raises: without permission, and for invalid names
         return Path(os.path.realpath(path))  # valid after chdir and in other processes
     if model != path.name:
         raise InputError(f"{path}: not a directory; expected a model directory or one of {', '.join(known)}")
@@ -207,8 +205,10 @@ def _read_card(directory: Traversable) -> ModelCard:
         content = json.loads(_read(path))
     except ValueError as error:
         raise ModelError(f"{path}: cannot be read as JSON ({plain(str(error))})") from None
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-        raise ModelError(f"{path}: expected a card of schema {SCHEMA}, got {shown(content)}; export the model again")
+    if not isinstance(content, dict):
+        raise ModelError(f"{path}: expected a JSON object, got {shown(content)}")
+    if (schema := content.get("schema")) != SCHEMA:
+        raise ModelError(f"{path}: expected schema {SCHEMA}, got {shown(schema)}; export the model again")
     required = {item.name for item in fields(ModelCard) if item.default is MISSING}
     if missing := required - content.keys():
         raise ModelError(f"{path}: lacks {', '.join(sorted(missing))}; export the model again")
@@ -234,6 +234,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 def _html_table(head: Iterable[Any], rows: Iterable[Iterable[Any]]) -> str:
     """An HTML table with formatted numbers and escaped text."""
+    from html import escape  # imported here: only notebooks need it
 
     def row(tag: str, cells: Iterable[Any]) -> str:
         texts = (f"{c:,}" if isinstance(c, int) else f"{c:.4g}" if isinstance(c, float) else str(c) for c in cells)

@@ -28,12 +28,8 @@ MAX_PIXELS = 2**26  # of a picture, in all frames: a grid of 65,536 digits
 FPS = (1, 100)  # range of frames per second: GIF stores hundredths of a second
 DESCRIPTION = 0x010E  # EXIF tag ImageDescription
 
-# File extension -> format and options of an animation, for Pillow's save().
-ANIMATIONS: Mapping[str, Mapping[str, Any]] = {
-    ".gif": {"format": "GIF", "disposal": 1},
-    ".apng": {"format": "PNG"},
-    ".webp": {"format": "WEBP", "lossless": True},
-}
+# File extension -> options of an animation, for Pillow's save().
+ANIMATIONS: Mapping[str, Mapping[str, Any]] = {".gif": {"disposal": 1}, ".apng": {}, ".webp": {"lossless": True}}
 ENDINGS = (".png", ".npz", ".npy", *ANIMATIONS)
 
 Fields = Mapping[str, Any]  # what a file records: texts and numbers
@@ -123,7 +119,8 @@ def save(
             )
             np.savez_compressed(file, **arrays)
         else:
-            _write(file, frames, ending, milliseconds, record)
+            # Without a format, Pillow goes by the file's name, and imports what writes that format only.
+            _write(file, frames, ending, milliseconds, record, format=None if target else "PNG")
 
 
 def png_bytes(image: UInt8, record: Fields | None = None) -> bytes:
@@ -131,30 +128,32 @@ def png_bytes(image: UInt8, record: Fields | None = None) -> bytes:
     from PIL import Image
 
     file = io.BytesIO()
-    _write(file, [Image.fromarray(image)], ".png", 0, record)
+    _write(file, [Image.fromarray(image)], ".png", 0, record, format="PNG")
     return file.getvalue()
 
 
-def _write(file: BinaryIO, frames: list[Image], ending: str, milliseconds: int, record: Fields | None) -> None:
-    options = dict(ANIMATIONS.get(ending, {"format": "PNG"}))
+def _write(
+    file: BinaryIO, frames: list[Image], ending: str, milliseconds: int, record: Fields | None, **options: Any
+) -> None:
     if record:
-        options |= _recorded(options["format"], record)
+        options |= _recorded(ending, record)
     if ending in ANIMATIONS:
-        options |= {"save_all": True, "append_images": frames[1:], "duration": milliseconds, "loop": 0}
+        more = {"save_all": True, "append_images": frames[1:], "duration": milliseconds, "loop": 0}
+        options |= {**more, **ANIMATIONS[ending]}
     try:
         frames[0].save(file, **options)
     except ValueError as error:  # WebP is at most 16,383 pixels wide
         raise InputError(f"{ending}: {error}; choose a smaller scale, or .png") from None
 
 
-def _recorded(name: str, record: Fields) -> dict[str, Any]:
-    """Options for Pillow's save() that store texts and numbers in a format of this name."""
+def _recorded(ending: str, record: Fields) -> dict[str, Any]:
+    """Options for Pillow's save() that store texts and numbers in the format of a file extension."""
     named = {"Software": f"mnistgen {__version__}", **record}
     texts = {key: str(value).encode("ascii", "backslashreplace").decode() for key, value in named.items()}  # for EXIF
     lines = "\n".join(f"{key}: {value}" for key, value in texts.items())
-    if name == "GIF":
+    if ending == ".gif":
         return {"comment": lines.encode()}
-    if name == "WEBP":
+    if ending == ".webp":
         from PIL.Image import Exif
 
         exif = Exif()

@@ -139,12 +139,12 @@ def checked_request(
     return Request(
         card=card,
         count=count,
-        seed=checked_seed(seed),
         start=whole_number("start", start, 0, INDICES - count),
         truncation=checked_truncation(truncation),
         digits=digits,
         labels=chosen,
         attributes=checked_attributes(card, count, attributes),
+        seed=checked_seed(seed),  # last: a fresh one is logged
     )
 
 
@@ -223,8 +223,10 @@ def _checked_attribute(name: str, value: Any, count: int, card: ModelCard, range
     forms = "a number, a range (low, high) or floats" if ranges else "a number or floats"
     expected = f"{name}: expected {forms} ({count},), from {low:g} to {high:g}"
     array = as_array(expected, value)
-    if array.dtype.kind not in "fiu" or array.shape not in ((), (count,)):
-        raise InputError(f"{expected}, got {array.dtype} {array.shape}")
+    if array.dtype.kind not in "fiu":
+        raise InputError(f"{expected}, got {shown(value)}")
+    if array.shape not in ((), (count,)):
+        raise InputError(f"{expected}, got shape {array.shape}")
     each = np.full(count, array, np.float32)
     if not ((each >= low) & (each <= high)).all():  # False for NaN too
         raise InputError(f"{expected}, got values from {each.min():g} to {each.max():g}")

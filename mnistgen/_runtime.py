@@ -45,11 +45,11 @@ def import_onnxruntime() -> ModuleType:
 
 def conflict() -> str | None:
     """The conflict and its fix if onnxruntime and onnxruntime-gpu are both installed, else None."""
-    found = set()
-    for folder in sys.path:  # importing importlib.metadata takes longer than loading a model
+    installed: set[str] = set()
+    for folder in map(Path, sys.path):  # importing importlib.metadata takes longer than loading a model
         with suppress(OSError):
-            found |= {name.partition("-")[0] for name in os.listdir(folder or ".") if name.startswith("onnxruntime")}  # noqa: PTH208
-    return CONFLICT if {"onnxruntime", "onnxruntime_gpu"} <= found else None
+            installed |= {info.name.partition("-")[0] for info in folder.glob("onnxruntime*.dist-info")}
+    return CONFLICT if {"onnxruntime", "onnxruntime_gpu"} <= installed else None
 
 
 def cuda_fix() -> str:

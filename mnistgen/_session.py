@@ -69,8 +69,10 @@ class ImageSession(Session):
         card = directory.card
         inputs = {LATENTS: card.latent_dim} | ({CLASSES: 10} if card.conditional else {})
         found = {node.name: node.shape[-1] for node in self._session.get_inputs()}
-        if found != inputs or [node.name for node in self._session.get_outputs()] != [IMAGES]:
-            raise ModelError(f"{self._path}: expected inputs {inputs} and the output {IMAGES}, got inputs {found}")
+        outputs = [node.name for node in self._session.get_outputs()]
+        if found != inputs or outputs != [IMAGES]:
+            expected = f"inputs {inputs} and outputs {[IMAGES]}"
+            raise ModelError(f"{self._path}: expected {expected}, got inputs {found} and outputs {outputs}")
 
     def images(self, latents: Float32, classes: Float32 | None) -> Float32 | UInt8:
         """Latents (N, D), classes (N, 10) or None -> images (N, 28, 28): float32 in [0, 1], or uint8 grey levels."""

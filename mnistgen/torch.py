@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, SupportsIndex
+from typing import Any, ClassVar, SupportsIndex
 
 import numpy as np
 import torch
@@ -44,7 +44,7 @@ class Digits(Dataset[Item]):
     Raises InputError and ModelError as `mnistgen.generate_labelled` does, and IndexError for an index out of range.
     """
 
-    classes = tuple(f"{digit} - {name}" for digit, name in enumerate(NAMES))
+    classes: ClassVar = [f"{digit} - {name}" for digit, name in enumerate(NAMES)]
 
     def __init__(
         self,

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import settings
 from onnx import TensorProto, helper, numpy_helper
 
-from mnistgen._model import ModelCard
 from mnistgen._loaded import CHUNK_WORK
+from mnistgen._model import ModelCard
 
 settings.register_profile("untimed", deadline=None)  # a slow machine must not cause failures
 settings.load_profile("untimed")
@@ -48,7 +48,7 @@ def small_model(conditional: bool) -> onnx.ModelProto:
     constants.append(numpy_helper.from_array(np.array([-1, 28, 28], np.int64), "shape"))
     output = helper.make_tensor_value_info("images", TensorProto.FLOAT, ["N", 28, 28])
     graph = helper.make_graph(nodes, "small", inputs, [output], constants)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
 
 
 def write_model(directory: Path, *, conditional: bool = True, edit: NodeEdit | None = None, **fields: Any) -> Path:
@@ -112,10 +112,10 @@ def stand_in_for_onnxruntime(
             return self.providers
 
         def get_inputs(self) -> list[Any]:
-            return [SimpleNamespace(name="latents", type="tensor(float)", shape=["N", LATENT_DIM])]
+            return [SimpleNamespace(name="latents", shape=["N", LATENT_DIM])]
 
         def get_outputs(self) -> list[Any]:
-            return [SimpleNamespace(name="images", type="tensor(float)", shape=["N", 28, 28])]
+            return [SimpleNamespace(name="images")]
 
         def run(self, outputs: list[str], feeds: dict[str, Any]) -> list[Any]:
             if run_error:
@@ -123,8 +123,6 @@ def stand_in_for_onnxruntime(
             return [np.zeros((len(feeds["latents"]), 28, 28), np.float32)]
 
     engine = SimpleNamespace(
-        __version__="1.99.0",
-        cuda_version="13.0",
         SessionOptions=lambda: SimpleNamespace(add_session_config_entry=lambda key, value: None),
         InferenceSession=InferenceSession,
         get_available_providers=lambda: available,
@@ -165,7 +163,7 @@ def run_cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
     """Run the command line in this process."""
     import warnings
 
-    from mnistgen._cli import main
+    from mnistgen.cli import main
 
     def run(*arguments: object) -> Outcome:
         monkeypatch.setattr("sys.argv", ["mnistgen", *map(str, arguments)])

@@ -56,6 +56,6 @@ def test_sample(fresh: Path) -> None:
     with np.load(fresh / "sample.npz") as now, np.load(RECORDED / "sample.npz") as recorded:
         assert list(now) == list(recorded)
         assert np.abs(now["images"].astype(int) - recorded["images"]).max() <= 1
-        for name in ("labels", "seed", "start", "model"):
+        for name in ("labels", "seed", "start", "model", "method", "arguments"):
             assert np.array_equal(now[name], recorded[name])
         assert recorded["sha256"] == mnistgen.card().sha256

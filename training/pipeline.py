@@ -14,11 +14,11 @@ from export.build import build, in_float32
 from mnistgen import Generator
 from mnistgen._model import find
 from mnistgen._runtime import usable_cpus
-from training.interruption import Interrupted, exit_code
 from training.config import Adversarial, Preset, change
 from training.data import load_mnist
 from training.errors import TrainingError
 from training.evaluation.baseline import baseline
+from training.interruption import Interrupted, exit_code
 from training.presets import DEFAULT, QUICK, resolve
 from training.run import checkpoint as checkpoints
 from training.run.checkpoint import Checkpoint

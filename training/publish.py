@@ -19,8 +19,8 @@ from typing import Annotated
 
 import typer
 
-from mnistgen._model import MODELS
 from mnistgen._errors import shown
+from mnistgen._model import MODELS
 from training.errors import CheckpointError
 from training.presets import PRESETS
 
@@ -36,7 +36,7 @@ def main(checkpoint: Annotated[Path, typer.Argument(help="A generator file of a 
     name = generator.header.preset.name
     if name not in PRESETS:
         raise CheckpointError(f"{checkpoint}: expected a preset of training/presets.py, got {shown(name)}")
-    export, bundled = convert(generator), MODELS / name
+    export, bundled = convert(generator), Path(str(MODELS)) / name
     checkpoints.write(checkpoints.WEIGHTS / f"{name}.safetensors", generator)
     for path in (checkpoint.resolve().parents[1] / file for file in RECORD):
         if path.is_file():

@@ -8,7 +8,6 @@ import platform
 import sys
 import warnings
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, NamedTuple
 
 import typer
@@ -52,6 +51,8 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print the findi
 
 
 def _versions() -> Iterator[Finding]:
+    from importlib.metadata import PackageNotFoundError, version  # imported here: it is slow
+
     yield Finding("mnistgen", True, f"{__version__}, Python {platform.python_version()}, {sys.executable}")
     for package in PACKAGES:
         try:

@@ -122,7 +122,7 @@ def write(
     """Write a picture of a number in one handwriting style."""
     wanted: dict[str, Any] = {"text": text, "seed": _seed(seed), "truncation": truncation}
     generator = Generator(model, device=device, threads=threads)
-    mnistgen.save(out, generator.number(**wanted), scale=scale, record=_record("write", generator, wanted))
+    mnistgen.save(out, generator.number(**wanted), scale=scale, record=_record("number", generator, wanted))
     _say(out, text, generator, wanted)
 
 
@@ -158,7 +158,7 @@ def imitate(
         ]
         cells = picture.reshape(28, -1, 28).swapaxes(0, 1)  # (N, 28, 28)
         picture = mnistgen.grid(np.concatenate([*rows, cells]), COLUMNS)
-    mnistgen.save(out, picture, scale=scale, record=_record("imitate", generator, wanted))
+    mnistgen.save(out, picture, scale=scale, record=_record("number", generator, wanted))
     found = f"{len(images)} digit{'s' * (len(images) > 1)} read as {', '.join(map(str, encoded.labels))}"
     say(f"{out}: {text} from {generator.card.name}, in the handwriting of {found}")
 
@@ -209,13 +209,13 @@ def _seed(seed: int | None) -> int:
     return secrets.randbits(32) if seed is None else seed
 
 
-def _record(command: str, generator: Generator, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """What a file records: the model, and the arguments with which `Generator` generates the same digits again."""
+def _record(method: str, generator: Generator, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """What a file records: the model, and a method of `Generator` with the arguments that give the same digits again."""
     card = generator.card
     known: dict[str, Any] = {"model": card.name, "sha256": card.sha256}  # its path is deliberately omitted
     if "seed" in wanted:
         known |= {"seed": np.uint64(wanted["seed"]), "start": np.int64(wanted.get("start", 0))}
-    return known | {"arguments": json.dumps({"command": command, **wanted})}
+    return known | {"method": method, "arguments": json.dumps(wanted)}
 
 
 def _say(out: str | Path | None, what: str, generator: Generator, wanted: Mapping[str, Any]) -> None:

@@ -113,7 +113,7 @@ class Plan:
             "weights": list(request.weights),
             **{name: list(span) for name, span in request.attributes.items()},
             "style": None if request.style is None else request.style.tolist(),
-            "spread": request.spread,
+            "spread": None if request.style is None else request.spread,
             "shard_size": self.shard_size,
         }
 

@@ -92,8 +92,8 @@ def write_dataset(
         model: The name or path of a class-conditional model.
         seed: 0 to 2**64 - 1. By default, a fresh seed is drawn and logged.
         start: Index of the first training image. A data set that is written in slices has the same images.
-        shard_size: Images per file of parquet and webdataset. Slices that start and end at multiples of it have the
-            same shards.
+        shard_size: Images per file of parquet and webdataset. Slices that start and end at multiples of it have shards
+            with the same bytes.
         force: Replace an existing data set, once the new one is complete.
         report: Called with the number of images done and the total.
 
@@ -139,9 +139,7 @@ def write_dataset(
         totals = {split: found.tolist() for split, found in counts.items()}
         manifest = plan.arguments() | {"format": format, "counts": totals, "files": files}
         (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
-        if force and target.exists():
-            target.rename(scratch / "old")
-        _publish(folder, target)
+        _publish(folder, target, scratch / "old" if force else None)
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
         raise OutputError(f"{out}: cannot be written ({error.strerror or error}{where}); nothing was changed") from None
@@ -189,14 +187,21 @@ def _generated(plan: Plan, generator: Generator, split: str) -> Iterator[Batch]:
             yield pending.popleft().result()
 
 
-def _publish(folder: Path, target: Path) -> None:
-    """Rename a complete data set. Raises OutputError if another call has taken the target meanwhile."""
+def _publish(folder: Path, target: Path, old: Path | None) -> None:
+    """Rename a complete data set to the target, and an existing one to `old`, if given, which comes back on any error.
+
+    Raises OutputError if another call has taken the target meanwhile.
+    """
     with suppress(OSError):
         target.rmdir()  # if it is empty: Windows renames to new names only
     try:
+        if old and target.exists():
+            target.rename(old)
         folder.rename(target)
-    except OSError:
-        if target.exists():
+    except BaseException as error:
+        if old and old.exists() and not target.exists():
+            old.rename(target)
+        elif isinstance(error, OSError) and target.exists():
             raise OutputError(f"{target}: another call has written it meanwhile; nothing was changed") from None
         raise
 

@@ -46,7 +46,7 @@ try:
     import mnistgen
 except ImportError:
     sys.exit()
-images, labels = mnistgen.generate(2500, seed=3, return_labels=True)
+images, labels = mnistgen.generate_labelled(2500, seed=3)
 assert (labels == file["labels"]).all()
 difference = np.abs(images.astype(int) - file["images"])
 print("pixels as in Python:", (difference == 0).mean(), "largest difference:", difference.max())

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 import mnistgen
-from mnistgen._loaded import to_uint8
 from mnistgen._latents import draw
-from mnistgen.photos import BOX, EDGE, FINE, _normalised, _sampled
+from mnistgen._loaded import to_uint8
 from mnistgen._walks import spherical
+from mnistgen.cli.pictures import sample
+from mnistgen.photos import BOX, EDGE, FINE, _normalised, _sampled
 
 RECORDED = Path(__file__).with_name("recorded")
 PAIRS, BLOCK = 10_000, 100  # of seed and index; pairs per checksum
@@ -44,7 +45,7 @@ def main() -> None:
         "drawings": {"n": DRAWINGS, "side": SIDE},
     }
     _drawings(generator)
-    mnistgen.drawings.DigitGrid(n=64, seed=1).save(RECORDED / "sample.npz", generator)
+    sample(str(RECORDED / "sample.npz"), n=64, seed=1, device="cpu", threads=1)
     text = json.dumps(facts, separators=(",", ":"))
     (RECORDED / "facts.json").write_text(text + "\n", "utf-8")
 
@@ -76,7 +77,7 @@ def _number(name: str, k: int) -> int:
 
 def _images(name: str, generator: mnistgen.Generator, request: dict[str, Any]) -> str:
     """Write images and return their labels."""
-    images, labels = generator.sample(**request, return_labels=True)
+    images, labels = generator.sample_labelled(**request)
     _write(name, images)
     return "".join(map(str, labels))
 
@@ -87,7 +88,7 @@ def _measured(generator: mnistgen.Generator) -> dict[str, list[float]]:
 
 
 def _encoded(generator: mnistgen.Generator) -> str:
-    latents, labels = generator.encode(generator.sample(**ENCODED), return_labels=True)
+    latents, labels = generator.encode(generator.sample(**ENCODED))
     _write("latents", latents)
     return "".join(map(str, labels))
 

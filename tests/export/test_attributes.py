@@ -5,7 +5,7 @@ import torch
 from onnx import numpy_helper
 
 from export.attributes import Editor, fit_attributes
-from mnistgen._attributes import CONTROLLED
+from mnistgen._model import CONTROLLED
 from tests.conftest import LATENT_DIM, small_model
 
 

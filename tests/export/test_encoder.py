@@ -1,5 +1,7 @@
 """encoder.onnx: its contract, its size and what is refused."""
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
@@ -43,6 +45,6 @@ def test_weights_that_are_not_finite() -> None:
 
 
 def test_bundled_encoder_is_small() -> None:
-    paths = list(MODELS.glob("*/encoder.onnx"))
+    paths = list(Path(str(MODELS)).glob("*/encoder.onnx"))
     assert [path.parent.name for path in paths] == ["digits"]
     assert paths[0].stat().st_size <= 1_000_000

@@ -23,10 +23,8 @@ from export.build import Export, build, in_float32, load_generator
 from export.errors import ExportError
 from export.verify import QUANTIZED, Tolerance, _check
 from export.wrapper import ExportedGenerator, multiply_adds
-from mnistgen._attributes import CONTROLLED
-from mnistgen._model import read_card
-from mnistgen._model import MODELS
 from mnistgen._latents import draw
+from mnistgen._model import CONTROLLED, MODELS
 from tests.conftest import contents
 from tests.training.conftest import RunScript
 from tests.training.small import ROOT, SMALL
@@ -36,6 +34,8 @@ from training.networks.inputs import cyclic_labels, fixed_inputs
 from training.presets import PRESETS
 from training.run import checkpoint as checkpoints
 from training.run.checkpoint import WEIGHTS, Checkpoint, Header, generator_checkpoint
+
+BUNDLED = Path(str(MODELS))
 
 
 def untrained(preset: Preset) -> Checkpoint:
@@ -99,6 +99,21 @@ def test_graph_operators_weights_and_metadata(tmp_path: Path) -> None:
         if key not in ("sha256", "attributes", "encoder", "parity", "quality")
     }
     assert str(ROOT).encode() not in (tmp_path / "model.onnx").read_bytes()
+
+
+def test_graphs_declare_the_lowest_ir_version(tmp_path: Path, run_script: RunScript) -> None:
+    checkpoints.write(path := tmp_path / "small.safetensors", untrained(SMALL["digits"]))
+    for folder, options, expected in (("lowest", [], 8), ("chosen", ["--ir-version", 10], 10)):
+        outcome = run_script("export/export.py", path, "--out", tmp_path / folder, *options)
+        assert outcome.code == 0, outcome.err
+        graphs = {graph.name: onnx.load(graph) for graph in (tmp_path / folder).glob("*.onnx")}
+        assert graphs.keys() == {"model.onnx", "attributes.onnx", "encoder.onnx"}
+        assert {graph.ir_version for graph in graphs.values()} == {expected}
+    outcome = run_script("export/export.py", path, "--out", tmp_path / "refused", "--ir-version", 7)
+    assert (outcome.code, outcome.err.count("\n")) == (1, 1)
+    assert outcome.err.startswith("export.py: --ir-version: expected 8 to ")
+    assert outcome.err.endswith(", got 7\n")
+    assert not (tmp_path / "refused").exists()
 
 
 def test_torchscript_has_same_signature_and_images(tmp_path: Path) -> None:
@@ -237,7 +252,7 @@ class TestFiles:
 
     @pytest.mark.parametrize("call", [1, 2, 3, 4])
     def test_full_disk_keeps_existing_files(self, call: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        card, names = read_card(MODELS / "mlp"), ("model.onnx", "encoder.onnx", "attributes.onnx")
+        card, names = mnistgen.card("mlp"), ("model.onnx", "encoder.onnx", "attributes.onnx")
         Export(card, dict.fromkeys(names, b"before")).write(tmp_path)
         before = contents(tmp_path)
         sync, calls = os.fsync, []
@@ -249,7 +264,7 @@ class TestFiles:
             sync(descriptor)
 
         monkeypatch.setattr(os, "fsync", full)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(mnistgen.OutputError, match="No space left"):
             Export(card, dict.fromkeys(names, b"after")).write(tmp_path)
         assert contents(tmp_path) == before
 
@@ -259,6 +274,11 @@ class TestBundled:
 
     def test_bundled_models_have_weights_and_presets(self) -> None:
         assert set(mnistgen.models()) == {path.stem for path in WEIGHTS.glob("*.safetensors")} <= PRESETS.keys()
+
+    def test_graphs_declare_the_lowest_ir_version(self) -> None:
+        graphs = map(onnx.load, BUNDLED.glob("*/*.onnx"))
+        found = {(graph.ir_version, onnx.helper.find_min_ir_version_for(graph.opset_import)) for graph in graphs}
+        assert found == {(8, 8)}
 
     @pytest.mark.parametrize("name", mnistgen.models())
     def test_export_reproduces_bundled_model(self, name: str, tmp_path: Path) -> None:
@@ -277,7 +297,7 @@ class TestBundled:
         assert dataclasses.replace(card, **varying) == dataclasses.replace(bundled, **varying)
         assert card.preset == bundled.preset == to_json(weights.header.preset)
         for graph in ("model.onnx", "encoder.onnx") if card.encoder else ("model.onnx",):
-            first, second = (_weights(path / graph) for path in (tmp_path, MODELS / name))
+            first, second = (_weights(path / graph) for path in (tmp_path, BUNDLED / name))
             assert first.keys() == second.keys()
             for key, value in first.items():
                 assert np.array_equal(value, second[key]), key
@@ -286,7 +306,7 @@ class TestBundled:
 
     def test_bundled_attributes_are_those_of_the_digits(self) -> None:
         known = mnistgen.card("digits").attributes
-        images, labels = mnistgen.generate(20_000, seed=2, return_labels=True)
+        images, labels = mnistgen.generate_labelled(20_000, seed=2)
         found = mnistgen.measure(images)
         assert known is not None
         for name in CONTROLLED:

@@ -1,34 +1,15 @@
-"""Shared fixtures: generators of a small model, invalid values, and comparison of images."""
+"""Shared fixtures: generators of a small model, and comparison of images."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 import mnistgen
-
-HUGE = 10**5000  # too large for repr
-
-
-class Unreadable:
-    """Cannot be converted to an array, like tensors that require grad."""
-
-    def __array__(self) -> Any:
-        raise RuntimeError("Can't call numpy() on Tensor that requires grad.")
-
-    def __index__(self) -> int:
-        raise RuntimeError("no")
-
-    def __len__(self) -> int:
-        raise RuntimeError("no")
-
-    def __repr__(self) -> str:
-        raise RuntimeError("no")
+from mnistgen._arrays import UInt8
 
 
-def near(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> bool:
+def near(first: UInt8, second: UInt8) -> bool:
     """Equal within one grey level."""
     return first.shape == second.shape and bool((np.abs(first.astype(int) - second) <= 1).all())
 

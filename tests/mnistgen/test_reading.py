@@ -1,6 +1,5 @@
 """Digits read from pictures: cut apart, in order, normalised as MNIST's; and what is refused."""
 
-import io
 import struct
 import zlib
 from pathlib import Path
@@ -19,11 +18,6 @@ from mnistgen._arrays import UInt8
 DATA = Path(__file__).resolve().parents[1] / "data" / "MNIST" / "raw"
 REAL: UInt8 = np.fromfile(DATA / "t10k-images-idx3-ubyte", np.uint8, offset=16).reshape(-1, 28, 28)
 ROW = (0, 1, 3, 9, 84, 53)  # of REAL: 7, 2, 0, 9, 8, 5
-
-
-def reading(image: UInt8) -> UInt8:
-    """The digits of a picture with these grey levels."""
-    return mnistgen.read_digits(Image.fromarray(image))
 
 
 def difference(images: UInt8, others: UInt8) -> float:
@@ -57,7 +51,7 @@ def picture(ink: NDArray[np.float32], *, paper: float = 235.0, pen: float = 40.0
 
 
 def test_digits_of_mnist_come_back() -> None:
-    images = np.concatenate([reading(image) for image in REAL[:60]])  # moved by a pixel at most
+    images = mnistgen.read_digits([Image.fromarray(image) for image in REAL[:60]])  # moved by a pixel at most
     assert np.abs(images.astype(float) - REAL[:60]).mean() < 3
     assert difference(images, REAL[:60]) < 20
 
@@ -81,18 +75,19 @@ def test_normalisation(index: int, scale: float, light: bool, left: int, top: in
 
 def test_pages_are_cut_apart_in_reading_order() -> None:
     clean = mnistgen.read_digits([Image.fromarray(REAL[index]) for index in ROW])
-    images = mnistgen.read_digits(picture(page(ROW)))
-    assert difference(images, clean) < 25
-    assert difference(mnistgen.read_digits(picture(page(ROW, columns=6))), clean) < 25
+    for columns in (3, 6):
+        assert difference(mnistgen.read_digits(picture(page(ROW, columns))), clean) < 25
 
 
-def test_photos_with_uneven_light_and_noise() -> None:
+def test_photos_with_uneven_light_and_noise(tmp_path: Path) -> None:
     ink = page(ROW)
     light = np.linspace(0.5, 1, ink.shape[1])[None] * np.linspace(0.8, 1, ink.shape[0])[:, None]
     grey = (225 - 180 * ink) * light + np.random.default_rng(0).normal(0, 6, ink.shape)
-    content = io.BytesIO()
-    Image.fromarray(grey.clip(0, 255).astype(np.uint8)).save(content, "JPEG", quality=70)
-    images = mnistgen.read_digits(Image.open(content))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned right by a quarter
+    photo = Image.fromarray(grey.clip(0, 255).astype(np.uint8)).rotate(90, expand=True)
+    photo.save(tmp_path / "photo.jpg", exif=exif, quality=70)
+    images = mnistgen.read_digits(tmp_path / "photo.jpg")
     assert difference(images, mnistgen.read_digits(picture(ink))) < 20
 
 
@@ -107,7 +102,6 @@ def test_squared_paper_and_specks() -> None:
 def test_strokes_that_do_not_touch_are_one_digit() -> None:
     ink = np.zeros((200, 160), np.float32)
     ink[40:48, 60:110] = 1  # the bar of a five
-    ink[58:64, 50:58] = 1
     ink[58:100, 50:58] = 1
     ink[100:108, 50:100] = 1
     ink[108:150, 92:100] = 1
@@ -121,8 +115,8 @@ def test_fine_pens_are_thickened_and_thick_ones_kept() -> None:
     ink[40:42, 60:140] = 1
     (thin,) = mnistgen.read_digits(picture(ink))
     assert 1.8 <= mnistgen.measure(thin[None]).thickness[0] < 2.3
-    thick, again = (mnistgen.measure(images).thickness for images in (REAL[85:86], reading(REAL[85])))
-    assert again == pytest.approx(thick, rel=0.1)
+    again = mnistgen.read_digits(Image.fromarray(REAL[85]))
+    assert mnistgen.measure(again).thickness == pytest.approx(mnistgen.measure(REAL[85:86]).thickness, rel=0.1)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "CMYK", "I;16", "LA", "RGBA", "F"])
@@ -138,14 +132,6 @@ def test_modes(mode: str) -> None:
     else:
         shown = plain.convert(mode, dither=Image.Dither.NONE)
     assert difference(mnistgen.read_digits(shown), mnistgen.read_digits(plain)) < 20
-
-
-def test_orientation_of_cameras(tmp_path: Path) -> None:
-    turned = picture(page(ROW)).rotate(90, expand=True)
-    exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned right by a quarter
-    turned.save(tmp_path / "photo.jpg", exif=exif, quality=95)
-    assert difference(mnistgen.read_digits(tmp_path / "photo.jpg"), mnistgen.read_digits(picture(page(ROW)))) < 15
 
 
 def test_paths_and_pictures(tmp_path: Path) -> None:
@@ -168,46 +154,29 @@ def png_header(width: int, height: int) -> bytes:
 
 
 NOISY = np.random.default_rng(0).normal(200, 6, (300, 400)).clip(0, 255).astype(np.uint8)
-CONTENTS: dict[str, tuple[bytes | None, str]] = {
-    "missing.png": (None, "the file cannot be read (No such file or directory)"),
-    "text.png": (b"no picture", "expected a PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF picture, got another file"),
-    "empty.png": (b"", "expected a PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF picture, got another file"),
-    "damaged.png": (png_header(30, 30), "damaged"),
-    "large.png": (png_header(8000, 7000), "expected at most 50,000,000 pixels, got 56,000,000; scale it down"),
-    "bomb.png": (png_header(60_000, 60_000), "expected at most 50,000,000 pixels"),
-}
-
-
-@pytest.mark.parametrize("name", CONTENTS)
-def test_refused_files(tmp_path: Path, name: str) -> None:
-    content, words = CONTENTS[name]
-    path = tmp_path / name
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(mnistgen.InputError) as error:
-        mnistgen.read_digits(path)
-    assert str(error.value).startswith(f"{path}: ")
-    assert words in str(error.value)
-    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(
     ("pictures", "words"),
     [
+        (b"no picture", "picture.png: expected a PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF picture, got another file"),
+        (png_header(30, 30), "picture.png: the picture is damaged"),
+        (png_header(8000, 7000), "expected at most 50,000,000 pixels, got 56,000,000; scale it down"),
+        (png_header(60_000, 60_000), "expected at most 50,000,000 pixels"),
+        ("nowhere.png", "nowhere.png: expected a picture, the file cannot be read (No such file or directory)"),
         ([], "pictures: expected at least one path or Pillow image, got none"),
-        (3, "picture 1: expected a path or a Pillow image, got 3"),
         ([Image.fromarray(REAL[0]), None], "picture 2: expected a path or a Pillow image, got None"),
-        (
-            Image.new("L", (100, 100), 255),
-            "picture 1: expected dark digits on a light ground or the reverse, got",
-        ),
-        (Image.new("L", (100, 100), 0), "got a blank picture"),
+        (Image.new("L", (100, 100), 255), "picture 1: expected dark digits on a light ground or the reverse, got"),
         (Image.new("RGBA", (100, 100), (0, 0, 0, 0)), "got a blank picture"),
         (Image.fromarray(NOISY), "expected digits, found none"),
         (picture(page((0,) * 70, columns=10, scale=1.5)), "expected at most 64 digits, found 70"),
     ],
 )
-def test_refused_pictures(pictures: Any, words: str) -> None:
+def test_refused(tmp_path: Path, pictures: Any, words: str) -> None:
+    if isinstance(pictures, bytes):
+        (tmp_path / "picture.png").write_bytes(pictures)
+        pictures = tmp_path / "picture.png"
     with pytest.raises(mnistgen.InputError) as error:
         mnistgen.read_digits(pictures)
     assert words in str(error.value)
+    assert "\n" not in str(error.value)

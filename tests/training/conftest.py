@@ -16,10 +16,9 @@ import pytest
 import torch
 
 import training.pipeline
-from mnistgen import _interruption as interruption
 from tests.conftest import Outcome
 from tests.training.small import DATA, FILES, ROOT, SMALL
-from training import presets
+from training import interruption, presets
 from training.config import Preset
 from training.data import Digits, Mnist, load_mnist
 from training.fitting import Phase

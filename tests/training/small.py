@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mnistgen import _devices as devices
+from mnistgen import _runtime as runtime
 from training import data, presets
 from training.config import Adversarial, Network, Preset, Stage
 from training.data import IdxFile
@@ -98,7 +98,7 @@ def signal_at(count: int, function: Callable[..., Any], number: int = signal.SIG
 if __name__ == "__main__":
     presets.PRESETS.update(SMALL)
     data.load_mnist.__defaults__ = (FILES,)
-    devices.usable_cpus = lambda *_: 1  # no worker processes, which would not have these changes
+    runtime.usable_cpus = lambda *_: 1  # no worker processes, which would not have these changes
     if precision := os.environ.get("PRECISION"):
         device._multiplies_bfloat16 = lambda device: precision == "bfloat16"
     Compute.autocast = signal_at(int(os.environ.get("KILL_AT_STEP", "0")), Compute.autocast)  # type: ignore[method-assign]

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import weakref
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ import training.pipeline
 from tests.training.conftest import RunScript
 from tests.training.small import ROOT, signal_at
 from training.evaluation import assessment
+from training.interruption import signals_kept_back
 from training.run.device import Compute
 
 SCRIPTS = (
@@ -141,3 +143,30 @@ def test_workers_do_not_receive_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
     found: Any = assessment.measure_all(sources, (1, 2), 1, "quick", Path(), workers=2)
     assert found == [[True, True]] * 2
     assert not blocked()
+
+
+def test_signals_are_deferred_while_processes_start() -> None:
+    """Also if another thread receives them, such as one of NumPy's."""
+    over = threading.Event()
+    thread = threading.Thread(target=over.wait)
+    thread.start()
+    started = []
+
+    def start_one() -> None:
+        assert thread.ident
+        with signals_kept_back():
+            signal.pthread_kill(thread.ident, signal.SIGINT)
+            started.append(subprocess.run([sys.executable, "-c", ""]).returncode)
+
+    with pytest.raises(KeyboardInterrupt):
+        start_one()
+    over.set()
+    thread.join()
+    assert started == [0]
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, []) & {signal.SIGINT, signal.SIGHUP}
+
+
+def test_ignored_signals_stay_ignored() -> None:
+    script = "import os, signal, training.interruption as it; it.handle_signals(); os.kill(os.getpid(), signal.SIGHUP)"
+    command = ["sh", "-c", f"trap '' HUP; exec {sys.executable} -c '{script}'"]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 0

@@ -12,11 +12,11 @@ import pytest
 
 import training.pipeline
 from export import build as building
-from training.files import open_owned
 from tests.conftest import Outcome
 from tests.training.conftest import Refused, RunScript
 from tests.training.small import SMALL, signal_at
 from training.config import to_json
+from training.files import open_owned, read_file
 from training.run.device import Compute
 from training.run.directory import RunDirectory
 
@@ -67,9 +67,7 @@ class TestWithoutCheckpoint:
         assert [line["step"] for line in run.read_metrics()] == [2, 3]
 
     def test_either_out_or_resume_works(self, refused: Refused, tmp_path: Path) -> None:
-        (
-            tmp_path / ".mnistgen-01234567-89abcdef.partial"
-        ).touch()  # from a run that was killed before it wrote preset.json
+        (tmp_path / ".mnistgen-01234567.partial").touch()  # from a run that was killed before it wrote preset.json
         RunDirectory(tmp_path).check_new()
         assert "is no run directory: no preset.json; start a run with --out" in refused("--resume", tmp_path)
         RunDirectory(tmp_path).create(PRESET)
@@ -83,22 +81,25 @@ class TestWithoutCheckpoint:
         assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
-def test_removes_temporary_files_unless_locked(
-    stopped: RunDirectory, train_here: RunScript, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    leftovers = [folder / ".mnistgen-01234567-01234567.partial" for folder in (stopped.path, stopped.checkpoints)]
-    for path in leftovers:
-        path.write_bytes(b"half")
+def test_removes_temporary_files(stopped: RunDirectory, train_here: RunScript, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in (stopped.path, stopped.checkpoints):
+        (folder / ".mnistgen-01234567.partial").write_bytes(b"half")
     monkeypatch.setattr(Compute, "autocast", signal_at(1, Compute.autocast, signal.SIGINT))
-    with open_owned(stopped.samples / ".mnistgen-01234567-01234567.partial"):
-        assert train_here("--resume", stopped.path).code == 130
-        assert [path.parent for path in stopped.path.rglob(".*")] == [stopped.samples]
+    assert train_here("--resume", stopped.path).code == 130
+    assert list(stopped.path.rglob(".*")) == []
 
 
 def test_locked_run_raises(stopped: RunDirectory, refused: Refused) -> None:
     with open_owned(stopped.path / ".lock"):
         message = refused("--resume", stopped.path)
     assert f"{stopped.path} is in use by another training process; wait until it ends" in message
+
+
+def test_files_are_read_up_to_a_size(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"12345")
+    assert read_file(tmp_path / "file", 5) == b"12345"
+    with pytest.raises(OSError, match="larger than 4 bytes"):
+        read_file(tmp_path / "file", 4)
 
 
 def test_full_disk_during_checkpoint(

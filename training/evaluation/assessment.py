@@ -17,9 +17,7 @@ from joblib import Parallel, delayed
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, track
 
-from mnistgen._model import ModelCard
-from mnistgen._model import ModelDirectory
-from training.interruption import signals_kept_back
+from mnistgen._model import ModelCard, ModelDirectory
 from training.data import Mnist, load_mnist
 from training.errors import EvaluationError
 from training.evaluation import report as reports
@@ -30,6 +28,7 @@ from training.evaluation.handwriting import measure_handwriting
 from training.evaluation.judges import JUDGES, MAX_FEATURES, checksums, weights_path
 from training.evaluation.measure import Measurement, measure_once, summarise
 from training.evaluation.sources import REFERENCES, Model, Source
+from training.interruption import signals_kept_back
 
 SEEDS: dict[Form, int] = {"full": 5, "quick": 1}
 # The figure of real digits to compare with, where there are too few real digits for the same figure.
@@ -54,7 +53,7 @@ def assess(
     `samples` is the number of generated digits per seed, by default that of the target digits; `seeds` defaults to
     SEEDS. With write_card, the figures are also written into the models' cards; for a quantized model together with
     those of its float32 form, if that is among the models. Report and cards are written after all measurements, then
-    the plots. Raises EvaluationError, DataError or OSError.
+    the plots. Raises EvaluationError, DataError or OutputError.
     """
     if samples is not None and samples <= MAX_FEATURES:
         raise EvaluationError(
@@ -63,11 +62,11 @@ def assess(
         )
     if seeds is not None and seeds < 1:
         raise EvaluationError(f"seeds: expected 1 or more, got {seeds}")
-    check_writable([*(model.path for model in models if write_card), folder])
+    sources = [Model(Path(str(model.path)), name, model.card.sha256) for name, model in unique_names(models).items()]
+    check_writable([*(source.path for source in sources if write_card), folder])
     mnist = load_mnist(data, torch.device("cpu"))
     real = baseline(mnist, form)
     count = samples or len(real.target.images)
-    sources = [Model(model.path, name, model.card.sha256) for name, model in unique_names(models).items()]
     used = tuple(range(1, (seeds or SEEDS[form]) + 1))
     scores = measure_all([*sources, *REFERENCES], used, count, form, data, workers)
     result = Report(
@@ -86,9 +85,9 @@ def assess(
     show(result)
     if write_card:
         rows = list(zip([model.card for model in models], result.models, strict=True))
-        for model, (card, row) in zip(models, rows, strict=True):
+        for source, (card, row) in zip(sources, rows, strict=True):
             float32 = next((other for other_card, other in rows if is_float32_form(other_card, card)), None)
-            replace(card, quality=quality(result, row, float32)).write(model.path)
+            replace(card, quality=quality(result, row, float32)).write(source.path)
     reports.write(result, folder, {})
     with tempfile.TemporaryDirectory(prefix="mnistgen-report-") as drawn:
         console = Console(stderr=True)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from mnistgen import Generator
 from mnistgen._arrays import Float32, Int64, UInt8
-from mnistgen._attributes import CONTROLLED, measure
-from mnistgen._attributes import statistics
+from mnistgen._attributes import measure
+from mnistgen._model import CONTROLLED, statistics
 from training.data import Mnist
 from training.evaluation.judges import checksums, classify, features
 from training.evaluation.neighbours import nearest, pixels
@@ -97,10 +97,10 @@ def _attributes(generator: Generator, test: RealDigits) -> dict[str, float]:
 
 
 def _encoder(generator: Generator, test: RealDigits, training: UInt8) -> dict[str, float]:
-    latents, read = generator.encode(test.images, return_labels=True)
+    latents, read = generator.encode(test.images)
     again = generator.decode(latents, test.labels)
     some = RealDigits(test.images[:REFINED], test.labels[:REFINED])
-    refined = generator.decode(generator.encode(*some, steps=STEPS), some.labels)
+    refined = generator.decode(generator.encode(*some, steps=STEPS).latents, some.labels)
     distances, _ = nearest(pixels(test.images), pixels(training))
     others = [(test.labels + shift) % 10 for shift in range(1, 10)]
     swapped = [generator.decode(latents, labels) for labels in others]

@@ -13,7 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.optim.swa_utils import update_bn
 
-from training.files import whole_file
+from mnistgen._files import whole_file
 from training.augmentation import warp
 from training.data import Digits, Mnist, load_mnist
 from training.errors import EvaluationError

@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from training.files import whole_file
+from mnistgen._files import whole_file
 from training.evaluation.figures import ABSENT, FIGURES, JudgeRecord, Report, Scores, to_json
 from training.evaluation.handwriting import HANDWRITING
 from training.evaluation.judges import JUDGES
@@ -50,7 +50,7 @@ def readme_rows(rows: Sequence[Scores]) -> str:
 def write(report: Report, directory: Path, pictures: Pictures) -> None:
     """Write report.md and report.json into the directory, each atomically. Pictures are linked by relative path.
 
-    Raises ValueError if a number in the report is infinite, and OSError if the files cannot be written.
+    Raises ValueError if a number in the report is infinite, and OutputError if the files cannot be written.
     """
     contents = {
         "report.md": markdown(report, pictures),

@@ -48,9 +48,8 @@ def main(
     if not directory.card.conditional:
         raise EvaluationError(f"model: expected a class-conditional model, got {directory.card.name}")
     real = baseline(load_mnist(data, torch.device("cpu")), "quick")
-    sources = [
-        Model(directory.path, f"truncation {level}", directory.card.sha256, truncation=level) for level in LEVELS
-    ]
+    path = Path(str(directory.path))
+    sources = [Model(path, f"truncation {level}", directory.card.sha256, truncation=level) for level in LEVELS]
     used = tuple(range(1, seeds + 1))
     scores = measure_all(sources, used, len(real.target.images), "quick", data, workers)
     for row in scores:

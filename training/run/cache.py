@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
+from mnistgen._errors import OutputError
 from training.run import sealed
 
 Arrays = dict[str, NDArray]  # type: ignore[type-arg]  # of several types
@@ -35,8 +36,8 @@ def cached(name: str, sources: Mapping[str, str | int], compute: Callable[[], Ar
     arrays = compute()
     try:
         sealed.write(path, {key: torch.from_numpy(value).contiguous() for key, value in arrays.items()}, text)
-    except OSError as error:
-        warnings.warn(f"{path}: cannot be written ({error.strerror}); the result is not cached", stacklevel=2)
+    except (OSError, OutputError) as error:
+        warnings.warn(f"{error}; the result is not cached", stacklevel=2)
     return arrays
 
 

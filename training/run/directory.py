@@ -26,11 +26,11 @@ from torch import nn
 
 from mnistgen._arrays import UInt8
 from mnistgen._errors import plain
-from training.files import WINDOWS, open_owned, read_file, remove_leftovers, whole_file
-from mnistgen._pictures import grid
-from mnistgen._picture_files import write_png
+from mnistgen._files import whole_file
+from mnistgen._pictures import save
 from training.config import Preset, from_json, to_json
 from training.errors import CheckpointError, PresetError, TrainingError
+from training.files import WINDOWS, open_owned, read_file
 from training.networks.generator import GeneratorNetwork
 from training.run.checkpoint import Checkpoint, Header, generator_checkpoint, generator_of, read, write
 from training.run.outline import check_preset
@@ -79,7 +79,8 @@ class RunDirectory:
             raise TrainingError(f"{self.path} is in use by another training process; wait until it ends") from None
         with file:
             for folder in (self.path, self.checkpoints, self.samples, self.generators, self.export):
-                remove_leftovers(folder, ".mnistgen-*.partial")
+                for partial in folder.glob(".mnistgen-*.partial"):
+                    partial.unlink()
             try:
                 yield
             finally:
@@ -183,13 +184,11 @@ class RunDirectory:
     def save_samples(self, stage: int, step: int, images: UInt8) -> None:
         """Write images uint8 (N, 28, 28) as a sample grid."""
         self.samples.mkdir(exist_ok=True)
-        with whole_file(self.samples / f"{_stem(stage, step)}.png") as file:
-            write_png(file, grid(images))
+        save(self.samples / f"{_stem(stage, step)}.png", images)
 
     def save_final(self, images: UInt8) -> None:
         """Write images uint8 (N, 28, 28) as a grid to final.png."""
-        with whole_file(self.path / "final.png") as file:
-            write_png(file, grid(images))
+        save(self.path / "final.png", images)
 
     def sample_paths(self) -> list[Path]:
         """The paths of all sample grids, by step."""

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from training.files import read_file, whole_file
-from mnistgen._pictures import CELL
-from mnistgen._picture_files import write_png
+from mnistgen._files import whole_file
+from mnistgen._pictures import CELL, save
 from training.errors import TrainingError
 from training.evaluation.charts import training_curves
+from training.files import read_file
 from training.run.directory import LIMIT, RunDirectory
 
 GIF_FRAMES = 60  # at most
@@ -48,8 +48,7 @@ def draw_strip(run: RunDirectory) -> None:
     if not paths:
         return
     frames = _read([paths[index] for index in sorted({0, *range(4, len(paths), 5), len(paths) - 1})])
-    with whole_file(run.path / "strip.png") as file:
-        write_png(file, np.concatenate([np.asarray(frame)[:CELL] for frame in frames]))
+    save(run.path / "strip.png", np.concatenate([np.asarray(frame)[:CELL] for frame in frames]))
 
 
 def _read(paths: Sequence[Path]) -> list[Image.Image]:

@@ -11,7 +11,8 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from mnistgen._errors import MnistgenError, plain
-from training.files import read_file, whole_file
+from mnistgen._files import whole_file
+from training.files import read_file
 
 LIMIT = 2**32  # maximum size in bytes of files to read
 

@@ -130,6 +130,24 @@ class TestOutputFolder:
         assert contents(tmp_path / "data") == contents(tmp_path / "whole") != before
         assert names(tmp_path) == ["data", "whole"]
 
+    @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")])
+    def test_an_error_between_the_two_renames(
+        self, idx: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+    ) -> None:
+        idx(tmp_path / "data")
+        before = contents(tmp_path)
+        rename = Path.rename
+
+        def fail(path: Path, target: Path) -> Path:
+            if path.name == "new":
+                raise error
+            return rename(path, target)
+
+        with monkeypatch.context() as context, pytest.raises((KeyboardInterrupt, mnistgen.OutputError)):
+            context.setattr(Path, "rename", fail)
+            idx(tmp_path / "data", seed=6, force=True)
+        assert contents(tmp_path) == before
+
     def test_two_at_once(self, idx: Maker, tmp_path: Path) -> None:
         """The second to finish finds the folder taken."""
         first = threading.Thread(target=idx, args=(tmp_path / "data",))

@@ -69,5 +69,5 @@ def test_file_of_other_sources_is_recomputed(folder: Path, work: Work) -> None:
 
 def test_unwritable_folder_only_warns(folder: Path, work: Work) -> None:
     folder.write_text("a file")
-    with pytest.warns(UserWarning, match="cannot be written"):
+    with pytest.warns(UserWarning, match="the result is not cached"):
         assert cached("squares", {}, work)["squares"][-1] == 16

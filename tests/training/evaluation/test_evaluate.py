@@ -100,13 +100,13 @@ class TestFullReport:
         assert quality["figures"]["ratio"] == ratio | {"real_digits": pytest.approx(1)}
         assert quality["judges"].keys() == JUDGES.keys()
         assert (quality["digits"], quality["seeds"]) == (200, [1, 2, 3])
-        shown = run_cli("info", model, "--all").out
+        shown = run_cli("info", model).out
         assert f"{ratio['mean']:.4g} ± {ratio['interval']:.2g}  (real digits: 1)" in shown
         assert "label_accuracy" in shown
 
 
 def test_default_model_generates_requested_digits() -> None:
-    images, labels = mnistgen.generate(500, seed=3, return_labels=True)
+    images, labels = mnistgen.generate_labelled(500, seed=3)
     assert (classify(features(images, "classifier")).labels == labels).mean() > 0.97
     number = np.stack(np.split(mnistgen.number("2026", seed=1), 4, axis=1))
     assert classify(features(number, "classifier")).labels.tolist() == [2, 0, 2, 6]

@@ -158,7 +158,7 @@ class TestWrite:
             fsync(descriptor)
 
         monkeypatch.setattr(os, "fsync", full)
-        with pytest.raises(OSError, match="no space left"):
+        with pytest.raises(mnistgen.OutputError, match="no space left"):
             write(dataclasses.replace(REPORT, samples=7), tmp_path, {})
         left = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
         assert left.keys() == old.keys()

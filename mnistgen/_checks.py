@@ -59,9 +59,9 @@ def as_array(expected: str, value: object) -> NDArray[Any]:
         raise InputError(f"{expected}, got a value that NumPy cannot convert: {error}") from None
 
 
-def checked_images(images: ArrayLike, name: str = "images") -> UInt8:
+def checked_images(images: ArrayLike) -> UInt8:
     """Images uint8 (N, 28, 28), N at least 1."""
-    expected = f"{name}: expected uint8 (N, 28, 28), N at least 1"
+    expected = "images: expected uint8 (N, 28, 28), N at least 1"
     array = as_array(expected, images)
     if array.dtype == np.uint8 and array.shape[1:] == (28, 28) and array.size:
         return array
@@ -69,14 +69,14 @@ def checked_images(images: ArrayLike, name: str = "images") -> UInt8:
     raise InputError(f"{expected}, got {array.dtype} {array.shape}{fix}")
 
 
-def checked_digits(digit: DigitLike, name: str = "digit") -> tuple[int, ...]:
+def checked_digits(digit: DigitLike) -> tuple[int, ...]:
     """One digit or several, each 0 to 9."""
-    expected = f"{name}: expected a whole number, 0 to 9, or several"
+    expected = "digit: expected a whole number, 0 to 9, or several"
     values: Any = as_array(expected, digit).tolist() if hasattr(digit, "__array__") else digit
     several = values if isinstance(values, Sequence) and not isinstance(values, str) else [values]
     if not several:
         raise InputError(f"{expected}, got none")
-    return tuple(whole_number(name, one, 0, 9) for one in several)
+    return tuple(whole_number("digit", one, 0, 9) for one in several)
 
 
 def checked_text(text: str) -> list[int | None]:

@@ -96,9 +96,9 @@ def statistics(card: ModelCard) -> Statistics:
         mean, deviation, ranges = (
             np.array([each[key] for each in found], np.float32) for key in ("mean", "deviation", "ranges")
         )
-    except (KeyError, TypeError, ValueError) as error:
+        return Statistics(mean, deviation, ranges.reshape(len(CONTROLLED), 10, 2))
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ModelError(f"card of {card.name}: attributes: damaged ({error!r}); export the model again") from None
-    return Statistics(mean, deviation, ranges.reshape(len(CONTROLLED), 10, 2))
 
 
 class Models(dict[str, ModelCard]):

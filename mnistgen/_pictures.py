@@ -114,10 +114,8 @@ def save(
         if ending == ".npy":
             np.save(file, array)
         elif ending == ".npz":
-            arrays: dict[str, Any] = (
-                {"images": array} | ({} if found is None else {"labels": found}) | dict(record or {})
-            )
-            np.savez_compressed(file, **arrays)
+            arrays: dict[str, Any] = {"images": array, "labels": found, **(record or {})}
+            np.savez_compressed(file, **{name: value for name, value in arrays.items() if value is not None})
         else:
             # Without a format, Pillow goes by the file's name, and imports what writes that format only.
             _write(file, frames, ending, milliseconds, record, format=None if target else "PNG")

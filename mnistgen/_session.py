@@ -68,7 +68,7 @@ class ImageSession(Session):
         super().__init__(directory, MODEL, threads=threads, device=one_of("device", device, get_args(Device)))
         card = directory.card
         inputs = {LATENTS: card.latent_dim} | ({CLASSES: 10} if card.conditional else {})
-        found = {node.name: node.shape[-1] for node in self._session.get_inputs()}
+        found = {node.name: (node.shape or [None])[-1] for node in self._session.get_inputs()}
         outputs = [node.name for node in self._session.get_outputs()]
         if found != inputs or outputs != [IMAGES]:
             expected = f"inputs {inputs} and outputs {[IMAGES]}"

@@ -210,7 +210,7 @@ def _seed(seed: int | None) -> int:
 
 
 def _record(method: str, generator: Generator, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """What a file records: the model, and a method of `Generator` with the arguments that give the same digits again."""
+    """What a file records: the model, and the method of `Generator` and its arguments that give the same digits."""
     card = generator.card
     known: dict[str, Any] = {"model": card.name, "sha256": card.sha256}  # its path is deliberately omitted
     if "seed" in wanted:

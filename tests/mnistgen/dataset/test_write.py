@@ -143,8 +143,8 @@ class TestOutputFolder:
                 raise error
             return rename(path, target)
 
-        with monkeypatch.context() as context, pytest.raises((KeyboardInterrupt, mnistgen.OutputError)):
-            context.setattr(Path, "rename", fail)
+        monkeypatch.setattr(Path, "rename", fail)
+        with pytest.raises((KeyboardInterrupt, mnistgen.OutputError)):
             idx(tmp_path / "data", seed=6, force=True)
         assert contents(tmp_path) == before
 

@@ -36,14 +36,3 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):
             partial.unlink()
-
-
-def check_target(path: Path) -> None:
-    """Raise OutputError, before any work is done, if a file cannot be written to a path."""
-    folder = Path(os.path.realpath(path)).parent
-    if not folder.is_dir():
-        raise OutputError(f"{path}: the folder {folder} does not exist; create it first")
-    if path.is_dir():
-        raise OutputError(f"{path}: expected a file, got a folder")
-    if not os.access(folder, os.W_OK):
-        raise OutputError(f"{path}: no permission to write to {folder}")

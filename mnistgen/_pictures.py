@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike
 from mnistgen import __version__
 from mnistgen._arrays import UInt8
 from mnistgen._checks import as_array, checked_images, checked_labels, real_number, whole_number
-from mnistgen._errors import InputError
-from mnistgen._files import check_target, whole_file
+from mnistgen._errors import InputError, OutputError
+from mnistgen._files import whole_file
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -91,10 +91,8 @@ def save(
     Raises InputError for another extension, for other images and labels, and for labels with a format other than .npz;
     OutputError if the file cannot be written.
     """
-    target = Path(path) if isinstance(path, str | os.PathLike) else None
+    target = checked_target(path) if isinstance(path, str | os.PathLike) else None
     ending = ".png" if target is None else target.suffix.lower()
-    if ending not in ENDINGS:
-        raise InputError(f"{target}: expected a name ending in {', '.join(ENDINGS)}, got {ending or 'no ending'!r}")
     array = _checked(images)
     if labels is not None and ending != ".npz":
         raise InputError(f"labels: expected none for {ending}; only .npz stores labels")
@@ -107,8 +105,6 @@ def save(
     elif ending == ".png":
         frames = [show(array, columns=columns, scale=scale)]
     milliseconds = round(1000 / real_number("fps", fps, *FPS))
-    if target:
-        check_target(target)
     opened: AbstractContextManager[BinaryIO] = whole_file(target) if target else nullcontext(cast(BinaryIO, path))
     with opened as file:
         if ending == ".npy":
@@ -119,6 +115,21 @@ def save(
         else:
             # Without a format, Pillow goes by the file's name, and imports what writes that format only.
             _write(file, frames, ending, milliseconds, record, format=None if target else "PNG")
+
+
+def checked_target(path: str | os.PathLike[str]) -> Path:
+    """The path of a file to write. Raises InputError for another extension, and OutputError for an impossible place."""
+    target = Path(path)
+    ending, folder = target.suffix.lower(), Path(os.path.realpath(target)).parent
+    if ending not in ENDINGS:
+        raise InputError(f"{target}: expected a name ending in {', '.join(ENDINGS)}, got {ending or 'no ending'!r}")
+    if not folder.is_dir():
+        raise OutputError(f"{target}: the folder {folder} does not exist; create it first")
+    if target.is_dir():
+        raise OutputError(f"{target}: expected a file, got a folder")
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"{target}: no permission to write to {folder}")
+    return target
 
 
 def png_bytes(image: UInt8, record: Fields | None = None) -> bytes:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import mnistgen
 from mnistgen import DEFAULT_MODEL, Generator, InputError
-from mnistgen._files import check_target
+from mnistgen._pictures import checked_target
 from mnistgen.cli import app, say
 from mnistgen.cli.options import (
     Device,
@@ -76,7 +76,7 @@ def sample(
         columns = columns or _digits_across()
         n = n or LINES * columns
     elif out != "-":
-        check_target(Path(out))
+        checked_target(out)  # before any work is done
     wanted = {
         "n": 64 if n is None else n,
         "digit": digit,

@@ -157,7 +157,7 @@ def test_folders_of_the_runtime_never_import_each_other_in_circles() -> None:
 
 def test_the_command_line_uses_the_public_api() -> None:
     """And what a program around the library needs that is no part of it."""
-    allowed = {"cli", "_errors", "_files", "_model", "_runtime", *mnistgen.__all__}
+    allowed = {"cli", "_errors", "_pictures", "_model", "_runtime", *mnistgen.__all__}
     for path, names in imported(RUNTIME / "cli").items():
         assert {name.split(".")[1] for name in names if name.startswith("mnistgen.")} <= allowed, path
     for file, node in nodes(RUNTIME / "cli"):

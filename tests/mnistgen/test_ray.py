@@ -76,9 +76,12 @@ def test_writers(ray: Any, expected: dict[str, Any], tmp_path: Path) -> None:
     assert len(list((tmp_path / "images").iterdir())) == 300
 
 
-def test_refused(conditional_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refused(ray: Any, conditional_model: Path) -> None:
     with pytest.raises(mnistgen.InputError, match="n: expected at least one training or test image, got none"):
         mnistgen.ray.digits(0, model=conditional_model)
+
+
+def test_not_installed(conditional_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray.data", None)
     with pytest.raises(mnistgen.DependencyError, match=r'ray: is not installed; pip install "mnistgen\[ray\]"'):
         mnistgen.ray.digits(3, model=conditional_model)

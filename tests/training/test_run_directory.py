@@ -67,7 +67,7 @@ class TestWithoutCheckpoint:
         assert [line["step"] for line in run.read_metrics()] == [2, 3]
 
     def test_either_out_or_resume_works(self, refused: Refused, tmp_path: Path) -> None:
-        (tmp_path / ".mnistgen-01234567.partial").touch()  # from a run that was killed before it wrote preset.json
+        (tmp_path / ".mnistgen-01234567.json").touch()  # from a run that was killed before it wrote preset.json
         RunDirectory(tmp_path).check_new()
         assert "is no run directory: no preset.json; start a run with --out" in refused("--resume", tmp_path)
         RunDirectory(tmp_path).create(PRESET)
@@ -83,7 +83,7 @@ class TestWithoutCheckpoint:
 
 def test_removes_temporary_files(stopped: RunDirectory, train_here: RunScript, monkeypatch: pytest.MonkeyPatch) -> None:
     for folder in (stopped.path, stopped.checkpoints):
-        (folder / ".mnistgen-01234567.partial").write_bytes(b"half")
+        (folder / ".mnistgen-01234567.json").write_bytes(b"half")
     monkeypatch.setattr(Compute, "autocast", signal_at(1, Compute.autocast, signal.SIGINT))
     assert train_here("--resume", stopped.path).code == 130
     assert list(stopped.path.rglob(".*")) == []

@@ -79,7 +79,7 @@ class RunDirectory:
             raise TrainingError(f"{self.path} is in use by another training process; wait until it ends") from None
         with file:
             for folder in (self.path, self.checkpoints, self.samples, self.generators, self.export):
-                for partial in folder.glob(".mnistgen-*.partial"):
+                for partial in folder.glob(".mnistgen-*"):
                     partial.unlink()
             try:
                 yield

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from numpy.typing import ArrayLike
@@ -143,7 +144,10 @@ def latents(
 
 
 def _generator(model: Model) -> Generator:
-    return _cached(portable(model))
+    name = portable(model)
+    return _cached(name, find(name).card.sha256 if Path(name).is_absolute() else "")  # it may be a new model
 
 
-_cached = functools.lru_cache(maxsize=4)(Generator)
+@functools.lru_cache(maxsize=4)
+def _cached(model: str, sha256: str) -> Generator:
+    return Generator(model)

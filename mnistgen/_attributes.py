@@ -16,7 +16,7 @@ from mnistgen._arrays import Float32, Int64, UInt8
 from mnistgen._checks import checked_images
 from mnistgen._model import CONTROLLED, Run, Statistics
 
-BATCH = 128  # images whose intermediate arrays fit in a CPU's second-level cache
+MEASURED_TOGETHER = 128  # images whose intermediate arrays fit in a CPU's second-level cache
 TOLERANCE = 0.15  # standard deviations: smaller errors are not corrected, larger ones down to this
 SIDE = 30  # pixels: an image with a margin of one pixel, so that its border has edges too
 
@@ -69,14 +69,14 @@ def measured(images: UInt8, *, thickness: bool = True) -> Attributes:
     monomials = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], -1).reshape(-1, 6)  # (900, 6)
     moments = np.empty((len(images), 6), np.float32)
     perimeters = np.full(len(images), np.nan, np.float32)
-    padded = np.zeros((BATCH, SIDE, SIDE), np.float32)
-    difference = np.zeros((BATCH, SIDE * SIDE), np.float32)
+    padded = np.zeros((MEASURED_TOGETHER, SIDE, SIDE), np.float32)
+    difference = np.zeros((MEASURED_TOGETHER, SIDE * SIDE), np.float32)
     ones = np.ones(SIDE * SIDE, np.float32)
-    for first in range(0, len(images), BATCH):
-        part = images[first : first + BATCH]
+    for first in range(0, len(images), MEASURED_TOGETHER):
+        part = images[first : first + MEASURED_TOGETHER]
         padded[: len(part), 1:-1, 1:-1] = part
         pixels = padded[: len(part)].reshape(len(part), -1)  # (n, 900)
-        moments[first : first + BATCH] = pixels @ monomials
+        moments[first : first + MEASURED_TOGETHER] = pixels @ monomials
         if not thickness:
             continue
         edges = np.zeros(len(part), np.float32)
@@ -85,7 +85,7 @@ def measured(images: UInt8, *, thickness: bool = True) -> Attributes:
             np.subtract(pixels[:, step:], pixels[:, :-step], out=change)
             np.abs(change, out=change)
             edges += change @ ones[step:]
-        perimeters[first : first + BATCH] = edges
+        perimeters[first : first + MEASURED_TOGETHER] = edges
     return _attributes(moments / 255, perimeters * (np.pi / 4 / 255))
 
 

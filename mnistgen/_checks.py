@@ -56,7 +56,8 @@ def as_array(expected: str, value: object) -> NDArray[Any]:
     try:
         return np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:  # PyTorch raises all three
-        raise InputError(f"{expected}, got a value that NumPy cannot convert: {error}") from None
+        hint = "; unpack the tuple first" if isinstance(value, tuple) else ""
+        raise InputError(f"{expected}, got a value that NumPy cannot convert: {error}{hint}") from None
 
 
 def checked_images(images: ArrayLike) -> UInt8:
@@ -84,11 +85,6 @@ def checked_text(text: str) -> list[int | None]:
     if not isinstance(text, str) or not text.strip() or set(text) - set("0123456789 "):
         raise InputError(f"text: expected digits and spaces, at least one digit, got {shown(text)}")
     return [None if character == " " else int(character) for character in text]
-
-
-def checked_truncation(truncation: float) -> float:
-    """A number from 0 to 1."""
-    return real_number("truncation", truncation, 0, 1)
 
 
 def checked_latents(size: int, latents: ArrayLike, name: str = "latents") -> Float32:

@@ -11,13 +11,14 @@ from mnistgen._arrays import Float32, Int64, UInt8
 from mnistgen._model import Run
 
 IMAGES, LATENTS, LABEL_LOGITS = "images", "latents", "label_logits"  # the graph's input and outputs
-BATCH = 500  # images per call of the encoder
+ENCODED_TOGETHER = 500  # images per call of the encoder
 REFINED_TOGETHER = 32  # images, whose Jacobians take 200 kB each
 
 DIFFERENCE = 0.5  # of a latent, on either side; a smaller one drowns in the rounding to grey levels
 LARGEST_LATENT = 100.0  # in absolute value
 PRIOR = 0.3  # weight of the squared latents, relative to the squared errors of 784 pixels from 0 to 1
 DAMPING = (1.0, 1 / 3, 4.0)  # at the start, and factors after a step that helped and one that did not
+DAMPING_LIMITS = (1e-6, 1e6)
 
 
 class Encoded(NamedTuple):
@@ -37,8 +38,8 @@ class Encoder:
         """Latents (N, D) and the most probable labels (N,) of images uint8 (N, 28, 28)."""
         latents = np.empty((len(images), self._latent_dim), np.float32)
         labels = np.empty(len(images), np.int64)
-        for first in range(0, len(images), BATCH):
-            part = slice(first, first + BATCH)
+        for first in range(0, len(images), ENCODED_TOGETHER):
+            part = slice(first, first + ENCODED_TOGETHER)
             pixels = _pixels(images[part])
             shapes = {LATENTS: (len(pixels), self._latent_dim), LABEL_LOGITS: (len(pixels), 10)}
             latents[part], logits = self._graph({IMAGES: pixels}, shapes)
@@ -57,7 +58,7 @@ def refine(
     """
     parts = [slice(first, first + REFINED_TOGETHER) for first in range(0, len(images), REFINED_TOGETHER)]
     refined = [_refine(decode, images[part], latents[part], classes[part], steps) for part in parts]
-    return np.concatenate([*refined, latents[:0]])
+    return np.concatenate(refined)
 
 
 def _refine(
@@ -91,7 +92,7 @@ def _refine(
         cost_there = cost(moved, error_there)
         better = cost_there < lowest
         latents[better], error[better], lowest[better] = moved[better], error_there[better], cost_there[better]
-        damping *= np.where(better, *DAMPING[1:]).astype(np.float32)
+        damping = np.clip(damping * np.where(better, *DAMPING[1:]), *DAMPING_LIMITS).astype(np.float32)
     return latents
 
 

@@ -1,4 +1,6 @@
-"""Files that are written whole or not at all."""
+"""Files of the package, and files that are written whole or not at all."""
+
+from __future__ import annotations
 
 import os
 import secrets
@@ -6,9 +8,22 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from mnistgen._errors import OutputError
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+
+def package_file(name: str) -> Path | Traversable:
+    """A file or folder of this package, also of one in a ZIP archive."""
+    path = Path(__file__).with_name(name)
+    if path.exists():
+        return path
+    from importlib.resources import files  # imported here: it takes longer than loading a model
+
+    return files("mnistgen") / name
 
 
 @contextmanager

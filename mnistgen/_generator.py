@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from typing import SupportsIndex
 
@@ -19,15 +18,14 @@ from mnistgen._checks import (
     checked_latents,
     checked_style,
     checked_text,
-    checked_truncation,
     one_hot,
+    real_number,
     whole_number,
 )
 from mnistgen._encoder import Encoded, refine
 from mnistgen._errors import InputError, shown
 from mnistgen._latents import INDICES, checked_seed, draw
 from mnistgen._loaded import Labelled, LoadedModel
-from mnistgen._model import DEFAULT_MODEL
 from mnistgen._request import (
     AttributeLike,
     Inputs,
@@ -40,7 +38,6 @@ from mnistgen._request import (
     checked_ends,
     checked_request,
 )
-from mnistgen._session import Device
 from mnistgen._walks import along_arc, over_surface
 
 STREAM_BATCH = 1024
@@ -60,15 +57,6 @@ class Generator(LoadedModel):
     Raises InputError for an unknown model and for invalid arguments, ModelError for a damaged model, and DeviceError
     if the device is unavailable.
     """
-
-    def __init__(
-        self,
-        model: str | os.PathLike[str] = DEFAULT_MODEL,
-        *,
-        device: Device = "auto",
-        threads: SupportsIndex | None = None,
-    ) -> None:
-        super().__init__(model, device, threads)
 
     def sample(
         self,
@@ -192,7 +180,7 @@ class Generator(LoadedModel):
             raise InputError("seed: expected none together with style; pass only one of them")
         else:
             latents = checked_style(self.card.latent_dim, style)[None]
-        latents = latents * np.float32(checked_truncation(truncation))
+        latents = latents * np.float32(real_number("truncation", truncation, 0, 1))
         labels = [digit for digit in digits if digit is not None]
         images = np.zeros((len(digits), 28, 28), np.uint8)
         images[[digit is not None for digit in digits]] = self.decode(latents.repeat(len(labels), axis=0), labels)
@@ -233,11 +221,11 @@ class Generator(LoadedModel):
         InputError for fewer than 2 rows or columns, for more than 10,000,000 digits, and for corners that are not four
         digits from 0 to 9.
         """
-        height, width = whole_number("rows", rows, 2, MAX_DIGITS), whole_number("columns", columns, 2, MAX_DIGITS)
-        total = whole_number("rows times columns", height * width, 4, MAX_DIGITS)
+        down, across = whole_number("rows", rows, 2, MAX_DIGITS), whole_number("columns", columns, 2, MAX_DIGITS)
+        total = whole_number("rows times columns", down * across, 4, MAX_DIGITS)
         classes = checked_corners(self.card, corners)
         latents, _ = draw(checked_seed(seed), 0, 4, self.card.latent_dim)
-        return self._images(total, over_surface(latents, classes, height, width))
+        return self._images(total, over_surface(latents, classes, down, across))
 
     def decode(
         self,
@@ -271,7 +259,7 @@ class Generator(LoadedModel):
         return self._images(len(styles), inputs)
 
     def encode(self, images: ArrayLike, labels: ArrayLike | None = None, *, steps: SupportsIndex = 0) -> Encoded:
-        """Encode images into latents float32 (N, D), their handwriting styles, and labels int64 (N,) as it reads them.
+        """Encode images into latents float32 (N, D), their handwriting styles, and labels int64 (N,) as read from them.
 
         Args:
             images: uint8 (N, 28, 28), ink 255, background 0, normalised as MNIST's digits are; `mnistgen.read_digits`

@@ -10,18 +10,17 @@ Source: J. Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011
 import functools
 import secrets
 from collections.abc import Sequence
-from importlib.resources import files
 from typing import SupportsIndex
 
 import numpy as np
 
 from mnistgen._arrays import Float32, Float64, Int64, UInt64
 from mnistgen._checks import whole_number
+from mnistgen._files import package_file
 
 SEEDS = 2**64  # seeds are 0 to SEEDS - 1
 INDICES = 2**63  # indices of a seed's digits are 0 to INDICES - 1
-LEVELS = 2**16  # distinct values of a latent
-UPPER_QUANTILES = files("mnistgen") / "normal_quantiles.npy"  # float32 (32768,)
+UPPER_QUANTILES = package_file("normal_quantiles.npy")  # float32 (32768,)
 UNIFORM = (1,) * 10  # all classes equally often
 WORDS_PER_COUNT = 4  # 64-bit words that Philox 4x64 generates per counter value
 

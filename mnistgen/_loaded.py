@@ -13,7 +13,7 @@ from mnistgen._attributes import Editor
 from mnistgen._checks import whole_number
 from mnistgen._encoder import Encoder
 from mnistgen._errors import InputError
-from mnistgen._model import EDITOR, ENCODER, ModelCard, find, portable, statistics
+from mnistgen._model import DEFAULT_MODEL, EDITOR, ENCODER, ModelCard, find, portable, statistics
 from mnistgen._request import Inputs
 from mnistgen._runtime import usable_cpus
 from mnistgen._session import Device, ImageSession, Session
@@ -37,7 +37,13 @@ class Labelled(NamedTuple):
 class LoadedModel:
     """A model on a device. Thread-safe; sessions are opened again after a fork, and by unpickling."""
 
-    def __init__(self, model: str | os.PathLike[str], device: Device, threads: SupportsIndex | None) -> None:
+    def __init__(
+        self,
+        model: str | os.PathLike[str] = DEFAULT_MODEL,
+        *,
+        device: Device = "auto",
+        threads: SupportsIndex | None = None,
+    ) -> None:
         cpus = usable_cpus()
         most = THREADS_PER_CPU * cpus
         self._directory = find(model)

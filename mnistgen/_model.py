@@ -8,7 +8,6 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,13 +15,13 @@ import numpy as np
 
 from mnistgen._arrays import Float32
 from mnistgen._errors import InputError, ModelError, plain, shown
-from mnistgen._files import whole_file
+from mnistgen._files import package_file, whole_file
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 CONTROLLED = ("thickness", "slant", "width", "height")  # attributes that can be requested
-MODELS = files("mnistgen") / "models"
+MODELS = package_file("models")
 DEFAULT_MODEL = "digits"
 SCHEMA = 1
 CARD = "card.json"

@@ -110,7 +110,7 @@ def save(
         if ending == ".npy":
             np.save(file, array)
         elif ending == ".npz":
-            arrays: dict[str, Any] = {"images": array, "labels": found, **(record or {})}
+            arrays: dict[str, Any] = {**(record or {}), "images": array, "labels": found}
             np.savez_compressed(file, **{name: value for name, value in arrays.items() if value is not None})
         else:
             # Without a format, Pillow goes by the file's name, and imports what writes that format only.
@@ -122,7 +122,7 @@ def checked_target(path: str | os.PathLike[str]) -> Path:
     target = Path(path)
     ending, folder = target.suffix.lower(), Path(os.path.realpath(target)).parent
     if ending not in ENDINGS:
-        raise InputError(f"{target}: expected a name ending in {', '.join(ENDINGS)}, got {ending or 'no ending'!r}")
+        raise InputError(f"{target}: expected a name ending in {', '.join(ENDINGS)}, got {ending or 'none'}")
     if not folder.is_dir():
         raise OutputError(f"{target}: the folder {folder} does not exist; create it first")
     if target.is_dir():

@@ -17,7 +17,6 @@ from mnistgen._checks import (
     as_array,
     checked_digits,
     checked_labels,
-    checked_truncation,
     one_hot,
     real_number,
     whole_number,
@@ -129,6 +128,8 @@ def checked_request(
     given = None if labels is None else as_array("labels: expected labels or mixtures", labels)
     if digits or given is not None or labelled:
         check_conditional(card, f"digit {', '.join(map(str, digits))}" if digits else "labels")
+    if given is not None and given.dtype.kind in "iu" and not given.ndim:  # one label for all, also for endless streams
+        digits, given = (whole_number("labels", int(given), 0, 9),), None
     if n is None:
         several = given is not None and given.ndim and not (given.dtype.kind == "f" and given.shape == (10,))
         n = len(cast(Any, given)) if several else len(digits) or 1
@@ -140,7 +141,7 @@ def checked_request(
         card=card,
         count=count,
         start=whole_number("start", start, 0, INDICES - count),
-        truncation=checked_truncation(truncation),
+        truncation=real_number("truncation", truncation, 0, 1),
         digits=digits,
         labels=chosen,
         attributes=checked_attributes(card, count, attributes),
@@ -187,7 +188,9 @@ def checked_ends(card: ModelCard, digits: Mapping[str, SupportsIndex | None]) ->
 
 def checked_corners(card: ModelCard, corners: Sequence[SupportsIndex] | None) -> Float32 | None:
     """Classes (4, 10) of four digits; None for an unconditional model, which takes none."""
-    digits = [None] * len(CORNERS) if corners is None else corners
+    if corners is None and not card.conditional:
+        return None
+    digits = () if corners is None else corners
     if len(digits) != len(CORNERS):
         raise InputError(f"corners: expected 4 digits, got {len(digits)}")
     return checked_ends(card, dict(zip(CORNERS, digits, strict=True)))
@@ -210,6 +213,8 @@ def checked_attributes(
 
 
 def _checked_attribute(name: str, value: Any, count: int, card: ModelCard, ranges: bool) -> Wanted:
+    if hasattr(value, "__array__") and not np.ndim(value):
+        value = value.item()
     limits = statistics(card).ranges[CONTROLLED.index(name)]  # (10, 2)
     low, high = round(float(limits[:, 0].min()), 4), round(float(limits[:, 1].max()), 4)
     if isinstance(value, Real):
@@ -225,9 +230,9 @@ def _checked_attribute(name: str, value: Any, count: int, card: ModelCard, range
     array = as_array(expected, value)
     if array.dtype.kind not in "fiu":
         raise InputError(f"{expected}, got {shown(value)}")
-    if array.shape not in ((), (count,)):
+    if array.shape != (count,):
         raise InputError(f"{expected}, got shape {array.shape}")
-    each = np.full(count, array, np.float32)
+    each = array.astype(np.float32)
     if not ((each >= low) & (each <= high)).all():  # False for NaN too
         raise InputError(f"{expected}, got values from {each.min():g} to {each.max():g}")
     return each

@@ -26,6 +26,10 @@ CONFLICT = (
     "onnxruntime and onnxruntime-gpu are both installed and overwrite each other's files. Keep one: "
     "pip uninstall -y onnxruntime onnxruntime-gpu && pip install onnxruntime (or onnxruntime-gpu for CUDA)"
 )
+CUDA_FIX = (
+    "Check `nvidia-smi`, then: pip uninstall -y onnxruntime onnxruntime-gpu && "
+    'pip install "onnxruntime-gpu[cuda,cudnn]"; or use device="cpu"'
+)
 
 
 def import_onnxruntime() -> ModuleType:
@@ -50,19 +54,6 @@ def conflict() -> str | None:
         with suppress(OSError):
             installed |= {info.name.partition("-")[0] for info in folder.glob("onnxruntime*.dist-info")}
     return CONFLICT if {"onnxruntime", "onnxruntime_gpu"} <= installed else None
-
-
-def cuda_fix() -> str:
-    """The fix if onnxruntime does not run on CUDA."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        version("onnxruntime-gpu")
-    except PackageNotFoundError:
-        install = 'Run: pip uninstall -y onnxruntime && pip install "onnxruntime-gpu[cuda,cudnn]"'
-    else:
-        install = 'Check `nvidia-smi`, then: pip install "onnxruntime-gpu[cuda,cudnn]"'
-    return conflict() or f'{install}; or use device="cpu"'
 
 
 def usable_cpus(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:

@@ -14,7 +14,7 @@ from mnistgen._arrays import Float32, UInt8
 from mnistgen._checks import one_of
 from mnistgen._errors import DeviceError, ModelError, plain
 from mnistgen._model import MODEL, ModelDirectory
-from mnistgen._runtime import cuda_fix, import_onnxruntime, leak_after_fork, native_call
+from mnistgen._runtime import CUDA_FIX, import_onnxruntime, leak_after_fork, native_call
 
 Device = Literal["auto", "cpu", "cuda"]  # auto: CUDA if a session runs on it, else the CPU
 
@@ -37,12 +37,14 @@ class Session:
     def __init__(self, directory: ModelDirectory, name: str, *, threads: int, device: str = "cpu") -> None:
         onnxruntime = import_onnxruntime()
         self._path = directory.path / name
-        graph = directory.read(name)
-        self._session, why_not_cuda = _load(onnxruntime, graph, _options(onnxruntime, threads), device, str(self._path))
-        if device == "cuda" and why_not_cuda:
-            raise DeviceError(f"device cuda cannot be used: {why_not_cuda}. {cuda_fix()}")
-        self.device: Literal["cpu", "cuda"] = "cuda" if self._session.get_providers()[0] == CUDA else "cpu"
-        self.why_not_cuda = why_not_cuda
+        graph, options = directory.read(name), _options(onnxruntime, threads)
+        session, self.why_not_cuda = None, "it was not requested"
+        if device != "cpu":
+            session, self.why_not_cuda = _on_cuda(onnxruntime, graph, options, str(self._path))
+        if device == "cuda" and not session:
+            raise DeviceError(f"device cuda cannot be used: {self.why_not_cuda}. {CUDA_FIX}")
+        self._session = session or _open(onnxruntime, graph, options, [CPU], str(self._path))
+        self.device: Literal["cpu", "cuda"] = "cuda" if session else "cpu"
         leak_after_fork(self._session)
 
     def run(self, feeds: Mapping[str, Any], outputs: Mapping[str, tuple[int, ...]]) -> list[Any]:
@@ -90,18 +92,8 @@ def _options(onnxruntime: ModuleType, threads: int) -> Any:
     return options
 
 
-def _load(onnxruntime: ModuleType, graph: bytes, options: Any, device: str, path: str) -> tuple[Any, str]:
-    """A session on the device, and why it does not run on CUDA ("" if it does); "auto" and "cuda" try CUDA first."""
-    reason = "not requested"
-    if device != "cpu":
-        session, reason = _on_cuda(onnxruntime, graph, options, path)
-        if session:
-            return session, ""
-    return _open(onnxruntime, graph, options, [CPU], path), reason
-
-
 def _on_cuda(onnxruntime: ModuleType, graph: bytes, options: Any, path: str) -> tuple[Any, str]:
-    """A session that really runs on CUDA, or None and the reason."""
+    """A session that really runs on CUDA, or None and the reason why there is none."""
     if CUDA not in onnxruntime.get_available_providers():
         return None, "this onnxruntime is built without CUDA"
     try:

@@ -11,7 +11,7 @@ import numpy as np
 from mnistgen._arrays import Float32, Float64
 from mnistgen._request import Inputs
 
-Path = Callable[[Float32, Float32, Float64], Float32]  # as spherical and linear below
+Curve = Callable[[Float32, Float32, Float64], Float32]  # as spherical and linear below
 
 PARALLEL = 1e-6  # sine of an angle below which interpolation is linear
 
@@ -66,7 +66,7 @@ def linear(first: Float32, last: Float32, shares: Float64) -> Float32:
     return ((1 - weights) * first + weights * last).astype(np.float32)
 
 
-def surface(path: Path, corners: Float32, down: Float64, right: Float64) -> Float32:
+def surface(curve: Curve, corners: Float32, down: Float64, right: Float64) -> Float32:
     """Interpolate between corners (4, D), row by row, at shares (N,) of the height and the width: float32 (N, D)."""
-    left_side, right_side = (path(corners[side], corners[side + 2], down) for side in (0, 1))
-    return path(left_side, right_side, right)
+    left_side, right_side = (curve(corners[side], corners[side + 2], down) for side in (0, 1))
+    return curve(left_side, right_side, right)

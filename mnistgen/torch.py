@@ -8,21 +8,27 @@ in any order of access and in any worker.
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, SupportsIndex
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
 from PIL import Image
-from torch.utils.data import Dataset
 
 from mnistgen._checks import MAX_DIGITS, DigitLike, whole_number
+from mnistgen._errors import DependencyError
 from mnistgen._generator import Generator
 from mnistgen._latents import INDICES
 from mnistgen._model import DEFAULT_MODEL
 from mnistgen._request import AttributeLike, checked_request
+
+try:
+    import torch
+    from torch.utils.data import Dataset
+except ImportError:
+    raise DependencyError("mnistgen.torch: needs PyTorch; pip install torch") from None
 
 __all__ = ["Digits"]
 
@@ -88,7 +94,7 @@ class Digits(Dataset[Item]):
 
     def __getitems__(self, indices: Sequence[SupportsIndex]) -> list[Item]:
         """Return the items at several indices, generated in one call. Raises IndexError."""
-        positions = [self._position(int(index)) for index in indices]
+        positions = [self._position(operator.index(index)) for index in indices]
         images, labels = self._generator._labelled(
             len(positions), lambda first, count: self._request.at(positions[first : first + count])
         )

@@ -68,14 +68,15 @@ def main() -> None:
         code = command.main(prog_name="mnistgen", standalone_mode=False)
         sys.stdout.flush()
     except TyperException as error:
-        _fail(error.format_message(), error.exit_code)
+        message = error.format_message()
+        _fail(message, error.exit_code) if message else sys.exit(error.exit_code)  # without one, help was printed
     except InputError as error:
         _fail(_in_options(str(error), command), 2)
     except MnistgenError as error:
         _fail(_in_options(str(error), command), 1)
     except MemoryError:
         _fail("out of memory; generate fewer digits at once", 1)
-    except OSError as error:  # of standard output: its reader has ended, or its disk is full
+    except OSError as error:  # mostly of standard output: its reader has ended, or its disk is full
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # do not flush it again at exit
         if isinstance(error, BrokenPipeError):
             sys.exit(1)

@@ -14,7 +14,7 @@ import typer
 
 from mnistgen import DEFAULT_MODEL, Generator, MnistgenError, __version__
 from mnistgen._model import find, names
-from mnistgen._runtime import conflict, cuda_fix, usable_cpus
+from mnistgen._runtime import CUDA_FIX, conflict, usable_cpus
 from mnistgen.cli import app, say
 
 REINSTALL = "pip install --force-reinstall --no-deps mnistgen"
@@ -71,7 +71,7 @@ def _devices() -> Iterator[Finding]:
         generator = Generator(DEFAULT_MODEL)
         generator.sample(1, seed=0)
     except MnistgenError as error:
-        yield Finding("device", False, str(error), cuda_fix())
+        yield Finding("device", False, str(error), CUDA_FIX)
         return
     reason = f": CUDA is not used because {why}" if (why := generator._session.why_not_cuda) else ""
     yield Finding("device", True, f"auto runs {DEFAULT_MODEL} on {generator.device}{reason}")

@@ -73,8 +73,8 @@ def sample(
     if out == "-" and terminal:
         raise InputError("--out: expected a file or a pipe, got a terminal; omit --out, or name a file")
     if out is None:
-        columns = columns or _digits_across()
-        n = n or LINES * columns
+        columns = _digits_across() if columns is None else columns
+        n = LINES * columns if n is None else n
     elif out != "-":
         checked_target(out)  # before any work is done
     wanted = {
@@ -121,9 +121,7 @@ def write(
 ) -> None:
     """Write a picture of a number in one handwriting style."""
     wanted: dict[str, Any] = {"text": text, "seed": _seed(seed), "truncation": truncation}
-    generator = Generator(model, device=device, threads=threads)
-    mnistgen.save(out, generator.number(**wanted), scale=scale, record=_record("number", generator, wanted))
-    _say(out, text, generator, wanted)
+    _write(out, text, "number", wanted, Generator(model, device=device, threads=threads), scale=scale)
 
 
 @app.command(epilog="Example: mnistgen imitate seven.png two.jpg --text 2026 -o number.png")
@@ -146,6 +144,7 @@ def imitate(
     threads: Threads = None,
 ) -> None:
     """Write a number in the handwriting of some pictures of digits."""
+    checked_target(out)  # before any work is done
     generator = Generator(model, device=device, threads=threads)
     images = mnistgen.read_digits(pictures)
     encoded = generator.encode(images, steps=steps)
@@ -179,9 +178,7 @@ def interpolate(
     """Write an animation of one digit turning into another. Unconditional models take no digits."""
     wanted: dict[str, Any] = {"first": first, "last": last, "frames": frames, "seed": _seed(seed)}
     generator = Generator(model, device=device, threads=threads)
-    images = generator.interpolate(**wanted)
-    mnistgen.save(out, images, fps=fps, scale=scale, record=_record("interpolate", generator, wanted))
-    _say(out, f"{frames} frames", generator, wanted)
+    _write(out, f"{frames} frames", "interpolate", wanted, generator, fps=fps, scale=scale)
 
 
 @app.command(epilog="Example: mnistgen walk --corners 3,5,8,9 -o walk.png")
@@ -199,14 +196,20 @@ def walk(
     """Write a grid of interpolations between four digits. Unconditional models take no digits."""
     wanted = {"corners": corners, "rows": rows, "columns": columns, "seed": _seed(seed)}
     generator = Generator(model, device=device, threads=threads)
-    images = generator.walk(**wanted)
-    mnistgen.save(out, images, columns=columns, scale=scale, record=_record("walk", generator, wanted))
-    _say(out, f"{rows} x {columns} digits", generator, wanted)
+    _write(out, f"{rows} x {columns} digits", "walk", wanted, generator, columns=columns, scale=scale)
 
 
 def _seed(seed: int | None) -> int:
     """The seed; by default a fresh one, short enough to type."""
     return secrets.randbits(32) if seed is None else seed
+
+
+def _write(out: Path, what: str, method: str, wanted: Mapping[str, Any], generator: Generator, **options: Any) -> None:
+    """Write the digits of a method of the generator."""
+    checked_target(out)  # before any work is done
+    images = getattr(generator, method)(**wanted)
+    mnistgen.save(out, images, record=_record(method, generator, wanted), **options)
+    _say(out, what, generator, wanted)
 
 
 def _record(method: str, generator: Generator, wanted: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -23,17 +23,8 @@ from mnistgen._pictures import png_bytes
 from mnistgen.dataset.plan import SPLITS, Batch, Plan
 
 
-class Format(NamedTuple):
-    """A format of data sets."""
-
-    summary: str
-    write: Callable[[Path, Plan, str, Iterator[Batch]], None]  # a split into a folder
-    check: Callable[[Plan], None] = lambda plan: None  # raises before anything is written
-    finish: Callable[[Path, Plan], None] = lambda folder, plan: None  # after all splits
-
-
 def _write_idx(folder: Path, plan: Plan, split: str, batches: Iterator[Batch]) -> None:
-    """MNIST/raw/PREFIX-images-idx3-ubyte and PREFIX-labels-idx1-ubyte, at the paths that torchvision expects."""
+    """MNIST/raw/PREFIX-images-idx3-ubyte and PREFIX-labels-idx1-ubyte, as torchvision.datasets.MNIST reads them."""
     raw, prefix = folder / "MNIST" / "raw", "train" if split == "train" else "t10k"
     raw.mkdir(parents=True, exist_ok=True)
     count = len(plan.ranges()[split])
@@ -42,8 +33,8 @@ def _write_idx(folder: Path, plan: Plan, split: str, batches: Iterator[Batch]) -
         image_file.write(_idx_header(count, 28, 28))
         label_file.write(_idx_header(count))
         for batch in _with_table(folder, plan, split, batches):
-            image_file.write(batch.images.tobytes())
-            label_file.write(batch.labels.tobytes())
+            image_file.write(batch.images.data)
+            label_file.write(batch.labels.data)
 
 
 def _idx_header(*shape: int) -> bytes:
@@ -52,7 +43,7 @@ def _idx_header(*shape: int) -> bytes:
 
 
 def _write_npz(folder: Path, plan: Plan, split: str, batches: Iterator[Batch]) -> None:
-    """mnist.npz with x_train, y_train, x_test, y_test and attributes, uncompressed: the same bytes with any zlib."""
+    """mnist.npz with the arrays of keras.datasets.mnist, and attributes; uncompressed: the same bytes with any zlib."""
     count = len(plan.ranges()[split])
     others: dict[str, list[bytes]] = {name: [] for name in ("y", *plan.columns())}
     with zipfile.ZipFile(folder / "mnist.npz", "a", zipfile.ZIP_STORED) as archive:
@@ -65,7 +56,7 @@ def _write_npz(folder: Path, plan: Plan, split: str, batches: Iterator[Batch]) -
 
         with member("x", "|u1", 28, 28) as file:
             for batch in batches:
-                file.write(batch.images.tobytes())
+                file.write(batch.images.data)
                 others["y"].append(batch.labels.tobytes())
                 for name, values in batch.attributes.items():
                     others[name].append(values.astype("<f4").tobytes())
@@ -75,7 +66,7 @@ def _write_npz(folder: Path, plan: Plan, split: str, batches: Iterator[Batch]) -
 
 
 def _write_png(folder: Path, plan: Plan, split: str, batches: Iterator[Batch]) -> None:
-    """SPLIT/CLASS/INDEX.png, with what determines the digit as text fields."""
+    """SPLIT/CLASS/INDEX.png, as torchvision.datasets.ImageFolder reads them, which record what determines them."""
     for digit, weight in enumerate(plan.request.weights):
         if weight:
             (folder / split / str(digit)).mkdir(parents=True)
@@ -110,7 +101,7 @@ def _shards(plan: Plan, batches: Iterable[Batch]) -> Iterator[tuple[int, list[Ba
 
 
 def _write_webdataset(folder: Path, plan: Plan, split: str, batches: Iterator[Batch]) -> None:
-    """SPLIT-NUMBER.tar with INDEX.png, INDEX.cls and, if attributes are requested, INDEX.json."""
+    """SPLIT-NUMBER.tar, as webdataset reads them, with INDEX.png, INDEX.cls and, for attributes, INDEX.json."""
     for number, shard in _shards(plan, batches):
         with tarfile.open(folder / f"{split}-{number:06}.tar", "w", format=tarfile.USTAR_FORMAT) as file:
             for index, image, label, values in itertools.chain.from_iterable(batch.rows() for batch in shard):
@@ -124,8 +115,12 @@ def _write_webdataset(folder: Path, plan: Plan, split: str, batches: Iterator[Ba
 
 
 def _write_parquet(folder: Path, plan: Plan, split: str, batches: Iterator[Batch]) -> None:
-    """data/SPLIT-NUMBER-of-TOTAL.parquet, with the columns of MNIST on the Hugging Face Hub."""
-    arrow, parquet = _pyarrow("pyarrow"), _pyarrow("pyarrow.parquet")
+    """data/SPLIT-NUMBER-of-TOTAL.parquet, with the columns of MNIST on the Hugging Face Hub, and README.md."""
+    try:
+        arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
+    except ImportError:
+        raise DependencyError("format parquet: needs pyarrow; pip install pyarrow") from None
+    _write_readme(folder, plan)
     features = FEATURES | {name: {"dtype": "float32", "_type": "Value"} for name in plan.columns()}
     schema = arrow.schema(
         {"image": arrow.struct({"bytes": arrow.binary(), "path": arrow.string()}), "label": arrow.int64()}
@@ -150,13 +145,6 @@ def _write_readme(folder: Path, plan: Plan) -> None:
     splits = "".join(map(README_SPLIT.format, plan.ranges()))
     text = README.format(splits=splits, columns=f"{', '.join(names[:-1])} and {names[-1]}", **plan.arguments())
     (folder / "README.md").write_text(text, "utf-8", newline="\n")
-
-
-def _pyarrow(module: str = "pyarrow") -> Any:
-    try:
-        return import_module(module)
-    except ImportError:
-        raise DependencyError("format parquet: needs pyarrow; pip install pyarrow") from None
 
 
 # Metadata that tells the Hugging Face libraries that bytes are images and integers are class labels.
@@ -189,17 +177,11 @@ generated them from seed {seed}.
 Columns: {columns}.
 """
 
-FORMATS: Mapping[str, Format] = {
-    "idx": Format("MNIST's own files, as torchvision.datasets.MNIST reads them", _write_idx),
-    "npz": Format("one mnist.npz, with the arrays of keras.datasets.mnist", _write_npz),
-    "png": Format(
-        "one PNG per digit in one folder per class, as torchvision.datasets.ImageFolder reads them", _write_png
-    ),
-    "parquet": Format(
-        "Parquet files and a README, as datasets.load_dataset and the Hugging Face Hub read them",
-        _write_parquet,
-        lambda plan: _pyarrow() and None,
-        _write_readme,
-    ),
-    "webdataset": Format("numbered tar files, as the webdataset package reads them", _write_webdataset),
+# Each writes a split into a folder.
+FORMATS: Mapping[str, Callable[[Path, Plan, str, Iterator[Batch]], None]] = {
+    "idx": _write_idx,
+    "npz": _write_npz,
+    "png": _write_png,
+    "parquet": _write_parquet,
+    "webdataset": _write_webdataset,
 }

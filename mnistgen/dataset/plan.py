@@ -1,8 +1,7 @@
 """Plan: what determines the bytes of a data set. Pure functions; no file is touched here.
 
 Image i of a split is digit i of the seed; the test split starts at TEST_START, so no split depends on the size of the
-other. Parts, and shards with them, begin at multiples of `shard_size`, counted from the beginning of the split even for
-a slice.
+other. Shards begin at multiples of `shard_size`, counted from the beginning of the split even for a slice.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, NamedTuple, SupportsIndex
 
 import numpy as np
@@ -19,9 +19,9 @@ from mnistgen import __version__
 from mnistgen._arrays import Float32, UInt8
 from mnistgen._attributes import measured
 from mnistgen._checks import checked_style, one_of, real_number, whole_number
-from mnistgen._errors import InputError
+from mnistgen._errors import InputError, shown
 from mnistgen._generator import Generator
-from mnistgen._latents import checked_seed
+from mnistgen._latents import UNIFORM, checked_seed
 from mnistgen._model import CONTROLLED, ModelCard
 from mnistgen._request import Request, Span, check_conditional, checked_attributes
 
@@ -33,7 +33,7 @@ MAX_WEIGHT = 10**6
 
 # Class frequencies of MNIST's 60,000 training digits (Y. LeCun, C. Cortes, C. J. C. Burges).
 MNIST_COUNTS = (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949)
-BALANCES: Mapping[str, Sequence[int]] = {"uniform": (1,) * 10, "mnist": MNIST_COUNTS}
+BALANCES: Mapping[str, Sequence[int]] = {"uniform": UNIFORM, "mnist": MNIST_COUNTS}
 
 SPLITS: Mapping[str, int] = {"train": 0, "test": TEST_START}  # index of the first digit in the seed
 
@@ -57,7 +57,7 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What determines the images of a data set, and how they are split into parts."""
+    """What determines the images of a data set, and how they are split into shards."""
 
     request: Request  # of the training digits; its count and start are not used
     n: int  # training images
@@ -129,8 +129,8 @@ def plan_of(
     seed: SupportsIndex | None,
     shard_size: SupportsIndex,
     attributes: Mapping[str, Span | float | None],
-    style: ArrayLike | None = None,
-    spread: float = 1.0,
+    style: ArrayLike | None,
+    spread: float,
 ) -> Plan:
     """Check arguments and return the plan. Raises InputError for invalid arguments and for unconditional models."""
     check_conditional(card, "labelled data sets")
@@ -141,6 +141,9 @@ def plan_of(
     test_count = whole_number("test", test, 0, LIMIT)
     if not train_count + test_count:
         raise InputError("n: expected at least one training or test image, got none")
+    for name, value in attributes.items():
+        if not isinstance(value, Real | tuple | None):
+            raise InputError(f"{name}: expected a number or a range (low, high), got {shown(value)}")
     request = Request(
         card=card,
         count=0,

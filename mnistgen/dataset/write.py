@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -102,7 +103,7 @@ def write_dataset(
         DependencyError: If a package that the format needs is not installed.
         OutputError: If the folder cannot be written, or was taken meanwhile.
     """
-    writer = FORMATS[one_of("format", format, FORMATS)]
+    write_split = FORMATS[one_of("format", format, FORMATS)]
     target = _checked_target(out, force)
     plan = plan_of(
         card(model),
@@ -117,7 +118,6 @@ def write_dataset(
         style=style,
         spread=spread,
     )
-    writer.check(plan)
     generator = Generator(model, device="cpu", threads=1)
     scratch = target.with_name(f".{target.name[:100]}-{secrets.token_hex(4)}")
     folder = scratch / "new"
@@ -132,13 +132,14 @@ def write_dataset(
     try:
         folder.mkdir(parents=True)
         for split in counts:
-            writer.write(folder, plan, split, batches(split))
-        writer.finish(folder, plan)
+            write_split(folder, plan, split, batches(split))
         paths = sorted(path for path in folder.rglob("*") if path.is_file())
         files = {path.relative_to(folder).as_posix(): _sha256(path) for path in paths}
         totals = {split: found.tolist() for split, found in counts.items()}
         manifest = plan.arguments() | {"format": format, "counts": totals, "files": files}
         (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
+        if force:
+            _checked_target(out, force)  # once more: no file that has come since is removed
         _publish(folder, target, scratch / "old" if force else None)
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
@@ -149,7 +150,7 @@ def write_dataset(
 
 
 def _checked_target(out: str | os.PathLike[str], force: bool) -> Path:
-    """The folder to create. Raises InputError unless it is new, empty or, with `force`, a data set."""
+    """The folder to create. Raises InputError unless it is new, empty or, with `force`, a data set; OutputError."""
     if "://" in str(out):
         raise InputError(
             f"{out}: expected a local folder; mnistgen.ray.digits(...).write_parquet(URL) writes to any storage"
@@ -159,13 +160,18 @@ def _checked_target(out: str | os.PathLike[str], force: bool) -> Path:
         raise OutputError(f"{out}: the folder {target.parent} does not exist; create it first")
     if target.exists() and not target.is_dir():
         raise OutputError(f"{out}: expected a folder, got a file")
+    if target.is_mount() or target == Path.cwd():
+        raise InputError(f"{out}: cannot be replaced, because it is mounted or the working folder; name a folder in it")
     if not target.exists() or not any(target.iterdir()):
         return target
     if not (target / MANIFEST).is_file():
         raise InputError(f"{out}: contains files but no data set; name a new or empty folder")
     if not force:
         raise InputError(f"{out}: contains a data set; force=True replaces it")
-    listed = {MANIFEST, *json.loads((target / MANIFEST).read_text("utf-8")).get("files", {})}
+    try:
+        listed = {MANIFEST, *json.loads((target / MANIFEST).read_text("utf-8"))["files"]}
+    except (ValueError, TypeError, KeyError):
+        raise InputError(f"{out}: its {MANIFEST} is not that of a data set; name a new or empty folder") from None
     found = (path.relative_to(target).as_posix() for path in target.rglob("*") if not path.is_dir())
     if other := sorted(set(found) - listed)[:NAMED]:
         raise InputError(
@@ -201,7 +207,7 @@ def _publish(folder: Path, target: Path, old: Path | None) -> None:
     except BaseException as error:
         if old and old.exists() and not target.exists():
             old.rename(target)
-        elif isinstance(error, OSError) and target.exists():
+        elif isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST):
             raise OutputError(f"{target}: another call has written it meanwhile; nothing was changed") from None
         raise
 

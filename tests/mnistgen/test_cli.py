@@ -229,6 +229,12 @@ def test_help_shows_an_example(run_cli: RunCli, command: str) -> None:
     assert f" {command} " in run_cli("--help").out
 
 
+def test_help_without_a_command(run_cli: RunCli) -> None:
+    outcome = run_cli()
+    assert (outcome.code, outcome.err) == (2, "")
+    assert "Usage: mnistgen" in outcome.out
+
+
 def test_version(run_cli: RunCli) -> None:
     assert run_cli("--version").out == f"mnistgen {mnistgen.__version__}\n"
 

@@ -68,6 +68,11 @@ def test_refinement_improves_every_digit(generator: mnistgen.Generator, real: UI
     assert (after < before + 0.002).all()
 
 
+def test_many_steps(generator: mnistgen.Generator, real: UInt8) -> None:
+    few, many = (errors(generator.decode(*generator.encode(real[:1], steps=n)), real[:1]) for n in (5, 120))
+    assert many[0] <= few[0]
+
+
 def test_labels_matter_with_steps(generator: mnistgen.Generator, real: UInt8) -> None:
     read, eights = (generator.encode(real[:4], given, steps=2) for given in (None, 8))
     assert np.abs(read.latents - eights.latents).max() > 0.1

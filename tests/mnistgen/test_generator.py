@@ -200,7 +200,10 @@ class TestStream:
             generator.stream(10, digit=10)
 
     def test_is_endless_in_constant_memory(self, generator: mnistgen.Generator) -> None:
-        assert next(generator.stream(2**63, seed=1, batch_size=7)).shape == (7, 28, 28)
+        for label in (None, np.array(3)):
+            assert next(generator.stream(2**63, labels=label, seed=1, batch_size=7)).shape == (7, 28, 28)
+        digits = mnistgen.Generator(threads=1).stream(10**12, seed=1, slant=np.array(0.1), batch_size=7)
+        assert next(digits).shape == (7, 28, 28)
         tracemalloc.start()
         try:
             total = sum(len(batch) for batch in generator.stream(20_000, seed=1))
@@ -248,6 +251,13 @@ class TestDecode:
         with pytest.raises(mnistgen.InputError) as error:
             generator.decode(latents, labels)
         assert str(error.value).startswith(message.format(expected[message.partition(":")[0]]))
+
+
+def test_a_path_may_hold_a_new_model(tmp_path: Path) -> None:
+    path = write_model(tmp_path)
+    before = mnistgen.generate(3, seed=1, model=path)
+    write_model(tmp_path, conditional=False)
+    assert not near(mnistgen.generate(3, seed=1, model=path), before)
 
 
 def test_properties_and_shortcuts(conditional_model: Path) -> None:

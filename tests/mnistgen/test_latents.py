@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnistgen._latents import INDICES, LEVELS, SEEDS, draw, normal_quantiles
+from mnistgen._latents import INDICES, SEEDS, draw, normal_quantiles
 
 seeds = st.integers(0, SEEDS - 1)
 starts = st.integers(0, INDICES - 1000)
@@ -53,8 +53,8 @@ def test_matches_recorded_bits() -> None:
 def test_table_contains_normal_quantiles() -> None:
     """Equals Python's quantiles, rounded to float32; none is so close to a tie that its last bit could matter."""
     table = normal_quantiles()
-    exact = [NormalDist().inv_cdf((k + 0.5) / LEVELS) for k in range(LEVELS // 2, LEVELS)]
-    for value, rounded in zip(exact, table[LEVELS // 2 :], strict=True):
+    exact = [NormalDist().inv_cdf((k + 0.5) / 2**16) for k in range(2**15, 2**16)]
+    for value, rounded in zip(exact, table[2**15 :], strict=True):
         below = np.nextafter(rounded, np.float32(0), dtype=np.float32)
         above = np.nextafter(rounded, np.float32(9), dtype=np.float32)
         low, high = (float(below) + float(rounded)) / 2, (float(rounded) + float(above)) / 2

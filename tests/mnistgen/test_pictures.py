@@ -63,6 +63,10 @@ class TestShow:
         assert (np.asarray(shown) == mnistgen.grid(IMAGES, columns=5, scale=2)).all()
         assert (np.asarray(mnistgen.show(NUMBER, scale=1)) == NUMBER).all()
 
+    def test_labelled_images(self, conditional_model: Path) -> None:
+        with pytest.raises(mnistgen.InputError, match="; unpack the tuple first"):
+            mnistgen.show(mnistgen.generate_labelled(3, model=conditional_model))
+
     @pytest.mark.parametrize("images", [IMAGES / 255, IMAGES[:0], IMAGES[0, 0], [[1]]])
     def test_refused(self, images: Any) -> None:
         with pytest.raises(mnistgen.InputError, match=r"images: expected uint8 \(N, "):
@@ -86,7 +90,12 @@ class TestSave:
     def test_arrays(self, tmp_path: Path) -> None:
         mnistgen.save(str(tmp_path / "digits.npy"), IMAGES)
         assert (np.load(tmp_path / "digits.npy") == IMAGES).all()
-        mnistgen.save(tmp_path / "digits.npz", IMAGES, [1, 2, 3, 4, 5], record={"seed": np.uint64(7), "model": "small"})
+        mnistgen.save(
+            tmp_path / "digits.npz",
+            IMAGES,
+            [1, 2, 3, 4, 5],
+            record={"seed": np.uint64(7), "model": "small", "images": 1},
+        )
         with np.load(tmp_path / "digits.npz") as read:
             assert (read["images"] == IMAGES).all()
             assert read["labels"].tolist() == [1, 2, 3, 4, 5]
@@ -126,8 +135,8 @@ class TestSave:
     @pytest.mark.parametrize(
         ("name", "arguments", "message"),
         [
-            ("a.jpg", {}, "expected a name ending in .png, .npz, .npy, .gif, .apng, .webp, got '.jpg'"),
-            ("a", {}, "got 'no ending'"),
+            ("a.jpg", {}, "expected a name ending in .png, .npz, .npy, .gif, .apng, .webp, got .jpg"),
+            ("a", {}, ".webp, got none"),
             ("a.png", {"labels": [1] * 5}, "labels: expected none for .png; only .npz stores labels"),
             ("a.npz", {"labels": [1, 2]}, "labels: expected whole numbers (5,)"),
             (

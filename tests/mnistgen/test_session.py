@@ -169,7 +169,8 @@ class TestInstallation:
         fix = "pip uninstall -y onnxruntime onnxruntime-gpu && pip install onnxruntime"
         with pytest.warns(RuntimeWarning, match=fix):
             mnistgen.Generator(unconditional_model, device="cpu")
-        with pytest.raises(mnistgen.DeviceError, match=fix), pytest.warns(RuntimeWarning, match=fix):
+        cuda_fix = "pip uninstall -y onnxruntime onnxruntime-gpu && pip install .onnxruntime-gpu"
+        with pytest.raises(mnistgen.DeviceError, match=cuda_fix), pytest.warns(RuntimeWarning, match=fix):
             mnistgen.Generator(unconditional_model, device="cuda")
 
     def test_onnxruntime_gpu_alone(

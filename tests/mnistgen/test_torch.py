@@ -1,6 +1,8 @@
 """mnistgen.torch with PyTorch's DataLoader and torchvision's transforms."""
 
+import importlib
 import pickle
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +79,13 @@ def test_transforms_and_attributes_as_in_torchvision(tmp_path: Path) -> None:
     assert list(digits.classes) == mnist.classes
     assert digits.targets.dtype == mnist.targets.dtype
     assert torch.equal(digits.targets, mnist.targets)
+
+
+def test_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "mnistgen.torch", raising=False)
+    with pytest.raises(mnistgen.DependencyError, match=r"mnistgen\.torch: needs PyTorch; pip install torch"):
+        importlib.import_module("mnistgen.torch")
 
 
 def test_pickled_by_name() -> None:

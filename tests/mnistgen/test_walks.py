@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from mnistgen._arrays import Float32
-from mnistgen._walks import Path, linear, spherical, surface
+from mnistgen._walks import Curve, linear, spherical, surface
 
 latents = arrays(np.float32, 8, elements=st.floats(-4, 4, width=32))
 paths = pytest.mark.parametrize("path", [spherical, linear])
@@ -15,7 +15,7 @@ paths = pytest.mark.parametrize("path", [spherical, linear])
 
 @paths
 @given(first=latents, last=latents)
-def test_endpoints_are_exact(path: Path, first: Float32, last: Float32) -> None:
+def test_endpoints_are_exact(path: Curve, first: Float32, last: Float32) -> None:
     ends = path(first, last, np.array([0.0, 1.0]))
     assert ends.dtype == np.float32
     assert np.array_equal(ends, np.stack([first, last]))
@@ -50,7 +50,7 @@ def test_degenerate_arc_is_a_line(last: list[float]) -> None:
 
 
 @paths
-def test_surface_corners_and_edges(path: Path) -> None:
+def test_surface_corners_and_edges(path: Curve) -> None:
     corners = np.random.default_rng(1).standard_normal((4, 8)).astype(np.float32)
     down, right = np.linspace(0, 1, 3).repeat(5), np.tile(np.linspace(0, 1, 5), 3)
     points = surface(path, corners, down, right).reshape(3, 5, 8)

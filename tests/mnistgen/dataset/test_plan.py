@@ -14,10 +14,12 @@ from mnistgen._latents import INDICES
 from mnistgen._model import card
 from mnistgen.dataset.plan import BLOCK, LIMIT, MNIST_COUNTS, SPLITS, Plan, plan_of
 
+NOTHING: dict[str, Any] = {"attributes": {}, "style": None, "spread": 0.3}
+
 
 def planned(**changes: Any) -> Plan:
     wanted: dict[str, Any] = {"n": 1, "test": 0, "start": 0, "digits": range(10), "balance": "uniform", "seed": 1}
-    return plan_of(card(changes.pop("model", "digits")), **wanted | {"shard_size": 10, "attributes": {}} | changes)
+    return plan_of(card(changes.pop("model", "digits")), **wanted | {"shard_size": 10} | NOTHING | changes)
 
 
 PLAN = planned()
@@ -80,6 +82,7 @@ def test_weights(digits: Any, balance: str, weights: tuple[int, ...]) -> None:
         ({"shard_size": 0}, "shard_size: expected a whole number, 1 or more, got 0"),
         ({"spread": 2, "style": np.zeros(64)}, "spread: expected a number from 0 to 1, got 2"),
         ({"style": np.zeros(100)}, "style: expected float (N, 64) or (64,) from -1000 to 1000, got float64 (100,)"),
+        ({"attributes": {"slant": [0.1, 0.2]}}, "slant: expected a number or a range (low, high), got [0.1, 0.2]"),
         ({"attributes": {"slant": (0.3, 0.1)}}, "slant: expected a range from low to high, got (0.3, 0.1)"),
     ],
 )

@@ -184,6 +184,26 @@ class TestOutputFolder:
             idx(tmp_path / "data", force=True)
         assert names(tmp_path) == ["data", "thesis.txt"]
 
+    def test_files_that_come_meanwhile_are_not_removed(self, idx: Maker, tmp_path: Path) -> None:
+        idx(tmp_path / "data")
+        notes = tmp_path / "data" / "notes.txt"
+        with pytest.raises(mnistgen.InputError, match=r"does not list \(notes\.txt\); move them away"):
+            idx(tmp_path / "data", force=True, report=lambda done, total: notes.touch())
+        assert notes.exists()
+        assert names(tmp_path) == ["data"]
+
+    @pytest.mark.parametrize("content", ["{bad", "[1]", '{"files": 3}'])
+    def test_a_manifest_of_something_else(self, idx: Maker, tmp_path: Path, content: str) -> None:
+        (tmp_path / "data").mkdir()
+        (tmp_path / "data" / "dataset.json").write_text(content)
+        with pytest.raises(mnistgen.InputError, match=r"its dataset\.json is not that of a data set"):
+            idx(tmp_path / "data", force=True)
+
+    def test_the_working_folder(self, idx: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(mnistgen.InputError, match="mounted or the working folder; name a folder in it"):
+            idx(Path())
+
     @pytest.mark.parametrize(
         ("out", "error", "message"),
         [

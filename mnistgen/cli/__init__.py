@@ -74,8 +74,6 @@ def main() -> None:
         _fail(_in_options(str(error), command), 2)
     except MnistgenError as error:
         _fail(_in_options(str(error), command), 1)
-    except MemoryError:
-        _fail("out of memory; generate fewer digits at once", 1)
     except OSError as error:  # mostly of standard output: its reader has ended, or its disk is full
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # do not flush it again at exit
         if isinstance(error, BrokenPipeError):

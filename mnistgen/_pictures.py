@@ -110,8 +110,8 @@ def save(
         if ending == ".npy":
             np.save(file, array)
         elif ending == ".npz":
-            arrays: dict[str, Any] = {**(record or {}), "images": array, "labels": found}
-            np.savez_compressed(file, **{name: value for name, value in arrays.items() if value is not None})
+            arrays: dict[str, Any] = {"images": array} | ({} if found is None else {"labels": found})
+            np.savez_compressed(file, **{**arrays, **(record or {}), **arrays})
         else:
             # Without a format, Pillow goes by the file's name, and imports what writes that format only.
             _write(file, frames, ending, milliseconds, record, format=None if target else "PNG")

@@ -1,6 +1,7 @@
 """Shared fixtures: small model directories, and running the command line in this process."""
 
 import hashlib
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -28,8 +29,18 @@ for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
 if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # a process for each core: more threads would wait for each other
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# They take longest, and start first, so that no process waits for another at the end.
+LONGEST = ("test_stages.py", "test_train.py", "test_moment_matching.py", "test_evaluate.py", "test_ray.py")
+
 LATENT_DIM = 10
 NodeEdit = Callable[[onnx.ModelProto], None]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 def small_model(conditional: bool) -> onnx.ModelProto:

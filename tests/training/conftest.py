@@ -17,11 +17,10 @@ import torch
 
 import training.pipeline
 from tests.conftest import Outcome
-from tests.training.small import DATA, FILES, ROOT, SMALL
+from tests.training.small import DATA, FILES, QUICK_ATTRIBUTES, ROOT, SMALL
 from training import interruption, presets
 from training.config import Preset
 from training.data import Digits, Mnist, load_mnist
-from training.fitting import Phase
 from training.run.device import Compute, choose, make_deterministic
 from training.run.directory import RunDirectory
 from training.run.distributed import World
@@ -56,8 +55,7 @@ def digits(mnist: Mnist) -> Digits:
 @pytest.fixture(autouse=True)
 def quick_attributes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fit the attribute editor of an exported model to few digits."""
-    quick = {"DIGITS": 3000, "HELD_OUT": 500, "PHASE": Phase(epochs=4, peak_learning_rate=1e-2, batch_size=512)}
-    for name, value in quick.items():
+    for name, value in QUICK_ATTRIBUTES.items():
         monkeypatch.setattr(f"export.attributes.{name}", value)
 
 

@@ -12,10 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from export import attributes
 from mnistgen import _runtime as runtime
 from training import data, presets
 from training.config import Adversarial, Network, Preset, Stage
 from training.data import IdxFile
+from training.fitting import Phase
 from training.run import device
 from training.run.device import Compute
 
@@ -33,6 +35,13 @@ FILES = (
     ),
     IdxFile("t10k-labels-idx1-ubyte", (128,), "4bdb12c540d94f88aadd74e4761a3bf248918aa98b8df780700bfb8de529c7d6"),
 )
+
+# Of export/attributes.py: the attribute editor of an exported model is fitted to few digits.
+QUICK_ATTRIBUTES: dict[str, Any] = {
+    "DIGITS": 3000,
+    "HELD_OUT": 500,
+    "PHASE": Phase(epochs=4, peak_learning_rate=1e-2, batch_size=512),
+}
 
 _STAGES: dict[str, dict[str, Any]] = {
     "adversarial": {
@@ -102,5 +111,7 @@ if __name__ == "__main__":
     if precision := os.environ.get("PRECISION"):
         device._multiplies_bfloat16 = lambda device: precision == "bfloat16"
     Compute.autocast = signal_at(int(os.environ.get("KILL_AT_STEP", "0")), Compute.autocast)  # type: ignore[method-assign]
+    for name, value in QUICK_ATTRIBUTES.items():
+        setattr(attributes, name, value)
     os.fsync = signal_at(int(os.environ.get("KILL_AT_SYNC", "0")), os.fsync)
     runpy.run_path(str(ROOT / "training" / "train.py"), run_name="__main__")

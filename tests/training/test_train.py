@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import signal
 from pathlib import Path
 
 import pytest
@@ -89,30 +88,6 @@ def test_publish_bundles_exported_model(
         assert (tmp_path / "weights" / "conv" / name).read_bytes() == (finished / name).read_bytes()
 
 
-def test_resume_after_sigkill_is_bitwise_identical(finished: Path, tmp_path: Path) -> None:
-    run = tmp_path / "conv"
-    # Kill it before the first checkpoint, during steps, and while it writes a checkpoint.
-    assert train("--preset", "conv", "--out", run, KILL_AT_STEP="4").returncode == -signal.SIGKILL
-    assert train("--resume", run, KILL_AT_STEP="10").returncode == -signal.SIGKILL
-    assert train("--resume", run, KILL_AT_STEP="3").returncode == -signal.SIGKILL
-    assert train("--resume", run, KILL_AT_SYNC="5").returncode == -signal.SIGKILL
-    assert train("--resume", run).returncode == 0
-    assert list(run.rglob(".*")) == []  # no temporary files, no lock
-    expected = checkpoints.read(finished / "checkpoints" / "0-0000014.safetensors")
-    resumed = checkpoints.read(run / "checkpoints" / "0-0000014.safetensors")
-    assert resumed.tensors.keys() == expected.tensors.keys()
-    for name, value in expected.tensors.items():
-        assert value.numpy().tobytes() == resumed.tensors[name].numpy().tobytes(), name
-    timing = ("minutes", "images_per_second")
-    timeless = [
-        [{key: value for key, value in line.items() if key not in timing} for line in RunDirectory(each).read_metrics()]
-        for each in (finished, run)
-    ]
-    assert timeless[0] == timeless[1]
-    for path in (finished / "samples").iterdir():
-        assert path.read_bytes() == (run / "samples" / path.name).read_bytes()
-
-
 def test_resume_with_more_epochs(finished: Path, tmp_path: Path, train_here: RunScript) -> None:
     run = tmp_path / "conv"
     shutil.copytree(finished, run)
@@ -121,19 +96,18 @@ def test_resume_with_more_epochs(finished: Path, tmp_path: Path, train_here: Run
     assert mnistgen.Generator(run / "export").card.steps in (7, 14, 21)
 
 
-def test_two_processes_match_one_and_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_processes_match_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     monkeypatch.setenv("PRECISION", "float32")  # the tolerance below is for float32
     one, two = tmp_path / "one", tmp_path / "two"
-    assert train("--preset", "mlp", "--out", one, "--tensorboard").returncode == 0
-    assert train_in_two("--preset", "mlp", "--out", two, "--epochs", 1).returncode == 0
-    resumed = train_in_two("--resume", two, "--epochs", 2)
-    assert resumed.returncode == 0, resumed.stderr
-    assert resumed.stdout.splitlines()[0].startswith(
+    assert train("--preset", "mlp", "--out", one, "--tensorboard", "--no-evaluate").returncode == 0
+    result = train_in_two("--preset", "mlp", "--out", two, "--no-evaluate")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[0].startswith(
         "mlp: adversarial; seed 1, on cpu, float32, channels_last, 1 thread in 2"
     )
-    assert len(resumed.stdout.splitlines()) < 12  # only the main process prints
+    assert len(result.stdout.splitlines()) < 20  # only the main process prints
     lines = [RunDirectory(run).read_metrics() for run in (one, two)]
     assert [line["step"] for line in lines[0]] == [line["step"] for line in lines[1]]
     for ours, theirs in zip(*lines, strict=True):
@@ -142,12 +116,6 @@ def test_two_processes_match_one_and_resume(tmp_path: Path, monkeypatch: pytest.
     events = EventAccumulator(str(one / "tensorboard")).Reload()
     logged = [(event.step, event.value) for event in events.Scalars("adversarial/ratio")]
     assert logged == [(line["step"], pytest.approx(line["ratio"])) for line in lines[0] if "ratio" in line]
-
-
-def test_indivisible_batch_raises(tmp_path: Path) -> None:
-    result = train_in_two("--preset", "mlp", "--out", tmp_path / "run", processes=3)
-    assert "batch_size: expected a multiple of the 3 processes, got 64" in result.stderr
-    assert not (tmp_path / "run").exists()
 
 
 def test_dry_run_prints_the_preset_and_writes_nothing(tmp_path: Path, train_here: RunScript) -> None:

@@ -101,8 +101,8 @@ def test_two_processes_match_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setenv("PRECISION", "float32")  # the tolerance below is for float32
     one, two = tmp_path / "one", tmp_path / "two"
-    assert train("--preset", "mlp", "--out", one, "--tensorboard", "--no-evaluate").returncode == 0
-    result = train_in_two("--preset", "mlp", "--out", two, "--no-evaluate")
+    assert train("--preset", "mlp", "--out", one, "--tensorboard", "--epochs", 1, "--no-evaluate").returncode == 0
+    result = train_in_two("--preset", "mlp", "--out", two, "--epochs", 1, "--no-evaluate")
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines()[0].startswith(
         "mlp: adversarial; seed 1, on cpu, float32, channels_last, 1 thread in 2"

@@ -23,12 +23,12 @@ from training.stages.context import Context
 from training.stages.moment_matching import train
 
 PRESET = SMALL["digits"]
-ONE_PER_TASK = {name: POOL[name] for name in ("deep-means", "patches", "autoencoder", "untrained-code")}
+ONE_PER_TASK = {name: POOL[name] for name in ("deep-means", "dense-autoencoder", "untrained-code")}
 
 
 @pytest.fixture(autouse=True)
 def pool(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four feature networks, to train in seconds: pooled maps and a final layer, every task."""
+    """One feature network per task, to train in seconds: with pooled maps and with a final layer."""
     monkeypatch.setattr(features, "POOL", ONE_PER_TASK)
 
 

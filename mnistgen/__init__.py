@@ -23,7 +23,7 @@ _PUBLIC = {
     "_model": ("DEFAULT_MODEL", "ModelCard", "card", "models"),
     "_pictures": ("grid", "save", "show"),
     "dataset.write": ("Summary", "write_dataset"),
-    "photos": ("read_digits",),
+    "photos": ("Reading", "read_digits"),
 }
 _MODULES = ("ray", "torch")  # they need optional packages
 _MODULE_OF = {name: module for module, names in _PUBLIC.items() for name in names}

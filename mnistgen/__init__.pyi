@@ -27,6 +27,7 @@ from mnistgen._pictures import save as save
 from mnistgen._pictures import show as show
 from mnistgen.dataset.write import Summary as Summary
 from mnistgen.dataset.write import write_dataset as write_dataset
+from mnistgen.photos import Reading as Reading
 from mnistgen.photos import read_digits as read_digits
 
 __version__: str

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import functools
-import os
+import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from numpy.typing import ArrayLike
 
 from mnistgen._arrays import Float32, UInt8
 from mnistgen._checks import MAX_DIGITS, DigitLike, checked_text, whole_number
-from mnistgen._generator import Generator
+from mnistgen._generator import cached
 from mnistgen._latents import INDICES, checked_seed, draw
 from mnistgen._loaded import Labelled
-from mnistgen._model import DEFAULT_MODEL, find, portable
+from mnistgen._model import DEFAULT_MODEL, Model, find
 from mnistgen._request import AttributeLike
 
 if TYPE_CHECKING:
-    from mnistgen.photos import Picture
+    from mnistgen.photos import Reading
+    from mnistgen.photos.pictures import Picture
 
-Model = str | os.PathLike[str]
+CORRECTION = 5  # steps of refinement to digits that were misread
 
 
 def generate(
@@ -43,7 +42,7 @@ def generate(
     `model` is the name of a bundled model or the path of a model directory. Its generator is cached for later calls.
     All other parameters, and the errors, are those of `Generator.sample`.
     """
-    return _generator(model).sample(
+    return cached(model).sample(
         n,
         digit=digit,
         labels=labels,
@@ -75,7 +74,7 @@ def generate_labelled(
 
     `model` is as in `generate`. All other parameters, and the errors, are those of `Generator.sample_labelled`.
     """
-    return _generator(model).sample_labelled(
+    return cached(model).sample_labelled(
         n,
         digit=digit,
         labels=labels,
@@ -101,32 +100,40 @@ def number(
 
     A space leaves a gap. The parameters, and the errors, are those of `Generator.number`.
     """
-    return _generator(model).number(text, style=style, seed=seed, truncation=truncation)
+    return cached(model).number(text, style=style, seed=seed, truncation=truncation)
 
 
 def imitate(
-    images: UInt8 | Picture | Sequence[Picture],
+    images: ArrayLike | Reading | Picture | Sequence[Picture],
     text: str = "0123456789",
     *,
+    labels: ArrayLike | None = None,
     steps: SupportsIndex = 0,
     model: Model = DEFAULT_MODEL,
 ) -> UInt8:
     """Generate a number in the handwriting of some digits, as uint8 (28, 28 N) for N characters, ink 255, background 0.
 
-    `images` are uint8 (M, 28, 28), normalised as MNIST's digits are, or pictures, from which `read_digits` reads them.
-    Their style is the mean of the latents that `Generator.encode` returns, with `steps` of refinement. `text` consists
-    of digits and spaces; a space leaves a gap.
+    `images` are uint8 (M, 28, 28), normalised as MNIST's digits are, or what `read_digits` returned, or pictures, which
+    it reads; what it rejects then causes a warning. Their style is the mean of the latents that `Generator.encode`
+    returns, with `steps` of refinement. `labels`, M digits, corrects what was misread; with them, 5 steps are the
+    default. `text` consists of digits and spaces; a space leaves a gap.
 
-    Raises InputError for other arguments, for pictures without digits, and for a model without an encoder.
+    Raises InputError for other arguments, for pictures without digits, and for a model without an encoder;
+    DependencyError for pictures if OpenCV is not installed.
     """
-    generator = _generator(model)
+    generator = cached(model)
     checked_text(text)
-    digits: Any = images
-    if not hasattr(images, "ndim"):  # an array or a tensor has it, a path or a picture does not
+    digits: Any = getattr(images, "images", images)
+    if getattr(digits, "shape", ())[1:] != (28, 28):
         from mnistgen.photos import read_digits  # late: few callers read pictures
 
-        digits = read_digits(images)
-    return generator.number(text, style=generator.encode(digits, steps=steps).latents)
+        reading = read_digits(digits, model=model)
+        if reading.rejected:
+            many = f"parts of the pictures that were not used: {len(reading.rejected)}"
+            warnings.warn(f"{many}; read_digits(…).draw() shows them", stacklevel=2)
+        digits = reading.images
+    steps = CORRECTION if labels is not None and not steps else steps
+    return generator.number(text, style=generator.encode(digits, labels, steps=steps).latents)
 
 
 def latents(
@@ -141,13 +148,3 @@ def latents(
     count = whole_number("n", n, 1, MAX_DIGITS)
     first = whole_number("start", start, 0, INDICES - count)
     return draw(checked_seed(seed), first, count, find(model).card.latent_dim)[0]
-
-
-def _generator(model: Model) -> Generator:
-    name = portable(model)
-    return _cached(name, find(name).card.sha256 if Path(name).is_absolute() else "")  # it may be a new model
-
-
-@functools.lru_cache(maxsize=4)
-def _cached(model: str, sha256: str) -> Generator:
-    return Generator(model)

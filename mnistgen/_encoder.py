@@ -36,15 +36,19 @@ class Encoder:
 
     def encode(self, images: UInt8) -> Encoded:
         """Latents (N, D) and the most probable labels (N,) of images uint8 (N, 28, 28)."""
+        latents, logits = self.read(images)
+        return Encoded(latents, logits.argmax(axis=1))
+
+    def read(self, images: UInt8) -> tuple[Float32, Float32]:
+        """Latents (N, D) and the logits (N, 10) of all labels."""
         latents = np.empty((len(images), self._latent_dim), np.float32)
-        labels = np.empty(len(images), np.int64)
+        logits = np.empty((len(images), 10), np.float32)
         for first in range(0, len(images), ENCODED_TOGETHER):
             part = slice(first, first + ENCODED_TOGETHER)
             pixels = _pixels(images[part])
             shapes = {LATENTS: (len(pixels), self._latent_dim), LABEL_LOGITS: (len(pixels), 10)}
-            latents[part], logits = self._graph({IMAGES: pixels}, shapes)
-            labels[part] = logits.argmax(axis=1)
-        return Encoded(latents, labels)
+            latents[part], logits[part] = self._graph({IMAGES: pixels}, shapes)
+        return latents, logits
 
 
 def refine(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import SupportsIndex
 
 import numpy as np
@@ -26,6 +28,7 @@ from mnistgen._encoder import Encoded, refine
 from mnistgen._errors import InputError, shown
 from mnistgen._latents import INDICES, checked_seed, draw
 from mnistgen._loaded import Labelled, LoadedModel
+from mnistgen._model import Model, find, portable
 from mnistgen._request import (
     AttributeLike,
     Inputs,
@@ -284,3 +287,14 @@ class Generator(LoadedModel):
         if count:
             latents = refine(self.decode, digits, latents, one_hot(found) if given is None else given, count)
         return Encoded(latents, found)
+
+
+def cached(model: Model) -> Generator:
+    """A generator that is kept for later calls."""
+    name = portable(model)
+    return _cached(name, find(name).card.sha256 if Path(name).is_absolute() else "")  # it may be a new model
+
+
+@functools.lru_cache(maxsize=4)
+def _cached(model: str, sha256: str) -> Generator:
+    return Generator(model)

@@ -14,7 +14,7 @@ from mnistgen._checks import whole_number
 from mnistgen._encoder import Encoder
 from mnistgen._errors import InputError
 from mnistgen._model import DEFAULT_MODEL, EDITOR, ENCODER, ModelCard, find, portable, statistics
-from mnistgen._request import Inputs
+from mnistgen._request import Inputs, check_encoder
 from mnistgen._runtime import usable_cpus
 from mnistgen._session import Device, ImageSession, Session
 
@@ -94,6 +94,7 @@ class LoadedModel:
 
     @property
     def _encoder(self) -> Encoder:
+        check_encoder(self.card)
         return self._current(
             Encoder,
             lambda: Encoder(Session(self._directory, ENCODER, threads=self._threads).run, self.card.latent_dim),

@@ -20,6 +20,8 @@ from mnistgen._files import package_file, whole_file
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
+Model = str | os.PathLike[str]  # the name of a bundled model, or the path of a model directory
+
 CONTROLLED = ("thickness", "slant", "width", "height")  # attributes that can be requested
 MODELS = package_file("models")
 DEFAULT_MODEL = "digits"
@@ -149,7 +151,7 @@ def models() -> Models:
     return Models({name: _read_card(MODELS / name) for name in names()})
 
 
-def card(model: str | os.PathLike[str] = DEFAULT_MODEL) -> ModelCard:
+def card(model: Model = DEFAULT_MODEL) -> ModelCard:
     """Return the model card of a bundled model, by name, or of a model directory, by path.
 
     Raises InputError for anything else, and ModelError for a directory without card or model, or if the model's SHA-256
@@ -160,18 +162,18 @@ def card(model: str | os.PathLike[str] = DEFAULT_MODEL) -> ModelCard:
     return directory.card
 
 
-def find(model: str | os.PathLike[str]) -> ModelDirectory:
+def find(model: Model) -> ModelDirectory:
     """The model directory of a bundled name or a path. Raises as `card` does, but does not check model.onnx."""
     path = _path_of(model)
     return ModelDirectory(path, _read_card(path))
 
 
-def portable(model: str | os.PathLike[str]) -> str:
+def portable(model: Model) -> str:
     """Identifier that resolves to the same model in other processes: a bundled name, or an absolute path."""
     return model if isinstance(model, str) and model in names() else str(_path_of(model))
 
 
-def _path_of(model: str | os.PathLike[str]) -> Traversable:
+def _path_of(model: Model) -> Traversable:
     if not isinstance(model, str | os.PathLike):
         raise InputError(f"model: expected a name or a path, got {shown(model)}")
     known, path = names(), Path(model)

@@ -62,7 +62,9 @@ def dataset(
             slant=slant,
             width=width,
             height=height,
-            style=mnistgen.Generator(model).encode(mnistgen.read_digits(style)).latents if style else None,
+            style=mnistgen.Generator(model).encode(mnistgen.read_digits(style, model=model).images).latents
+            if style
+            else None,
             spread=spread,
             model=model,
             seed=seed,

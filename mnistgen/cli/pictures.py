@@ -1,4 +1,4 @@
-"""mnistgen sample, write, imitate, interpolate, walk: generate digits and write or show them."""
+"""mnistgen sample, write, read, imitate, interpolate, walk: generate digits and write or show them."""
 
 import json
 import secrets
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 import mnistgen
 from mnistgen import DEFAULT_MODEL, Generator, InputError
+from mnistgen._files import whole_file
 from mnistgen._pictures import checked_target
 from mnistgen.cli import app, say
 from mnistgen.cli.options import (
@@ -137,6 +138,7 @@ def imitate(
             "--show", help="Above the number, show each digit found, its reconstruction and all digits in its style."
         ),
     ] = False,
+    labels: Annotated[Any, numbers("labels", "What the digits are, if some were misread.")] = None,
     steps: Annotated[int, typer.Option(help="Steps of refinement: reconstructions become more exact.")] = 0,
     model: Model = DEFAULT_MODEL,
     scale: Scale = 4,
@@ -146,20 +148,46 @@ def imitate(
     """Write a number in the handwriting of some pictures of digits."""
     checked_target(out)  # before any work is done
     generator = Generator(model, device=device, threads=threads)
-    images = mnistgen.read_digits(pictures)
-    encoded = generator.encode(images, steps=steps)
+    images = _read(pictures, model).images
+    encoded = generator.encode(images, labels, steps=steps or (5 if labels else 0))
     wanted: dict[str, Any] = {"text": text, "style": encoded.latents.mean(axis=0).tolist()}
     picture = generator.number(**wanted)
     if show:
         rows = [
             np.stack([image, *generator.decode(np.tile(style, (COLUMNS - 1, 1)), [label, *range(10)])])
-            for image, style, label in zip(images, *encoded, strict=True)
+            for image, style, label in zip(images, encoded.latents, labels or encoded.labels, strict=True)
         ]
         cells = picture.reshape(28, -1, 28).swapaxes(0, 1)  # (N, 28, 28)
         picture = mnistgen.grid(np.concatenate([*rows, cells]), COLUMNS)
     mnistgen.save(out, picture, scale=scale, record=_record("number", generator, wanted))
     found = f"{len(images)} digit{'s' * (len(images) > 1)} read as {', '.join(map(str, encoded.labels))}"
     say(f"{out}: {text} from {generator.card.name}, in the handwriting of {found}")
+
+
+@app.command(epilog="Example: mnistgen read page.jpg --out seen.png")
+def read(
+    pictures: Annotated[
+        list[Path], typer.Argument(metavar="PICTURE", help="Photos, scans or drawings of handwritten digits.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="NAME.png: the pictures with what was found drawn in.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print labels, confidences, boxes and what was rejected as JSON.")
+    ] = False,
+    model: Model = DEFAULT_MODEL,
+) -> None:
+    """Read the handwritten digits in pictures, and print them line by line."""
+    if out and checked_target(out).suffix.lower() != ".png":
+        raise InputError(f"{out}: expected a name ending in .png")
+    reading = _read(pictures, model)
+    if out:
+        with whole_file(out) as file:
+            reading.draw().save(file, "PNG")
+    names = ("labels", "confidences", "boxes", "pages")
+    found: dict[str, Any] = {name: getattr(reading, name).tolist() for name in names}
+    found |= {"text": reading.text, "rejected": [it._asdict() for it in reading.rejected]}
+    print(json.dumps(found) if as_json else reading.text)
 
 
 @app.command(epilog="Example: mnistgen interpolate --from 3 --to 8 --frames 60 -o walk.gif")
@@ -197,6 +225,14 @@ def walk(
     wanted = {"corners": corners, "rows": rows, "columns": columns, "seed": _seed(seed)}
     generator = Generator(model, device=device, threads=threads)
     _write(out, f"{rows} x {columns} digits", "walk", wanted, generator, columns=columns, scale=scale)
+
+
+def _read(pictures: list[Path], model: str) -> "mnistgen.Reading":
+    """Read pictures, and say on standard error how much was found and not read."""
+    reading = mnistgen.read_digits(pictures, model=model)
+    if many := len(reading.rejected):
+        say(f"mnistgen: parts of the pictures not read: {many}; mnistgen read --out seen.png shows them", sys.stderr)
+    return reading
 
 
 def _seed(seed: int | None) -> int:

@@ -126,7 +126,7 @@ def test_damaged_picture(tmp_path: Path, name: str, content: bytes, data: st.Dat
     path = tmp_path / f"page.{name.lower()}"
     path.write_bytes(data.draw(damages(content)))
     try:
-        images = mnistgen.read_digits(path)
+        images = mnistgen.read_digits(path).images
     except mnistgen.InputError as error:
         refused(error)
     else:

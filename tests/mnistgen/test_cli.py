@@ -220,7 +220,7 @@ def test_digits_in_the_terminal() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["sample", "write", "imitate", "interpolate", "walk", "dataset", "models", "info", "doctor"]
+    "command", ["sample", "write", "read", "imitate", "interpolate", "walk", "dataset", "models", "info", "doctor"]
 )
 def test_help_shows_an_example(run_cli: RunCli, command: str) -> None:
     outcome = run_cli(command, "--help")

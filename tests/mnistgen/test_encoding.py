@@ -104,6 +104,7 @@ def test_pictures_are_imitated(picture: Path) -> None:
     written = mnistgen.imitate(picture, "7")
     assert np.array_equal(written, mnistgen.imitate([picture], "7"))
     assert np.array_equal(written, mnistgen.imitate(mnistgen.read_digits(picture), "7"))
+    assert not np.array_equal(written, mnistgen.imitate(picture, "7", labels=[2, 7, 4]))
     original, other = (mnistgen.number("7", seed=seed) for seed in (3, 4))
     assert errors(written[None], original[None]) < errors(written[None], other[None])
 
@@ -163,7 +164,7 @@ class TestDataSets:
         outcome = run_cli("dataset", *wanted, "--style", picture, "--style", picture)
         assert outcome.code == 0, outcome.err
         plan = json.loads((tmp_path / "data" / "dataset.json").read_text())
-        expected = mnistgen.Generator().encode(mnistgen.read_digits(picture)).latents.mean(axis=0)
+        expected = mnistgen.Generator().encode(mnistgen.read_digits(picture).images).latents.mean(axis=0)
         assert (plan["spread"], plan["style"]) == (0.1, pytest.approx(expected.tolist(), abs=1e-5))
 
 

@@ -33,6 +33,7 @@ def test_public_names() -> None:
         "ModelCard",
         "ModelError",
         "OutputError",
+        "Reading",
         "Summary",
         "__version__",
         "card",
@@ -74,7 +75,7 @@ def test_import_is_light() -> None:
     script = "import sys, json, mnistgen; print(json.dumps(sorted(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     loaded = {name.split(".")[0] for name in json.loads(result.stdout)}
-    assert not loaded & {"onnxruntime", "PIL", "typer", "numpy", "torch"}
+    assert not loaded & {"onnxruntime", "PIL", "typer", "numpy", "torch", "cv2"}
 
 
 def nodes(folder: Path) -> Iterator[tuple[Path, ast.AST]]:
@@ -94,7 +95,8 @@ def test_signatures_are_spelt_out() -> None:
 
 def test_size() -> None:
     lengths = {path: len(path.read_text().splitlines()) for path in RUNTIME.rglob("*.py")}
-    assert len(lengths) <= 34
+    photos = {path for path in lengths if path.parent.name == "photos"}
+    assert len(lengths.keys() - photos) <= 32
     assert [path for path, length in lengths.items() if length > 300] == []
 
 
@@ -157,7 +159,7 @@ def test_folders_of_the_runtime_never_import_each_other_in_circles() -> None:
 
 def test_the_command_line_uses_the_public_api() -> None:
     """And what a program around the library needs that is no part of it."""
-    allowed = {"cli", "_errors", "_pictures", "_model", "_runtime", *mnistgen.__all__}
+    allowed = {"cli", "_errors", "_files", "_pictures", "_model", "_runtime", *mnistgen.__all__}
     for path, names in imported(RUNTIME / "cli").items():
         assert {name.split(".")[1] for name in names if name.startswith("mnistgen.")} <= allowed, path
     for file, node in nodes(RUNTIME / "cli"):

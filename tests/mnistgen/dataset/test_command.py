@@ -55,7 +55,7 @@ def test_style_of_pictures(run_cli: RunCli, tmp_path: Path) -> None:
     outcome = run_cli("dataset", "-o", tmp_path / "data", "-n", 10, "--style", picture, "--style", picture)
     assert outcome.code == 0, outcome.err
     described = json.loads((tmp_path / "data" / "dataset.json").read_text())
-    expected = mnistgen.Generator().encode(mnistgen.read_digits(picture)).latents.mean(axis=0)
+    expected = mnistgen.Generator().encode(mnistgen.read_digits(picture).images).latents.mean(axis=0)
     assert (described["spread"], described["style"]) == (0.3, pytest.approx(expected.tolist(), abs=1e-5))
 
 

@@ -1,12 +1,8 @@
-/** A drawing -> an image normalised as MNIST's digits are, with the rules of mnistgen.read_digits. */
-
-import { measure } from "./attributes";
+/** A drawing -> an image normalised as MNIST's digits are, by the steps of mnistgen/photos/normalise.py. */
 
 const SIDE = 28;
 const BOX = 20; // side of a digit, in pixels of MNIST
-const FINE = 8; // pixels of the grid on which strokes are thickened, per pixel of MNIST
-const MIN_THICKNESS = 1.8; // pixels of MNIST, as by `measure`
-const EDGE = 0.05; // ink at the edge of a digit; a drawing with less is blank
+const EDGE = 0.1; // ink at the edge of a digit; a drawing with less is blank
 
 /** Ink (height, width), 0 to 1. */
 interface Ink {
@@ -18,21 +14,36 @@ interface Ink {
 /**
  * Normalise one digit: uint8 (28, 28), ink 255, or null if the drawing is blank.
  *
- * `grey` is (height, width), ink high: uint8, or float32 from 0 to 1. The digit is scaled to fit 20 x 20 pixels, then
- * moved by whole pixels so that its centre of mass is at pixel (14, 14) (Y. LeCun, C. Cortes, C. J. C. Burges, "The
- * MNIST database"). Strokes are thickened to at least 1.8 pixels.
+ * `grey` is (height, width), ink high: uint8, or float32 from 0 to 1.
  */
 export function normalise(grey: Float32Array | Uint8Array, width: number, height: number): Uint8Array | null {
   const white = grey instanceof Uint8Array ? 255 : 1;
   const values = Float32Array.from(grey, (level) => Math.min(1, Math.max(0, level / white)) || 0); // NaN is no ink
   const darkest = largest(values);
-  if (darkest < EDGE) return null;
-  let ink = onFineGrid(cropped({ values: values.map((value) => value / darkest), width, height }));
-  for (;;) {
-    const image = centred(fitted(ink));
-    if (measure(image).thickness[0]! >= MIN_THICKNESS) return image;
-    ink = thickened(ink);
+  if (darkest <= EDGE) return null;
+  return normalised({ values: values.map((value) => value / darkest), width, height });
+}
+
+function normalised(drawing: Ink): Uint8Array {
+  const ink = cropped(drawing);
+  const unit = Math.max(ink.width, ink.height) / BOX; // a pixel of MNIST
+  const missing = unit - thickness(ink);
+  if (missing > 0.5) return normalised(thickened(ink, Math.ceil(missing / 2)));
+  return centred(resized(ink, Math.max(1, rounded(ink.width / unit)), Math.max(1, rounded(ink.height / unit))));
+}
+
+/** The mean thickness of strokes: twice the area over the perimeter (Cauchy-Crofton formula in two directions). */
+function thickness({ values, width, height }: Ink): number {
+  const at = (x: number, y: number): number =>
+    x < 0 || y < 0 || x >= width || y >= height ? 0 : values[y * width + x]!;
+  let [area, edges] = [0, 0];
+  for (let y = 0; y <= height; y++) {
+    for (let x = 0; x <= width; x++) {
+      area += at(x, y);
+      edges += Math.abs(at(x, y) - at(x - 1, y)) + Math.abs(at(x, y) - at(x, y - 1));
+    }
   }
+  return ((8 / Math.PI) * area) / edges;
 }
 
 /** Crop to what is at least an edge. */
@@ -46,23 +57,17 @@ function cropped({ values, width, height }: Ink): Ink {
   return copied({ values, width, height }, -left, -top, right - left, bottom - top);
 }
 
-function onFineGrid(ink: Ink): Ink {
-  const exact = (BOX * FINE) / Math.max(ink.width, ink.height);
-  const scale = exact > 1 ? rounded(exact) : exact; // whole pixels keep grey levels
-  return resampled(ink, Math.max(1, rounded(scale * ink.width)), Math.max(1, rounded(scale * ink.height)));
-}
-
-/** Crop to the ink and scale to 20 pixels on the longer side. */
-function fitted(ink: Ink): Ink {
-  const tight = cropped(ink);
-  const unit = Math.max(tight.width, tight.height) / BOX;
-  const [columns, rows] = [tight.width, tight.height].map((side) => {
-    return Math.min(BOX, Math.max(1, Math.ceil(side / unit - 0.01)));
-  }) as [number, number];
-  const missing = (pixels: number, side: number): number => Math.max(0, rounded(pixels * unit) - side);
-  const [across, down] = [missing(columns, tight.width), missing(rows, tight.height)];
-  const [left, top] = [Math.floor(across / 2), Math.floor(down / 2)];
-  return resampled(copied(tight, left, top, tight.width + across, tight.height + down), columns, rows);
+/** The largest value within `reach` pixels in both directions, with a margin for it. */
+function thickened(ink: Ink, reach: number): Ink {
+  const across = ({ values, width, height }: Ink): Ink => {
+    const found = new Float32Array((width + 2 * reach) * height);
+    values.forEach((value, pixel) => {
+      const first = Math.floor(pixel / width) * (width + 2 * reach) + (pixel % width);
+      for (let to = first; to <= first + 2 * reach; to++) if (found[to]! < value) found[to] = value;
+    });
+    return { values: found, width: width + 2 * reach, height };
+  };
+  return transposed(across(transposed(across(ink))));
 }
 
 /** Place at most 20 x 20 pixels in 28 x 28, the centre of mass near pixel (14, 14); the darkest pixel is 255. */
@@ -79,22 +84,6 @@ function centred({ values, width, height }: Ink): Uint8Array {
   return Uint8Array.from(framed, (value) => Math.floor(Math.fround(value / darkest) * 255 + 0.5));
 }
 
-/** The largest value in a square of 3 x 3 pixels around each pixel, with a new margin of one pixel. */
-function thickened({ values, width, height }: Ink): Ink {
-  const [columns, rows] = [width + 2, height + 2];
-  const found = new Float32Array(columns * rows);
-  values.forEach((value, pixel) => {
-    const corner = Math.floor(pixel / width) * columns + (pixel % width);
-    for (const row of [0, columns, 2 * columns]) {
-      for (const column of [0, 1, 2]) {
-        const to = corner + row + column;
-        if (found[to]! < value) found[to] = value;
-      }
-    }
-  });
-  return { values: found, width: columns, height: rows };
-}
-
 /** Ink moved to the right and down, on a new canvas; what lies outside is lost. */
 function copied(ink: Ink, right: number, down: number, width: number, height: number): Ink {
   const values = new Float32Array(width * height);
@@ -106,30 +95,42 @@ function copied(ink: Ink, right: number, down: number, width: number, height: nu
   return { values, width, height };
 }
 
-/** Resample to another size: means of the pixels whose centres lie in a new pixel, as Pillow's BOX filter. */
-function resampled(ink: Ink, width: number, height: number): Ink {
+/** Resample to another size: area means where it shrinks, linear interpolation where it grows, as OpenCV does. */
+function resized(ink: Ink, width: number, height: number): Ink {
+  const weights = Math.max(ink.width, ink.height) > BOX ? covered : between;
+  const narrowed = ({ values, width: before, height: rows }: Ink, columns: number): Ink => {
+    const found = new Float32Array(columns * rows);
+    for (let column = 0; column < columns; column++) {
+      for (const [x, weight] of weights(column, before, columns)) {
+        for (let row = 0; row < rows; row++) found[row * columns + column]! += weight * values[row * before + x]!;
+      }
+    }
+    return { values: found, width: columns, height: rows };
+  };
   return transposed(narrowed(transposed(narrowed(ink, width)), height));
 }
 
-function narrowed({ values, width, height }: Ink, columns: number): Ink {
-  const scale = width / columns;
-  const size = Math.max(1, scale); // of a new pixel
-  const found = new Float32Array(columns * height);
-  for (let column = 0; column < columns; column++) {
-    const centre = (column + 0.5) * scale;
-    const distance = (x: number): number => (x - centre + 0.5) * (1 / size);
-    let from = Math.max(0, Math.floor(centre - size / 2 + 0.5));
-    let to = Math.min(width, Math.floor(centre + size / 2 + 0.5));
-    // Rounding decides about pixels on the boundary, here as in Pillow.
-    if (distance(from) <= -0.5) from++;
-    if (distance(to - 1) > 0.5) to--;
-    for (let row = 0; row < height; row++) {
-      let sum = 0;
-      for (let x = from; x < to; x++) sum += values[row * width + x]!;
-      found[row * columns + column] = sum / (to - from);
-    }
+/** The pixels that a new pixel covers, and their shares of it. */
+function covered(pixel: number, before: number, after: number): [number, number][] {
+  const scale = before / after;
+  const [start, end] = [pixel * scale, (pixel + 1) * scale];
+  const shares: [number, number][] = [];
+  for (let x = Math.floor(start + 1e-9); x < end - 1e-9; x++) {
+    shares.push([x, (Math.min(x + 1, end) - Math.max(x, start)) / scale]);
   }
-  return { values: found, width: columns, height };
+  return shares;
+}
+
+/** The two pixels that a new pixel is between, and their weights. */
+function between(pixel: number, before: number, after: number): [number, number][] {
+  const x = Math.min(before - 1, Math.max(0, ((pixel + 0.5) * before) / after - 0.5));
+  const left = Math.min(Math.floor(x), Math.max(0, before - 2));
+  return before === 1
+    ? [[0, 1]]
+    : [
+        [left, 1 - (x - left)],
+        [left + 1, x - left],
+      ];
 }
 
 function transposed({ values, width, height }: Ink): Ink {

@@ -12,10 +12,9 @@ from PIL import Image, ImageDraw
 
 import mnistgen
 from mnistgen._latents import draw
-from mnistgen._loaded import to_uint8
 from mnistgen._walks import spherical
 from mnistgen.cli.pictures import sample
-from mnistgen.photos import BOX, EDGE, FINE, _normalised, _sampled
+from mnistgen.photos.normalise import normalised
 
 RECORDED = Path(__file__).with_name("recorded")
 PAIRS, BLOCK = 10_000, 100  # of seed and index; pairs per checksum
@@ -107,7 +106,7 @@ def _drawings(generator: mnistgen.Generator) -> None:
     drawings += [_strokes(k, pen) for k, pen in enumerate(np.geomspace(1, 30, DRAWINGS - len(drawings) - 1))]
     drawings.append(np.full((SIDE, SIDE), 255, np.uint8))
     _write("drawings", np.stack(drawings))
-    _write("normalised", np.stack([_reference(drawing) for drawing in drawings]))
+    _write("normalised", np.stack([normalised(drawing / np.float32(drawing.max())) for drawing in drawings]))
 
 
 def _placed(image: NDArray[np.uint8], size: int, left: int, top: int) -> NDArray[np.uint8]:
@@ -122,17 +121,7 @@ def _strokes(k: int, pen: float) -> NDArray[np.uint8]:
     canvas = Image.new("L", (SIDE * OVERSAMPLING,) * 2)
     line = [(x * OVERSAMPLING, y * OVERSAMPLING) for x, y in points]
     ImageDraw.Draw(canvas).line(line, fill=255, width=round(pen * OVERSAMPLING), joint="curve")
-    return to_uint8(_sampled(np.asarray(canvas, np.float32) / np.float32(255), (SIDE, SIDE)).copy())
-
-
-def _reference(drawing: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """As read_digits normalises a digit, without the search for digits and their ground."""
-    ink = drawing.astype(np.float32) / np.float32(drawing.max())
-    rows, columns = (np.flatnonzero((ink > EDGE).any(axis)) for axis in (1, 0))
-    ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    scale = BOX * FINE / max(ink.shape)
-    scale = round(scale) if scale > 1 else scale
-    return _normalised(_sampled(ink, [max(1, round(scale * side)) for side in ink.shape]))
+    return np.asarray(canvas.resize((SIDE, SIDE), Image.Resampling.BOX))
 
 
 def _sha256(*arrays: NDArray[Any]) -> str:

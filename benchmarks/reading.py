@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 import mnistgen
-from benchmarks.pages import ROWS, TEST_DIGITS, Box, Digits, Page
+from benchmarks.pages import ROWS
+from benchmarks.sheets import TEST_DIGITS, Box, Digits, Page
 from benchmarks.timing import medians
 
 OVERLAP = 0.4  # intersection over union of the boxes of a digit

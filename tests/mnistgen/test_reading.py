@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 import mnistgen
-from benchmarks.pages import ROWS, TEST_DIGITS, Digits
+from benchmarks.pages import ROWS
 from benchmarks.reading import score
+from benchmarks.sheets import TEST_DIGITS, Digits
 from mnistgen._arrays import UInt8
 from tests.conftest import RunCli, assert_refused
 

@@ -129,8 +129,8 @@ def imitate(
 
         reading = read_digits(digits, model=model)
         if reading.rejected:
-            many = f"parts of the pictures that were not used: {len(reading.rejected)}"
-            warnings.warn(f"{many}; read_digits(…).draw() shows them", stacklevel=2)
+            message = f"parts of the pictures that were not used: {len(reading.rejected)}"
+            warnings.warn(f"{message}; read_digits(…).draw() shows them", stacklevel=2)
         digits = reading.images
     steps = CORRECTION if labels is not None and not steps else steps
     return generator.number(text, style=generator.encode(digits, labels, steps=steps).latents)

@@ -34,7 +34,6 @@ from mnistgen._request import (
     Inputs,
     Request,
     check_conditional,
-    check_encoder,
     checked_attributes,
     checked_classes,
     checked_corners,
@@ -276,14 +275,14 @@ class Generator(LoadedModel):
             InputError: For other arguments, for blank images, and for a model without an encoder.
             ModelError: If the encoder is damaged.
         """
-        check_encoder(self.card)
+        encoder = self._encoder
         digits = checked_images(images)
         warn_of_dark_ink(digits)
         if blank := int((~digits.any(axis=(1, 2))).sum()):
             raise InputError(f"images: expected digits, got {blank} blank image{'s' * (blank > 1)}")
         count = whole_number("steps", steps, 0, MAX_STEPS)
         given = None if labels is None else one_hot(checked_labels(labels, len(digits)))
-        latents, found = self._encoder.encode(digits)
+        latents, found = encoder.encode(digits)
         if count:
             latents = refine(self.decode, digits, latents, one_hot(found) if given is None else given, count)
         return Encoded(latents, found)

@@ -50,6 +50,9 @@ def dataset(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print neither progress nor a summary.")] = False,
 ) -> None:
     """Write a labelled data set in a common format; the same arguments give the same bytes."""
+    latents = None
+    if style:
+        latents = mnistgen.Generator(model).encode(mnistgen.read_digits(style, model=model).images).latents
     with _progress(quiet) as report:
         summary = mnistgen.write_dataset(
             out,
@@ -62,9 +65,7 @@ def dataset(
             slant=slant,
             width=width,
             height=height,
-            style=mnistgen.Generator(model).encode(mnistgen.read_digits(style, model=model).images).latents
-            if style
-            else None,
+            style=latents,
             spread=spread,
             model=model,
             seed=seed,

@@ -33,6 +33,8 @@ autodoc_type_aliases = {
         "DigitLike",
         "Float32",
         "Int64",
+        "Label",
+        "LabelLike",
         "Model",
         "Span",
         "UInt8",

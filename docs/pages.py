@@ -40,7 +40,7 @@ def write(docs: Path) -> None:
 
 
 def _model(name: str, card: dict[str, Any]) -> Iterator[str]:
-    conditional = "class-conditional: generates the requested digit" if card["conditional"] else "unconditional"
+    conditional = "class-conditional: generates the requested digit" if card["classes"] else "unconditional"
     yield f"# {name}\n\nThe model card (`card.json`) of the bundled model `{name}`. {card['summary'].capitalize()}.\n"
     yield f"```{{image}} {name}.png\n:alt: Forty digits of {name}, seed 1, in two rows\n```\n"
     yield f"    mnistgen sample --model {name} --seed 1 -n 40 --columns 20 -o {name}.png\n"

@@ -14,7 +14,7 @@ from mnistgen._generator import cached
 from mnistgen._latents import INDICES, checked_seed, draw
 from mnistgen._loaded import Labelled
 from mnistgen._model import DEFAULT_MODEL, Model, find
-from mnistgen._request import AttributeLike
+from mnistgen._request import AttributeLike, LabelLike
 
 if TYPE_CHECKING:
     from mnistgen.photos import Reading
@@ -27,7 +27,7 @@ def generate(
     n: SupportsIndex | None = None,
     *,
     digit: DigitLike | None = None,
-    labels: ArrayLike | None = None,
+    labels: LabelLike | None = None,
     seed: SupportsIndex | None = None,
     start: SupportsIndex = 0,
     truncation: float = 1.0,
@@ -42,17 +42,9 @@ def generate(
     `model` is the name of a bundled model or the path of a model directory. Its generator is cached for later calls.
     All other parameters, and the errors, are those of `Generator.sample`.
     """
+    attributes = {"thickness": thickness, "slant": slant, "width": width, "height": height}
     return cached(model).sample(
-        n,
-        digit=digit,
-        labels=labels,
-        seed=seed,
-        start=start,
-        truncation=truncation,
-        thickness=thickness,
-        slant=slant,
-        width=width,
-        height=height,
+        n, digit=digit, labels=labels, seed=seed, start=start, truncation=truncation, **attributes
     )
 
 
@@ -60,7 +52,7 @@ def generate_labelled(
     n: SupportsIndex | None = None,
     *,
     digit: DigitLike | None = None,
-    labels: ArrayLike | None = None,
+    labels: LabelLike | None = None,
     seed: SupportsIndex | None = None,
     start: SupportsIndex = 0,
     truncation: float = 1.0,
@@ -74,17 +66,9 @@ def generate_labelled(
 
     `model` is as in `generate`. All other parameters, and the errors, are those of `Generator.sample_labelled`.
     """
+    attributes = {"thickness": thickness, "slant": slant, "width": width, "height": height}
     return cached(model).sample_labelled(
-        n,
-        digit=digit,
-        labels=labels,
-        seed=seed,
-        start=start,
-        truncation=truncation,
-        thickness=thickness,
-        slant=slant,
-        width=width,
-        height=height,
+        n, digit=digit, labels=labels, seed=seed, start=start, truncation=truncation, **attributes
     )
 
 

@@ -60,6 +60,13 @@ def as_array(expected: str, value: object) -> NDArray[Any]:
         raise InputError(f"{expected}, got a value that NumPy cannot convert: {error}{hint}") from None
 
 
+def class_number(name: str, label: SupportsIndex | str, classes: Sequence[str]) -> int:
+    """The number of a class, given by its number or by its name."""
+    if isinstance(label, str):
+        return classes.index(one_of(name, label, classes))
+    return whole_number(name, label, 0, len(classes) - 1)
+
+
 def checked_images(images: ArrayLike) -> UInt8:
     """Images uint8 (N, 28, 28), N at least 1."""
     expected = "images: expected uint8 (N, 28, 28), N at least 1"
@@ -73,11 +80,10 @@ def checked_images(images: ArrayLike) -> UInt8:
 def checked_digits(digit: DigitLike) -> tuple[int, ...]:
     """One digit or several, each 0 to 9."""
     expected = "digit: expected a whole number, 0 to 9, or several"
-    values: Any = as_array(expected, digit).tolist() if hasattr(digit, "__array__") else digit
-    several = values if isinstance(values, Sequence) and not isinstance(values, str) else [values]
-    if not several:
+    values = np.atleast_1d(as_array(expected, digit)).tolist()
+    if not values:
         raise InputError(f"{expected}, got none")
-    return tuple(whole_number("digit", one, 0, 9) for one in several)
+    return tuple(whole_number("digit", one, 0, 9) for one in values)
 
 
 def checked_text(text: str) -> list[int | None]:
@@ -107,29 +113,37 @@ def checked_style(size: int, style: ArrayLike) -> Float32:
     return mean
 
 
-def checked_labels(labels: ArrayLike | None, count: int) -> Int64 | Float32:
-    """Labels int64 (count,), or mixtures float32 (count, 10). Whole-number one-hot rows (count, 10) are labels."""
-    expected = f"labels: expected whole numbers ({count},) from 0 to 9, or mixtures ({count}, 10) whose rows sum to 1"
+def checked_labels(labels: ArrayLike | None, count: int, classes: Sequence[str]) -> Int64 | Float32:
+    """Labels int64 (count,), or mixtures float32 (count, K), of K classes.
+
+    Names (count,) and whole-number one-hot rows (count, K) are labels.
+    """
+    k = len(classes)
+    numbers = f"whole numbers ({count},) from 0 to {k - 1}"
+    expected = f"labels: expected {numbers}, or mixtures ({count}, {k}) whose rows sum to 1"
     if labels is None:
         raise InputError(f"{expected}, got none")
     array = as_array(expected, labels)
-    if array.dtype.kind in "iub" and array.shape == (count, 10):
+    if array.dtype.kind in "UOT":
+        found = [class_number("labels", label, classes) for label in array.ravel().tolist()]
+        array = np.array(found, np.int64).reshape(array.shape)
+    if array.dtype.kind in "iub" and array.shape == (count, k):
         if not ((array >= 0).all() and (array.sum(axis=1) == 1).all()):
             raise InputError(f"{expected}, got whole numbers whose rows are not one-hot")
         return np.asarray(array.argmax(axis=1), np.int64)
     if array.dtype.kind in "iu" and array.shape in ((), (count,)):
-        if count and not 0 <= array.min() <= array.max() <= 9:
+        if count and not 0 <= array.min() <= array.max() < k:
             raise InputError(f"{expected}, got values from {array.min()} to {array.max()}")
         return np.array(np.broadcast_to(array, count), np.int64)
-    if array.dtype.kind == "f" and array.shape in ((10,), (count, 10)):
+    if array.dtype.kind == "f" and array.shape in ((k,), (count, k)):
         if not ((array >= -ROUNDING) & (array <= 1 + ROUNDING)).all():  # False for NaN too
             raise InputError(f"{expected}, got entries that are not from 0 to 1")
         if not np.allclose(array.sum(axis=-1), 1, atol=ROUNDING):
             raise InputError(f"{expected}, got rows with other sums")
-        return np.array(np.broadcast_to(array, (count, 10)), np.float32)
+        return np.array(np.broadcast_to(array, (count, k)), np.float32)
     raise InputError(f"{expected}, got {array.dtype} {array.shape}")
 
 
-def one_hot(labels: Int64 | Float32) -> Float32:
-    """Labels int64 (N,) -> float32 (N, 10); mixtures float32 (N, 10) are returned unchanged."""
-    return np.eye(10, dtype=np.float32)[labels] if labels.ndim == 1 else labels.astype(np.float32, copy=False)
+def one_hot(labels: Int64 | Float32, size: int) -> Float32:
+    """Labels int64 (N,) -> float32 (N, K) of K classes; mixtures float32 (N, K) are returned unchanged."""
+    return np.eye(size, dtype=np.float32)[labels] if labels.ndim == 1 else labels.astype(np.float32, copy=False)

@@ -20,7 +20,6 @@ from mnistgen._checks import (
     checked_latents,
     checked_style,
     checked_text,
-    one_hot,
     real_number,
     whole_number,
 )
@@ -30,13 +29,15 @@ from mnistgen._latents import INDICES, checked_seed, draw
 from mnistgen._loaded import Labelled, LoadedModel
 from mnistgen._model import Model, find, portable
 from mnistgen._request import (
+    CORNERS,
     AttributeLike,
     Inputs,
+    Label,
+    LabelLike,
     Request,
-    check_conditional,
+    check_digits,
     checked_attributes,
     checked_classes,
-    checked_corners,
     checked_ends,
     checked_request,
 )
@@ -65,7 +66,7 @@ class Generator(LoadedModel):
         n: SupportsIndex | None = None,
         *,
         digit: DigitLike | None = None,
-        labels: ArrayLike | None = None,
+        labels: LabelLike | None = None,
         seed: SupportsIndex | None = None,
         start: SupportsIndex = 0,
         truncation: float = 1.0,
@@ -80,12 +81,12 @@ class Generator(LoadedModel):
         by one grey level where arithmetic runs in another order.
 
         Args:
-            n: Number of digits, at most 10,000,000 (7.8 GB; use `stream` for more). By default, the number of digits or
-                labels given, else 1.
+            n: Number of digits, at most 10,000,000 (7.8 GB; use `stream` for more). By default that of digit or labels.
             digit: The digit to generate, 0 to 9, or a sequence of digits that is repeated cyclically by index in the
                 seed. By default, labels are drawn uniformly.
-            labels: Instead of digit, the label of each image: whole numbers (n,) from 0 to 9, one-hot rows (n, 10), or
-                mixtures float (n, 10) whose rows sum to 1. A single label, or one mixture (10,), applies to all images.
+            labels: Instead of digit, the label of each image: whole numbers (n,) from 0 to K - 1 for K classes, names
+                (n,) in `card.classes`, one-hot rows (n, K), or mixtures float (n, K) whose rows sum to 1. A single
+                label, or one mixture (K,), applies to all images. {"Sneaker": 2, "Bag": 1} draws labels by weight.
             seed: 0 to 2**64 - 1. By default, a fresh seed is drawn and logged (logger "mnistgen", level INFO).
             start: Index of the first digit in the seed.
             truncation: Factor from 0 to 1 that multiplies the latents: lower values give cleaner and less varied
@@ -99,7 +100,7 @@ class Generator(LoadedModel):
 
         Raises:
             InputError: For arguments outside these ranges, for attributes that no digit of the model can have, and for
-                digit or labels with an unconditional model.
+                digit or labels with a model that has no such classes.
             ModelError: If the model fails or returns values that are not pixels.
         """
         attributes = {"thickness": thickness, "slant": slant, "width": width, "height": height}
@@ -111,7 +112,7 @@ class Generator(LoadedModel):
         n: SupportsIndex | None = None,
         *,
         digit: DigitLike | None = None,
-        labels: ArrayLike | None = None,
+        labels: LabelLike | None = None,
         seed: SupportsIndex | None = None,
         start: SupportsIndex = 0,
         truncation: float = 1.0,
@@ -134,7 +135,7 @@ class Generator(LoadedModel):
         *,
         batch_size: SupportsIndex = STREAM_BATCH,
         digit: DigitLike | None = None,
-        labels: ArrayLike | None = None,
+        labels: LabelLike | None = None,
         seed: SupportsIndex | None = None,
         start: SupportsIndex = 0,
         truncation: float = 1.0,
@@ -145,9 +146,9 @@ class Generator(LoadedModel):
     ) -> Iterator[UInt8]:
         """Generate the digits of `sample` in batches, in constant memory; n may be up to 2**63.
 
-        Every batch has batch_size digits, except that the last one may be smaller. The other parameters, and the
-        errors, are those of `sample`. Arguments are checked at the call, not at the first iteration. Batches with
-        labels are calls of `sample_labelled` with the same seed, each with its own `start`.
+        Every batch has batch_size digits; the last one may be smaller. The other parameters, and the errors, are those
+        of `sample`. Arguments are checked at the call, not at the first iteration. Batches with labels are calls of
+        `sample_labelled` with the same seed, each with its own `start`.
         """
         size = whole_number("batch_size", batch_size, 1, MAX_DIGITS)
         attributes = {"thickness": thickness, "slant": slant, "width": width, "height": height}
@@ -172,9 +173,9 @@ class Generator(LoadedModel):
         `text` consists of digits and spaces; a space leaves a gap. All digits use the same latents: `style`, float
         (D,), or the mean of float (M, D), such as those that `encode` returns; without it, the first latents of the
         seed. By default, a fresh seed is drawn and logged. `truncation` is as in `sample`. Raises InputError for other
-        arguments and for unconditional models.
+        arguments and for models of other classes than digits.
         """
-        check_conditional(self.card, f"text {shown(text)}")
+        check_digits(self.card, f"text {shown(text)}")
         digits = checked_text(text)
         if style is None:
             latents, _ = draw(checked_seed(seed), 0, 1, self.card.latent_dim)
@@ -190,26 +191,26 @@ class Generator(LoadedModel):
 
     def interpolate(
         self,
-        first: SupportsIndex | None = None,
-        last: SupportsIndex | None = None,
+        first: Label | None = None,
+        last: Label | None = None,
         *,
         frames: SupportsIndex = 60,
         seed: SupportsIndex | None = None,
     ) -> UInt8:
-        """Interpolate from digit `first` to digit `last`: uint8 (frames, 28, 28).
+        """Interpolate from label `first` to label `last`, numbers or names: uint8 (frames, 28, 28).
 
         The ends are the first two latents of the seed. Latents are interpolated along an arc, class weights linearly.
-        An unconditional model takes no digits. Raises InputError for fewer than 2 or more than 10,000,000 frames, for
-        digits outside 0 to 9, and for one end without the other.
+        An unconditional model takes no labels. Raises InputError for unknown labels, for one end without the other,
+        and unless frames are 2 to 10,000,000.
         """
         total = whole_number("frames", frames, 2, MAX_DIGITS)
-        classes = checked_ends(self.card, {"first": first, "last": last})
+        classes = checked_ends(self.card, ("first", "last"), (first, last))
         latents, _ = draw(checked_seed(seed), 0, 2, self.card.latent_dim)
         return self._images(total, along_arc(latents, classes, total))
 
     def walk(
         self,
-        corners: Sequence[SupportsIndex] | None = None,
+        corners: Sequence[Label] | None = None,
         *,
         rows: SupportsIndex = 10,
         columns: SupportsIndex = 10,
@@ -217,15 +218,14 @@ class Generator(LoadedModel):
     ) -> UInt8:
         """Interpolate between four digits in two dimensions: uint8 (rows * columns, 28, 28), row by row.
 
-        `corners` are the digits at the top left, top right, bottom left and bottom right; their latents are the first
+        `corners` are the labels at the top left, top right, bottom left and bottom right; their latents are the first
         four of the seed. Digits are interpolated as in `interpolate`, first down the left and right sides, then along
-        each row. `mnistgen.grid` arranges them in one picture. An unconditional model takes no digits. Raises
-        InputError for fewer than 2 rows or columns, for more than 10,000,000 digits, and for corners that are not four
-        digits from 0 to 9.
+        each row, for `mnistgen.grid`. An unconditional model takes no labels. Raises InputError for other corners, for
+        fewer than 2 rows or columns, and for more than 10,000,000 digits.
         """
         down, across = whole_number("rows", rows, 2, MAX_DIGITS), whole_number("columns", columns, 2, MAX_DIGITS)
         total = whole_number("rows times columns", down * across, 4, MAX_DIGITS)
-        classes = checked_corners(self.card, corners)
+        classes = checked_ends(self.card, CORNERS, (None,) * len(CORNERS) if corners is None else corners)
         latents, _ = draw(checked_seed(seed), 0, 4, self.card.latent_dim)
         return self._images(total, over_surface(latents, classes, down, across))
 
@@ -281,10 +281,11 @@ class Generator(LoadedModel):
         if blank := int((~digits.any(axis=(1, 2))).sum()):
             raise InputError(f"images: expected digits, got {blank} blank image{'s' * (blank > 1)}")
         count = whole_number("steps", steps, 0, MAX_STEPS)
-        given = None if labels is None else one_hot(checked_labels(labels, len(digits)))
-        latents, found = encoder.encode(digits)
+        given = None if labels is None else checked_labels(labels, len(digits), self.card.classes or ())
+        latents, logits = encoder.read(digits)
+        found = logits.argmax(axis=1)
         if count:
-            latents = refine(self.decode, digits, latents, one_hot(found) if given is None else given, count)
+            latents = refine(self.decode, digits, latents, found if given is None else given, count)
         return Encoded(latents, found)
 
 

@@ -96,8 +96,7 @@ class LoadedModel:
     def _encoder(self) -> Encoder:
         check_encoder(self.card)
         return self._current(
-            Encoder,
-            lambda: Encoder(Session(self._directory, ENCODER, threads=self._threads).run, self.card.latent_dim),
+            Encoder, lambda: Encoder(Session(self._directory, ENCODER, threads=self._threads).run, self.card)
         )
 
     def _current(self, kind: type[T], open_session: Callable[[], T]) -> T:

@@ -25,6 +25,7 @@ Model = str | os.PathLike[str]  # the name of a bundled model, or the path of a 
 CONTROLLED = ("thickness", "slant", "width", "height")  # attributes that can be requested
 MODELS = package_file("models")
 DEFAULT_MODEL = "digits"
+DIGITS = tuple("0123456789")  # the classes of a model of digits
 SCHEMA = 1
 CARD = "card.json"
 MODEL, EDITOR, ENCODER = "model.onnx", "attributes.onnx", "encoder.onnx"  # the graphs of a model directory
@@ -44,12 +45,12 @@ class ModelCard:
     schema: int = SCHEMA
     name: str
     summary: str
-    conditional: bool  # class-conditional: takes classes as well as latents
+    classes: tuple[str, ...] | None  # names of the labels, in order; None for an unconditional model
     latent_dim: int
     prior: str  # of the latents
     preset: dict[str, Any]  # every hyperparameter
-    data: dict[str, Any]  # training data and its checksum
-    steps: int  # of training, in all stages
+    data: dict[str, Any]  # training data: name, number of images, checksum, classes, licence
+    steps: int  # of training, in all loops
     seed: int  # of the training run
     parameters: int
     multiply_adds: int  # for one image
@@ -72,9 +73,14 @@ class ModelCard:
                 rows[name.replace("_", " ")] = figure["mean"]
         return _html_table(["model", self.name], rows.items())
 
+    @property
+    def conditional(self) -> bool:
+        """Whether the model is class-conditional: takes labels as well as latents."""
+        return self.classes is not None
+
     def to_dict(self) -> dict[str, Any]:
         """Return the card as JSON types."""
-        return asdict(self)
+        return asdict(self) | {"classes": self.classes and list(self.classes)}
 
     def write(self, directory: Path) -> None:
         """Write card.json into a directory atomically."""
@@ -87,7 +93,7 @@ class Statistics(NamedTuple):
 
     mean: Float32  # (A,)
     deviation: Float32  # (A,)
-    ranges: Float32  # (A, 10, 2), from and to, by class
+    ranges: Float32  # (A, K, 2), from and to, by class
 
 
 def statistics(card: ModelCard) -> Statistics:
@@ -97,7 +103,7 @@ def statistics(card: ModelCard) -> Statistics:
         mean, deviation, ranges = (
             np.array([each[key] for each in found], np.float32) for key in ("mean", "deviation", "ranges")
         )
-        return Statistics(mean, deviation, ranges.reshape(len(CONTROLLED), 10, 2))
+        return Statistics(mean, deviation, ranges.reshape(len(CONTROLLED), len(card.classes or ()), 2))
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ModelError(f"card of {card.name}: attributes: damaged ({error!r}); export the model again") from None
 
@@ -221,13 +227,16 @@ def _read_card(directory: Traversable) -> ModelCard:
             raise ModelError(f"{path}: {name}: expected {expected}, got {shown(value)}")
     if not 1 <= content["latent_dim"] <= LARGEST_LATENT_DIM:  # the latents of a batch must fit in memory
         raise ModelError(f"{path}: latent_dim: expected 1 to {LARGEST_LATENT_DIM}, got {content['latent_dim']}")
-    return ModelCard(**content)
+    names: list[str] | None = content["classes"]
+    if names is not None and not (all(names) and set(map(type, names)) == {str} and len(set(names)) == len(names) > 1):
+        raise ModelError(f"{path}: classes: expected 2 or more distinct names, got {shown(names)}")
+    return ModelCard(**content | {"classes": names and tuple(names)})
 
 
 _TYPES: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("name", "summary", "prior", "licence", "sha256"), (str,)),
     **dict.fromkeys(("schema", "latent_dim", "steps", "seed", "parameters", "multiply_adds"), (int,)),
-    "conditional": (bool,),
+    "classes": (list, type(None)),
     **dict.fromkeys(("preset", "data", "versions"), (dict,)),
     **dict.fromkeys(("parity", "attributes", "encoder", "quality"), (dict, type(None))),
 }

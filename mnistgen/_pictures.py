@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from mnistgen import __version__
 from mnistgen._arrays import UInt8
-from mnistgen._checks import as_array, checked_images, checked_labels, real_number, whole_number
+from mnistgen._checks import as_array, checked_images, real_number, whole_number
 from mnistgen._errors import InputError, OutputError
 from mnistgen._files import whole_file
 
@@ -83,7 +83,7 @@ def save(
     """Write images uint8 (N, 28, 28), or a picture uint8 (H, W), to a file, in the format of the file extension.
 
     .png is a grid as by `mnistgen.grid`; .npy contains the images; .npz the images and, if given, labels, whole numbers
-    (N,) from 0 to 9. .gif, .apng and .webp are animations with `fps` frames per second, 1 to 100. `columns` applies to
+    (N,). .gif, .apng and .webp are animations with `fps` frames per second, 1 to 100. `columns` applies to
     .png, `scale` to pictures and animations. `record`, texts and numbers by name, is stored in the file too: as text
     chunks of PNG, in the EXIF image description of WebP, in the comment of GIF, as arrays of .npz. Files are written
     atomically. An open binary file gets PNG.
@@ -96,9 +96,9 @@ def save(
     array = _checked(images)
     if labels is not None and ending != ".npz":
         raise InputError(f"labels: expected none for {ending}; only .npz stores labels")
-    found = None if labels is None else checked_labels(labels, len(array))
-    if found is not None and found.ndim > 1:
-        raise InputError(f"labels: expected whole numbers ({len(array)},) from 0 to 9, got mixtures")
+    found = None if labels is None else as_array("labels: expected whole numbers", labels)
+    if found is not None and not (found.dtype.kind in "iu" and found.shape == (len(array),)):
+        raise InputError(f"labels: expected whole numbers ({len(array)},), got {found.dtype} {found.shape}")
     frames: list[Image] = []
     if ending in ANIMATIONS:
         frames = _frames(array, whole_number("scale", scale, 1, MAX_PIXELS))
@@ -110,7 +110,7 @@ def save(
         if ending == ".npy":
             np.save(file, array)
         elif ending == ".npz":
-            arrays: dict[str, Any] = {"images": array} | ({} if found is None else {"labels": found})
+            arrays: dict[str, Any] = {"images": array} | ({} if found is None else {"labels": found.astype(np.int64)})
             np.savez_compressed(file, **{**arrays, **(record or {}), **arrays})
         else:
             # Without a format, Pillow goes by the file's name, and imports what writes that format only.

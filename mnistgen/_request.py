@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
@@ -17,16 +18,20 @@ from mnistgen._checks import (
     as_array,
     checked_digits,
     checked_labels,
+    class_number,
     one_hot,
     real_number,
     whole_number,
 )
 from mnistgen._errors import InputError, shown
 from mnistgen._latents import INDICES, UNIFORM, checked_seed, draw, uniform
-from mnistgen._model import CONTROLLED, ModelCard, models, statistics
+from mnistgen._model import CONTROLLED, DIGITS, ModelCard, models, statistics
 
 CORNERS = tuple(f"corners: {place}" for place in ("top left", "top right", "bottom left", "bottom right"))
 
+Label = SupportsIndex | str  # a class, by its number or its name
+Classes = Sequence[Label] | Mapping[Any, SupportsIndex]  # some classes, or their weights
+LabelLike = ArrayLike | Mapping[Any, SupportsIndex]  # of each image, or the weights of classes to draw from
 Span = tuple[float, float]
 AttributeLike = float | Span | ArrayLike  # one value for all, a range to draw from, a value for each
 Wanted = Span | Float32  # of one attribute: a range to draw from, or a value for each digit (count,)
@@ -36,7 +41,7 @@ class Inputs(NamedTuple):
     """What determines N images."""
 
     latents: Float32  # (N, D)
-    classes: Float32 | None = None  # (N, 10); None for an unconditional model
+    classes: Float32 | None = None  # (N, K); None for an unconditional model
     attributes: Float32 | None = None  # requested values (N, 4), NaN where any value will do
     labels: Int64 | None = None  # (N,); None for mixtures and for an unconditional model
 
@@ -50,8 +55,8 @@ class Request:
     seed: int
     start: int = 0
     truncation: float = 1.0
-    digits: tuple[int, ...] = ()  # repeated cyclically by index in the seed; empty: labels as drawn
-    labels: Int64 | Float32 | None = None  # labels (count,) or mixtures (count, 10)
+    cycle: tuple[int, ...] = ()  # labels, repeated cyclically by index in the seed; empty: labels as drawn
+    labels: Int64 | Float32 | None = None  # labels (count,) or mixtures (count, K)
     weights: Sequence[int] = UNIFORM  # relative frequency of each class among the labels as drawn
     attributes: Mapping[str, Wanted] = field(default_factory=dict)
     style: Float32 | None = None  # latents (D,) around which those of the digits lie
@@ -60,15 +65,14 @@ class Request:
     def inputs(self, first: int, count: int) -> Inputs:
         """The inputs for digits `first` to `first + count - 1` of the request."""
         latents, drawn = draw(self.seed, self.start + first, count, self.card.latent_dim, self.weights)
-        if self.truncation != 1:
-            latents *= np.float32(self.truncation)
+        latents *= np.float32(self.truncation)
         if self.style is not None:
             latents = self.style + np.float32(self.spread) * latents
         if not self.card.conditional:
             return Inputs(latents)
         chosen = self._chosen(first, drawn)
         labels = cast(Int64, chosen) if chosen.ndim == 1 else None
-        return self.with_attributes(first, latents, one_hot(chosen))._replace(labels=labels)
+        return self.with_attributes(first, latents, one_hot(chosen, len(self.weights)))._replace(labels=labels)
 
     def at(self, indices: Iterable[int]) -> Inputs:
         """The inputs for single digits of the request, in any order."""
@@ -77,19 +81,19 @@ class Request:
         return Inputs(*columns)
 
     def with_attributes(self, first: int, latents: Float32, classes: Float32 | None) -> Inputs:
-        """The inputs of latents (N, D) and classes (N, 10), for the digits from `first` on."""
+        """The inputs of latents (N, D) and classes (N, K), for the digits from `first` on."""
         if classes is None or not self.attributes:
             return Inputs(latents, classes)
         return Inputs(latents, classes, self._values(first, classes))
 
     def _chosen(self, first: int, drawn: Int64) -> Int64 | Float32:
-        """Labels (N,) or mixtures (N, 10) of the digits from `first` on."""
+        """Labels (N,) or mixtures (N, K) of the digits from `first` on."""
         if self.labels is not None:
             return self.labels[first : first + len(drawn)]
-        if not self.digits:
+        if not self.cycle:
             return drawn
-        positions = np.arange(len(drawn)) + (self.start + first) % len(self.digits)
-        return np.array(self.digits)[positions % len(self.digits)]
+        passed = (self.start + first) % len(self.cycle)
+        return np.resize(np.roll(self.cycle, -passed), len(drawn))
 
     def _values(self, first: int, classes: Float32) -> Float32:
         """Requested attributes (N, 4) of the digits from `first` on, clipped to the range of each digit's class."""
@@ -112,7 +116,7 @@ def checked_request(
     card: ModelCard,
     n: SupportsIndex | None,
     digit: DigitLike | None,
-    labels: ArrayLike | None,
+    labels: LabelLike | None,
     seed: SupportsIndex | None,
     start: SupportsIndex,
     truncation: float,
@@ -124,17 +128,21 @@ def checked_request(
     """Check the arguments of `Generator.sample`, n at most `limit`; `labelled`: every digit must have one label."""
     if digit is not None and labels is not None:
         raise InputError("labels: expected none together with digit; pass only one of them")
-    digits = () if digit is None else checked_digits(digit)
+    cycle = () if digit is None else checked_digits(digit)
+    if cycle:
+        check_digits(card, f"digit {', '.join(map(str, cycle))}")
+    elif labels is not None or labelled:
+        class_names(card, "labels")
+    classes = card.classes or DIGITS
+    weights = (1,) * len(classes)
     given = None if labels is None else as_array("labels: expected labels or mixtures", labels)
-    if digits or given is not None or labelled:
-        check_conditional(card, f"digit {', '.join(map(str, digits))}" if digits else "labels")
-    if given is not None and given.dtype.kind in "iu" and not given.ndim:  # one label for all, also for endless streams
-        digits, given = (whole_number("labels", int(given), 0, 9),), None
+    if given is not None and not given.ndim and (given.dtype.kind in "iuU" or isinstance(labels, Mapping)):
+        weights, given = checked_weights("labels", given.item(), classes), None  # also for endless streams
     if n is None:
-        several = given is not None and given.ndim and not (given.dtype.kind == "f" and given.shape == (10,))
-        n = len(cast(Any, given)) if several else len(digits) or 1
+        several = given is not None and given.ndim > (given.dtype.kind == "f")  # one row of floats is one mixture
+        n = len(cast(Any, given)) if several else len(cycle) or 1
     count = whole_number("n", n, 1, limit, "; generate them in batches with stream()")
-    chosen = None if given is None else checked_labels(given, count)
+    chosen = None if given is None else checked_labels(given, count, classes)
     if labelled and chosen is not None and chosen.ndim > 1:
         raise InputError("labels: expected whole numbers, got mixtures, which have no single label")
     return Request(
@@ -142,58 +150,68 @@ def checked_request(
         count=count,
         start=whole_number("start", start, 0, INDICES - count),
         truncation=real_number("truncation", truncation, 0, 1),
-        digits=digits,
+        cycle=cycle,
         labels=chosen,
+        weights=weights,
         attributes=checked_attributes(card, count, attributes),
         seed=checked_seed(seed),  # last: a fresh one is logged
     )
 
 
-def check_conditional(card: ModelCard, requested: str) -> None:
-    """Raise InputError if the model is unconditional, listing the class-conditional models."""
-    if not card.conditional:
-        others = _able("conditional")
-        raise InputError(f"{requested}: model {card.name} is unconditional; class-conditional models: {others}")
+def class_names(card: ModelCard, requested: str) -> tuple[str, ...]:
+    """The names of a model's classes. Raises InputError if it is unconditional."""
+    _require(card, "classes", f"{requested}: model {card.name} is unconditional; class-conditional models")
+    return card.classes or ()
+
+
+def check_digits(card: ModelCard, requested: str) -> None:
+    """Raise InputError if the model does not generate digits, listing its classes."""
+    if (classes := class_names(card, requested)) != DIGITS:
+        raise InputError(f"{requested}: model {card.name} generates no digits; labels= takes {', '.join(classes)}")
 
 
 def check_encoder(card: ModelCard) -> None:
-    """Raise InputError if a model has no encoder, listing those that have one."""
-    if not card.encoder:
-        raise InputError(f"images: model {card.name} has no encoder; models that have one: {_able('encoder')}")
+    """Raise InputError if a model has no encoder."""
+    _require(card, "encoder", f"images: model {card.name} has no encoder; models that have one")
 
 
-def _able(feature: str) -> str:
-    """The bundled models whose card has a feature."""
-    return ", ".join(name for name, card in models().items() if getattr(card, feature))
+def _require(card: ModelCard, feature: str, problem: str) -> None:
+    """Raise InputError if a field of the card is None, listing the bundled models that have the feature."""
+    if getattr(card, feature) is None:
+        able = (name for name, other in models().items() if getattr(other, feature) is not None)
+        raise InputError(f"{problem}: {', '.join(able)}")
 
 
 def checked_classes(card: ModelCard, labels: ArrayLike | None, count: int) -> Float32 | None:
-    """Classes float32 (count, 10) from labels as in `checked_labels`; None for an unconditional model."""
-    if card.conditional:
-        return one_hot(checked_labels(labels, count))
+    """Classes float32 (count, K) from labels as in `checked_labels`; None for an unconditional model."""
+    if card.classes:
+        return one_hot(checked_labels(labels, count, card.classes), len(card.classes))
     if labels is not None:
         raise InputError(f"labels: model {card.name} is unconditional and takes none")
     return None
 
 
-def checked_ends(card: ModelCard, digits: Mapping[str, SupportsIndex | None]) -> Float32 | None:
-    """Classes (N, 10) of digits, given by name; None for an unconditional model, which takes no digits."""
-    given = [digit for digit in digits.values() if digit is not None]
-    if given:
-        check_conditional(card, f"digits {', '.join(map(shown, given))}")
-    elif not card.conditional:
-        return None
-    return one_hot(np.array([whole_number(name, cast(int, digit), 0, 9) for name, digit in digits.items()]))
+def checked_weights(name: str, given: int | Classes, classes: Sequence[str]) -> tuple[int, ...]:
+    """The relative frequency of each class: the number of its repeats, or its weight. One label is that class only."""
+    labels = [given] if isinstance(given, str | int) else given
+    pairs = labels.items() if isinstance(labels, Mapping) else ((label, 1) for label in labels)
+    chosen: Counter[int] = Counter()
+    for label, weight in pairs:
+        chosen[class_number(name, label, classes)] += whole_number(f"{name}: weight", weight, 1, 10**6)
+    if not chosen:
+        raise InputError(f"{name}: expected some of 0 to {len(classes) - 1}, got none")
+    return tuple(chosen[number] for number in range(len(classes)))
 
 
-def checked_corners(card: ModelCard, corners: Sequence[SupportsIndex] | None) -> Float32 | None:
-    """Classes (4, 10) of four digits; None for an unconditional model, which takes none."""
-    if corners is None and not card.conditional:
+def checked_ends(card: ModelCard, names: Sequence[str], labels: Sequence[Label | None]) -> Float32 | None:
+    """Classes (N, K) of N named ends; None for an unconditional model, whose labels are None."""
+    if len(labels) != len(names):
+        raise InputError(f"corners: expected {len(names)} labels, got {len(labels)}")
+    if not card.conditional and all(label is None for label in labels):
         return None
-    digits = () if corners is None else corners
-    if len(digits) != len(CORNERS):
-        raise InputError(f"corners: expected 4 digits, got {len(digits)}")
-    return checked_ends(card, dict(zip(CORNERS, digits, strict=True)))
+    classes = class_names(card, "labels")
+    numbers = [class_number(name, cast(Label, label), classes) for name, label in zip(names, labels, strict=True)]
+    return one_hot(np.array(numbers), len(classes))
 
 
 def checked_attributes(
@@ -204,18 +222,15 @@ def checked_attributes(
     Without `ranges`, a tuple is a sequence of values.
     """
     wanted = {name: value for name, value in given.items() if value is not None}
-    if wanted and not card.attributes:
-        name = next(iter(wanted))
-        raise InputError(
-            f"{name}: model {card.name} has no attributes to choose; models that have: {_able('attributes')}"
-        )
+    for name in wanted:
+        _require(card, "attributes", f"{name}: model {card.name} has no attributes to choose; models that have")
     return {name: _checked_attribute(name, value, count, card, ranges) for name, value in wanted.items()}
 
 
 def _checked_attribute(name: str, value: Any, count: int, card: ModelCard, ranges: bool) -> Wanted:
     if hasattr(value, "__array__") and not np.ndim(value):
         value = value.item()
-    limits = statistics(card).ranges[CONTROLLED.index(name)]  # (10, 2)
+    limits = statistics(card).ranges[CONTROLLED.index(name)]  # (K, 2)
     low, high = round(float(limits[:, 0].min()), 4), round(float(limits[:, 1].max()), 4)
     if isinstance(value, Real):
         number = real_number(name, cast(float, value), low, high)

@@ -69,7 +69,7 @@ class ImageSession(Session):
     def __init__(self, directory: ModelDirectory, *, threads: int, device: str) -> None:
         super().__init__(directory, MODEL, threads=threads, device=one_of("device", device, get_args(Device)))
         card = directory.card
-        inputs = {LATENTS: card.latent_dim} | ({CLASSES: 10} if card.conditional else {})
+        inputs = {LATENTS: card.latent_dim} | ({CLASSES: len(card.classes)} if card.classes else {})
         found = {node.name: (node.shape or [None])[-1] for node in self._session.get_inputs()}
         outputs = [node.name for node in self._session.get_outputs()]
         if found != inputs or outputs != [IMAGES]:
@@ -77,7 +77,7 @@ class ImageSession(Session):
             raise ModelError(f"{self._path}: expected {expected}, got inputs {found} and outputs {outputs}")
 
     def images(self, latents: Float32, classes: Float32 | None) -> Float32 | UInt8:
-        """Latents (N, D), classes (N, 10) or None -> images (N, 28, 28): float32 in [0, 1], or uint8 grey levels."""
+        """Latents (N, D), classes (N, K) or None -> images (N, 28, 28): float32 in [0, 1], or uint8 grey levels."""
         feeds = {LATENTS: latents} if classes is None else {LATENTS: latents, CLASSES: classes}
         images: Float32 | UInt8 = self.run(feeds, {IMAGES: (len(latents), 28, 28)})[0]
         return images

@@ -21,8 +21,8 @@ from numpy.typing import ArrayLike, NDArray
 from mnistgen._errors import DependencyError, ModelError
 from mnistgen._generator import Generator
 from mnistgen._model import DEFAULT_MODEL, card, portable
-from mnistgen._request import Span
-from mnistgen.dataset.plan import BLOCK, Classes, Plan, plan_of
+from mnistgen._request import Classes, Span
+from mnistgen.dataset.plan import BLOCK, Plan, plan_of
 
 __all__ = ["digits"]
 
@@ -32,7 +32,7 @@ def digits(
     *,
     seed: SupportsIndex | None = None,
     start: SupportsIndex = 0,
-    digits: Classes = range(10),
+    digits: Classes | None = None,
     balance: str = "uniform",
     thickness: float | Span | None = None,
     slant: float | Span | None = None,
@@ -42,7 +42,7 @@ def digits(
     spread: float = 0.3,
     model: str | os.PathLike[str] = DEFAULT_MODEL,
 ) -> Any:
-    """Return a `ray.data.Dataset` of n rows: index int64, image uint8 (28, 28), ink 255, and label int64, 0 to 9.
+    """Return a `ray.data.Dataset` of n rows: index int64, image uint8 (28, 28), ink 255, and label int64.
 
     The rows are the training images of `mnistgen.write_dataset` with the same arguments, in any order, with columns for
     requested attributes. They are generated lazily, in blocks of 1,000, on the cluster that `ray.init` has connected

@@ -11,10 +11,9 @@ from __future__ import annotations
 import operator
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, SupportsIndex
+from typing import Any, SupportsIndex
 
 import numpy as np
-from numpy.typing import ArrayLike
 from PIL import Image
 
 from mnistgen._checks import MAX_DIGITS, DigitLike, whole_number
@@ -22,7 +21,7 @@ from mnistgen._errors import DependencyError
 from mnistgen._generator import Generator
 from mnistgen._latents import INDICES
 from mnistgen._model import DEFAULT_MODEL
-from mnistgen._request import AttributeLike, checked_request
+from mnistgen._request import AttributeLike, LabelLike, checked_request
 
 try:
     import torch
@@ -32,32 +31,29 @@ except ImportError:
 
 __all__ = ["Digits"]
 
-NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-
 Item = tuple[Any, Any]
 Transform = Callable[[Any], Any]
 
 
 class Digits(Dataset[Item]):
-    """A map-style data set of digits `start` to `start + n - 1` of a seed: items (image, label), label 0 to 9.
+    """A map-style data set of digits `start` to `start + n - 1` of a seed: items (image, label).
 
     `transform` receives each image as a Pillow image, and `target_transform` each label, as in torchvision's data sets.
     Without `transform`, images are tensors float32 (1, 28, 28), ink 1, background 0. n may be up to 2**63: digits are
     addressed by index, so a data set of 10**12 is practically endless. `model` is the name or path of a
-    class-conditional model; the other parameters are those of `Generator.sample_labelled`. By default, a fresh seed is
-    drawn and logged. Each process uses one thread, and generates the digits of a batch in one call.
+    class-conditional model; the other parameters are those of `Generator.sample_labelled`. `classes` are the names of
+    the labels. By default, a fresh seed is drawn and logged. Each process uses one thread, and generates the digits of
+    a batch in one call.
 
     Raises InputError and ModelError as `mnistgen.generate_labelled` does, and IndexError for an index out of range.
     """
-
-    classes: ClassVar = [f"{digit} - {name}" for digit, name in enumerate(NAMES)]
 
     def __init__(
         self,
         n: SupportsIndex | None = None,
         *,
         digit: DigitLike | None = None,
-        labels: ArrayLike | None = None,
+        labels: LabelLike | None = None,
         seed: SupportsIndex | None = None,
         start: SupportsIndex = 0,
         truncation: float = 1.0,
@@ -71,18 +67,11 @@ class Digits(Dataset[Item]):
     ) -> None:
         self._generator = Generator(model, device="cpu", threads=1)  # pickled to workers, which load it again
         attributes = {"thickness": thickness, "slant": slant, "width": width, "height": height}
+        card, limit = self._generator.card, INDICES - 1
         self._request = checked_request(
-            self._generator.card,
-            n,
-            digit,
-            labels,
-            seed,
-            start,
-            truncation,
-            attributes,
-            limit=INDICES - 1,
-            labelled=True,
+            card, n, digit, labels, seed, start, truncation, attributes, limit=limit, labelled=True
         )
+        self.classes = list(card.classes or ())
         self.transform = transform or to_tensor
         self.target_transform = target_transform
 

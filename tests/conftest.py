@@ -17,7 +17,7 @@ from hypothesis import settings
 from onnx import TensorProto, helper, numpy_helper
 
 from mnistgen._loaded import CHUNK_WORK
-from mnistgen._model import ModelCard
+from mnistgen._model import DIGITS, ModelCard
 
 settings.register_profile("untimed", deadline=None)  # a slow machine must not cause failures
 settings.load_profile("untimed")
@@ -33,7 +33,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # a process for each core: more threads
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # They take longest, and start first, so that no process waits for another at the end.
-LONGEST = ("test_stages.py", "test_train.py", "test_moment_matching.py", "test_evaluate.py", "test_ray.py")
+LONGEST = ("test_train.py", "test_loops.py", "test_build.py", "test_evaluate.py", "test_ray.py")
 
 LATENT_DIM = 10
 NodeEdit = Callable[[onnx.ModelProto], None]
@@ -43,14 +43,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
-def small_model(conditional: bool) -> onnx.ModelProto:
+def small_model(conditional: bool, classes: int = 10) -> onnx.ModelProto:
     """A valid model graph: images = sigmoid(latents @ weights + classes @ class_weights)."""
     source = np.random.default_rng(0)
-    weights = {"weights": source.normal(0, 1, (LATENT_DIM, 784)), "class_weights": source.normal(0, 2, (10, 784))}
+    weights = {"weights": source.normal(0, 1, (LATENT_DIM, 784)), "class_weights": source.normal(0, 2, (classes, 784))}
     inputs = [helper.make_tensor_value_info("latents", TensorProto.FLOAT, ["N", LATENT_DIM])]
     nodes = [helper.make_node("MatMul", ["latents", "weights"], ["ink"])]
     if conditional:
-        inputs.append(helper.make_tensor_value_info("classes", TensorProto.FLOAT, ["N", 10]))
+        inputs.append(helper.make_tensor_value_info("classes", TensorProto.FLOAT, ["N", classes]))
         nodes.append(helper.make_node("MatMul", ["classes", "class_weights"], ["class_ink"]))
         nodes.append(helper.make_node("Add", ["ink", "class_ink"], ["logits"]))
     nodes.append(helper.make_node("Sigmoid", ["logits" if conditional else "ink"], ["pixels"]))
@@ -62,17 +62,24 @@ def small_model(conditional: bool) -> onnx.ModelProto:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
 
 
-def write_model(directory: Path, *, conditional: bool = True, edit: NodeEdit | None = None, **fields: Any) -> Path:
+def write_model(
+    directory: Path,
+    *,
+    conditional: bool = True,
+    classes: tuple[str, ...] = DIGITS,
+    edit: NodeEdit | None = None,
+    **fields: Any,
+) -> Path:
     """Write a small model directory; `edit` changes the graph first, `fields` the card."""
     directory.mkdir(parents=True, exist_ok=True)
-    model = small_model(conditional)
+    model = small_model(conditional, len(classes))
     if edit:
         edit(model)
     (directory / "model.onnx").write_bytes(model.SerializeToString())
     known: dict[str, Any] = {
         "name": "small",
         "summary": "for tests",
-        "conditional": conditional,
+        "classes": classes if conditional else None,
         "latent_dim": LATENT_DIM,
         "prior": "N(0, 1)",
         "preset": {},

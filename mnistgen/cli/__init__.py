@@ -27,6 +27,7 @@ EXAMPLES = (
 PHRASES = {
     r"\bforce=True": "--force",
     'device="cpu"': "--device cpu",
+    r"\blabels= takes": "mnistgen sample --label takes",
     r"generate them in batches with stream\(\)": "mnistgen dataset writes any number",
 }
 COMMANDS = ("pictures", "dataset", "models", "doctor")  # each module adds its commands; --help lists them in this order

@@ -11,6 +11,7 @@ import typer
 
 import mnistgen
 from mnistgen import DEFAULT_MODEL
+from mnistgen._model import DIGITS
 from mnistgen.cli import app, say
 from mnistgen.cli.options import Height, Model, Seed, Slant, Thickness, Width, numbers
 
@@ -32,6 +33,7 @@ def dataset(
     digits: Annotated[
         Any, numbers("digits", "Digits to include, such as 3,5 or 0-4. Repeats are weights: 1,1,7 or 1:2,7.")
     ] = None,
+    labels: Annotated[list[str] | None, typer.Option("--label", help="Class to include. May be repeated.")] = None,
     balance: Annotated[str, typer.Option(help="uniform, or mnist for the class frequencies of MNIST.")] = "uniform",
     thickness: Thickness = None,
     slant: Slant = None,
@@ -50,6 +52,7 @@ def dataset(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print neither progress nor a summary.")] = False,
 ) -> None:
     """Write a labelled data set in a common format; the same arguments give the same bytes."""
+    attributes = {"thickness": thickness, "slant": slant, "width": width, "height": height}
     latents = None
     if style:
         latents = mnistgen.Generator(model).encode(mnistgen.read_digits(style, model=model).images).latents
@@ -59,12 +62,9 @@ def dataset(
             n=n,
             test=test,
             format=format,
-            digits=range(10) if digits is None else digits,
+            digits=[*(digits or ()), *(labels or ())] or None,
             balance=balance,
-            thickness=thickness,
-            slant=slant,
-            width=width,
-            height=height,
+            **attributes,
             style=latents,
             spread=spread,
             model=model,
@@ -77,8 +77,10 @@ def dataset(
     if quiet:
         return
     images = " and ".join(f"{sum(counts):,} {split}" for split, counts in summary.counts.items())
-    say(f"{out}: {images} digits from {mnistgen.card(model).name}, seed {summary.seed}, as {format}")
-    rows = [["digit", *map(str, range(10))]]
+    card = mnistgen.card(model)
+    kind = "digit" if card.classes == DIGITS else "image"
+    say(f"{out}: {images} {kind}s from {card.name}, seed {summary.seed}, as {format}")
+    rows = [[kind, *(card.classes or ())]]
     rows += [[split, *(f"{count:,}" for count in counts)] for split, counts in summary.counts.items()]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for name, *cells in rows:

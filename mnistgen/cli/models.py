@@ -11,7 +11,7 @@ from mnistgen import DEFAULT_MODEL
 from mnistgen.cli import app, say
 from mnistgen.cli.options import NamedModel
 
-SUMMARY = ("name", "summary", "conditional", "latent_dim", "parameters", "licence")
+SUMMARY = ("name", "summary", "classes", "latent_dim", "parameters", "licence")
 FIGURES = ("ratio", "label_accuracy", "accuracy_score", "nearest_ratio")
 BASELINES = ("real_digits", "float32")  # keys of a figure's baselines
 
@@ -49,8 +49,8 @@ def info(
 
 def _text(value: Any, digits: int = 4) -> str:
     """Format a value of a card."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
+    if isinstance(value, list | None):
+        return ", ".join(value or ["none"])
     return f"{value:,}" if isinstance(value, int) else f"{value:.{digits}g}" if isinstance(value, float) else str(value)
 
 

@@ -3,6 +3,7 @@
 import json
 import secrets
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 import mnistgen
 from mnistgen import DEFAULT_MODEL, Generator, InputError
 from mnistgen._files import whole_file
+from mnistgen._model import DIGITS
 from mnistgen._pictures import checked_target
 from mnistgen.cli import app, say
 from mnistgen.cli.options import (
@@ -33,7 +35,6 @@ from mnistgen.cli.options import (
 LINES = 2  # lines of digits in the terminal, by default
 HIDDEN = 2  # pixels that the terminal omits on every side of a digit
 
-DIGITS = "0123456789"
 COLUMNS = 2 + len(DIGITS)  # of a sheet: a digit, its reconstruction and the ten digits in its handwriting
 
 
@@ -52,6 +53,7 @@ def sample(
         int | None, typer.Option("--n", "-n", help="Number of digits. By default 64, or two lines in the terminal.")
     ] = None,
     digit: Annotated[Any, numbers("digit", "Digits to generate, repeated cyclically: 7, 2,0,2,6 or 0-9.")] = None,
+    labels: Annotated[list[str] | None, typer.Option("--label", help="Class to generate. May be repeated.")] = None,
     truncation: Truncation = 1.0,
     thickness: Thickness = None,
     slant: Slant = None,
@@ -78,34 +80,34 @@ def sample(
         n = LINES * columns if n is None else n
     elif out != "-":
         checked_target(out)  # before any work is done
-    wanted = {
+    attributes = {"thickness": thickness, "slant": slant, "width": width, "height": height}
+    wanted: dict[str, Any] = {
         "n": 64 if n is None else n,
         "digit": digit,
         "seed": _seed(seed),
         "start": start,
         "truncation": truncation,
-        "thickness": thickness,
-        "slant": slant,
-        "width": width,
-        "height": height,
+        **attributes,
+        **({"labels": Counter(labels)} if labels else {}),  # repeats are weights
     }
     generator = Generator(model, device=device, threads=threads)
     if generator.card.conditional:
-        images, labels = generator.sample_labelled(**wanted)
+        images, found = generator.sample_labelled(**wanted)
     else:
-        images, labels = generator.sample(**wanted), None
+        images, found = generator.sample(**wanted), None
     if out is None:
         _show_in_terminal(images, columns or 1)
     else:
         mnistgen.save(
             sys.stdout.buffer if out == "-" else out,
             images,
-            labels if out.lower().endswith(".npz") else None,
+            found if out.lower().endswith(".npz") else None,
             columns=columns,
             scale=scale,
             record=_record("sample", generator, wanted),
         )
-    what = f"{len(images):,} digit{'s' * (len(images) > 1)}"
+    kind = "digit" if generator.card.classes in (DIGITS, None) else "image"
+    what = f"{len(images):,} {kind}{'s' * (len(images) > 1)}"
     _say(out, what, generator, wanted)
 
 
@@ -131,7 +133,7 @@ def imitate(
         list[Path], typer.Argument(metavar="PICTURE", help="Photos, scans or drawings of handwritten digits.")
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="NAME.png.")],
-    text: Annotated[str, typer.Option(help="Digits to write. A space leaves a gap.")] = DIGITS,
+    text: Annotated[str, typer.Option(help="Digits to write. A space leaves a gap.")] = "".join(DIGITS),
     show: Annotated[
         bool,
         typer.Option(

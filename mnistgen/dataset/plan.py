@@ -6,8 +6,7 @@ other. Shards begin at multiples of `shard_size`, counted from the beginning of 
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, NamedTuple, SupportsIndex
@@ -21,23 +20,19 @@ from mnistgen._attributes import measured
 from mnistgen._checks import checked_style, one_of, real_number, whole_number
 from mnistgen._errors import InputError, shown
 from mnistgen._generator import Generator
-from mnistgen._latents import UNIFORM, checked_seed
+from mnistgen._latents import checked_seed
 from mnistgen._model import CONTROLLED, ModelCard
-from mnistgen._request import Request, Span, check_conditional, checked_attributes
+from mnistgen._request import Classes, Request, Span, check_digits, checked_attributes, checked_weights, class_names
 
 # Images per call of the network. Calls begin at multiples of this, so an image has the same bits in any slice.
 BLOCK = 1000
 TEST_START = 4 * 10**18  # index of the first test digit, of the 2**63 digits of a seed
 LIMIT = 2 * 10**18  # maximum number of images of a split
-MAX_WEIGHT = 10**6
 
 # Class frequencies of MNIST's 60,000 training digits (Y. LeCun, C. Cortes, C. J. C. Burges).
 MNIST_COUNTS = (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949)
-BALANCES: Mapping[str, Sequence[int]] = {"uniform": UNIFORM, "mnist": MNIST_COUNTS}
 
 SPLITS: Mapping[str, int] = {"train": 0, "test": TEST_START}  # index of the first digit in the seed
-
-Classes = Sequence[SupportsIndex] | Mapping[SupportsIndex, SupportsIndex]
 
 
 class Batch(NamedTuple):
@@ -60,6 +55,7 @@ class Plan:
     """What determines the images of a data set, and how they are split into shards."""
 
     request: Request  # of the training digits; its count and start are not used
+    classes: tuple[str, ...]  # names of the labels
     n: int  # training images
     test: int  # test images
     start: int  # index of the first training image
@@ -124,7 +120,7 @@ def plan_of(
     n: SupportsIndex,
     test: SupportsIndex | None,
     start: SupportsIndex,
-    digits: Classes,
+    digits: Classes | None,
     balance: str,
     seed: SupportsIndex | None,
     shard_size: SupportsIndex,
@@ -133,7 +129,8 @@ def plan_of(
     spread: float,
 ) -> Plan:
     """Check arguments and return the plan. Raises InputError for invalid arguments and for unconditional models."""
-    check_conditional(card, "labelled data sets")
+    classes = class_names(card, "labelled data sets")
+    whole_number("classes", len(classes), 2, 256)  # labels are one byte
     first = whole_number("start", start, 0, LIMIT)
     train_count = whole_number("n", n, 0, LIMIT - first)
     if test is None:  # as in MNIST, a sixth of the training split, at most 10,000
@@ -144,26 +141,18 @@ def plan_of(
     for name, value in attributes.items():
         if not isinstance(value, Real | tuple | None):
             raise InputError(f"{name}: expected a number or a range (low, high), got {shown(value)}")
+    weights = checked_weights("digits", classes if digits is None else digits, classes)
+    if one_of("balance", balance, ("uniform", "mnist")) == "mnist":
+        check_digits(card, "balance mnist")
+        weights = tuple(count * weight for count, weight in zip(MNIST_COUNTS, weights, strict=True))
     request = Request(
         card=card,
         count=0,
         seed=checked_seed(seed),
-        weights=_weights(digits, balance),
+        weights=weights,
         attributes=checked_attributes(card, 0, attributes),
         style=None if style is None else checked_style(card.latent_dim, style),
         spread=real_number("spread", spread, 0, 1),
     )
     size = whole_number("shard_size", shard_size, 1, 10**6)
-    return Plan(request=request, n=train_count, test=test_count, start=first, shard_size=size)
-
-
-def _weights(digits: Classes, balance: str) -> tuple[int, ...]:
-    """The relative frequency of each class: repeats in `digits`, or its weights, times those of the balance."""
-    counts = BALANCES[one_of("balance", balance, BALANCES)]
-    pairs = digits.items() if isinstance(digits, Mapping) else ((digit, 1) for digit in digits)
-    chosen: Counter[int] = Counter()
-    for digit, weight in pairs:
-        chosen[whole_number("digits", digit, 0, 9)] += whole_number("digits: weight", weight, 1, MAX_WEIGHT)
-    if not chosen:
-        raise InputError("digits: expected some of 0 to 9, got none")
-    return tuple(count * chosen[digit] for digit, count in enumerate(counts))
+    return Plan(request=request, classes=classes, n=train_count, test=test_count, start=first, shard_size=size)

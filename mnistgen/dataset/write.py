@@ -22,11 +22,11 @@ from numpy.typing import ArrayLike
 from mnistgen._checks import one_of
 from mnistgen._errors import InputError, OutputError
 from mnistgen._generator import Generator
-from mnistgen._model import DEFAULT_MODEL, card
-from mnistgen._request import Span
+from mnistgen._model import DEFAULT_MODEL, DIGITS, card
+from mnistgen._request import Classes, Span
 from mnistgen._runtime import usable_cpus
 from mnistgen.dataset.formats import FORMATS
-from mnistgen.dataset.plan import Batch, Classes, Plan, plan_of
+from mnistgen.dataset.plan import Batch, Plan, plan_of
 
 MANIFEST = "dataset.json"
 AHEAD = 4  # blocks per thread that are generated before they are written
@@ -41,7 +41,7 @@ class Summary:
 
     out: str
     seed: int
-    counts: Mapping[str, list[int]]  # number of each digit, (10,), by split
+    counts: Mapping[str, list[int]]  # number of images of each class, (K,), by split
     files: Mapping[str, str]  # SHA-256 by name, without dataset.json
 
 
@@ -51,7 +51,7 @@ def write_dataset(
     n: SupportsIndex = 60_000,
     test: SupportsIndex | None = None,
     format: str = "idx",  # noqa: A002 - what users call it
-    digits: Classes = range(10),
+    digits: Classes | None = None,
     balance: str = "uniform",
     thickness: float | Span | None = None,
     slant: float | Span | None = None,
@@ -68,6 +68,9 @@ def write_dataset(
 ) -> Summary:
     """Write a labelled data set of generated digits in a common format; the same arguments give the same bytes.
 
+    If the model generates other classes than digits, their names are in classes.txt, one a line, in the order of the
+    labels; folders of png and the class labels of parquet have the same names.
+
     The data set is written to a new folder beside `out`, which is renamed once it is complete. If the call fails or is
     interrupted, the new folder is removed, and `out` is as it was.
 
@@ -77,8 +80,8 @@ def write_dataset(
         test: Size of the test split. By default a sixth of n, at least 1 and at most 10,000.
         format: idx (as torchvision.datasets.MNIST), npz (as keras.datasets.mnist), png (as ImageFolder), parquet (as on
             the Hugging Face Hub) or webdataset.
-        digits: The digits to include. Repeats are weights: [1, 1, 1, 7] gives three ones for each seven on average, as
-            does {1: 3, 7: 1}, with weights up to 1,000,000.
+        digits: The classes to include, numbers or names, by default all. Repeats are weights: [1, 1, 1, 7] gives three
+            ones for each seven on average, as does {1: 3, 7: 1}, with weights up to 1,000,000.
         balance: "uniform", or "mnist" for the class frequencies of MNIST's training set; multiplied by the weights.
         thickness: Stroke thickness in pixels, as in `Generator.sample`: a number, or a range to draw from. The images'
             measured thickness and the requested one are written beside the labels, as columns `thickness` and
@@ -121,11 +124,11 @@ def write_dataset(
     generator = Generator(model, device="cpu", threads=1)
     scratch = target.with_name(f".{target.name[:100]}-{secrets.token_hex(4)}")
     folder = scratch / "new"
-    counts = {split: np.zeros(10, np.int64) for split in plan.ranges()}
+    counts = {split: np.zeros(len(plan.classes), np.int64) for split in plan.ranges()}
 
     def batches(split: str) -> Iterator[Batch]:
         for batch in _generated(plan, generator, split):
-            counts[split] += np.bincount(batch.labels, minlength=10)
+            counts[split] += np.bincount(batch.labels, minlength=len(plan.classes))
             report(sum(int(found.sum()) for found in counts.values()), plan.n + plan.test)
             yield batch
 
@@ -133,6 +136,8 @@ def write_dataset(
         folder.mkdir(parents=True)
         for split in counts:
             write_split(folder, plan, split, batches(split))
+        if plan.classes != DIGITS:
+            (folder / "classes.txt").write_text("\n".join((*plan.classes, "")), "utf-8", newline="\n")
         paths = sorted(path for path in folder.rglob("*") if path.is_file())
         files = {path.relative_to(folder).as_posix(): _sha256(path) for path in paths}
         totals = {split: found.tolist() for split, found in counts.items()}

@@ -14,6 +14,7 @@ from mnistgen._arrays import Float32, Int64, UInt8
 from mnistgen._errors import DependencyError, InputError, plain
 from mnistgen._generator import cached
 from mnistgen._model import DEFAULT_MODEL, Model
+from mnistgen._request import check_digits, check_encoder
 from mnistgen.photos.pictures import Page, Picture, pages_of
 
 READ, REJECTED = (0, 140, 0), (230, 110, 0)  # colours
@@ -80,14 +81,16 @@ def read_digits(pictures: Picture | Sequence[Picture], *, model: Model = DEFAULT
     The encoder of a model, a name or a path as in `generate`, reads the digits. What the model cannot generate is no
     digit; some letters look like digits to it, such as A, H and Y like a 4.
 
-    Raises InputError for a picture that cannot be read, for no digits at all, and for a model without an encoder;
-    DependencyError if OpenCV is not installed.
+    Raises InputError for a picture that cannot be read, for no digits at all, and for a model without an encoder
+    or of other classes than digits; DependencyError if OpenCV is not installed.
     """
     try:
         from mnistgen.photos.page import read_page
     except ImportError:
         raise DependencyError('read_digits: needs OpenCV; pip install "mnistgen[photos]"') from None
     generator = cached(model)
+    check_encoder(generator.card)
+    check_digits(generator.card, "pictures")
     digits: list[Any] = []
     pages: list[Page] = []
     text, rejected = [], []

@@ -19,7 +19,7 @@ export interface Card {
   readonly schema: number;
   readonly name: string;
   readonly summary: string;
-  readonly conditional: boolean;
+  readonly classes: readonly string[] | null; // names of the labels
   readonly latent_dim: number;
   readonly parameters: number;
   readonly multiply_adds: number; // for one image
@@ -45,12 +45,12 @@ export function readCard(file: Uint8Array): Card {
     throw new DigitsError(`card.json: expected schema ${SCHEMA}, got ${shown(card?.schema)}`);
   }
   const complete =
-    card.conditional &&
+    card.classes?.length === 10 &&
     Number.isInteger(card.latent_dim) &&
     [card.sha256, card.attributes?.sha256, card.encoder?.sha256].every((sum) => SHA256.test(sum)) &&
     ATTRIBUTES.every((name) => validAttribute(card.attributes[name]));
   if (!complete) {
-    throw new DigitsError("card.json: expected a class-conditional model with attributes and an encoder");
+    throw new DigitsError("card.json: expected a model of ten classes with attributes and an encoder");
   }
   return card;
 }

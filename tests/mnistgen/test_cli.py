@@ -148,7 +148,7 @@ class TestOtherCommands:
         ("write 7 --truncation 2 --out a.png", "--truncation: expected a number from 0 to 1, got 2.0"),
         ("interpolate --from 3 --to 12 --out a.gif", "--to: expected a whole number, 0 to 9, got 12"),
         ("interpolate --from 3 --to 8 --fps 0 --out a.gif", "--fps: expected a number from 1 to 100, got 0"),
-        ("walk --corners 1,2 --out a.png", "--corners: expected 4 digits, got 2"),
+        ("walk --corners 1,2 --out a.png", "--corners: expected 4 labels, got 2"),
     ],
 )
 def test_refused_in_one_line(

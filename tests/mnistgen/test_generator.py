@@ -236,7 +236,7 @@ class TestDecode:
             (ZEROS, None, "labels: {}, got none"),
             (ZEROS, [1], "labels: {}, got int64 (1,)"),
             (ZEROS, [1, 10], "labels: {}, got values from 1 to 10"),
-            (ZEROS, ["one", "two"], "labels: {}, got <U3 (2,)"),
+            (ZEROS, ["one", "two"], "labels: expected one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, got 'one'"),
             (ZEROS, [[1, 2], [3]], "labels: {}, got a value that NumPy cannot convert: "),
             (ZEROS, np.ones((2, 10)), "labels: {}, got rows with other sums"),
             (ZEROS, np.full((2, 10), np.nan), "labels: {}, got entries that are not from 0 to 1"),

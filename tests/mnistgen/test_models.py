@@ -81,7 +81,11 @@ class TestDirectories:
             ({"latent_dim": True}, "latent_dim: expected int, got True"),
             ({"latent_dim": 10**9}, "latent_dim: expected 1 to 65536, got 1000000000"),
             ({"latent_dim": 0}, "latent_dim: expected 1 to 65536, got 0"),
-            ({"conditional": 1}, "conditional: expected bool, got 1"),
+            ({"classes": 1}, "classes: expected list or NoneType, got 1"),
+            ({"classes": ["bag"]}, "classes: expected 2 or more distinct names, got ['bag']"),
+            ({"classes": ["bag", "bag"]}, "classes: expected 2 or more distinct names, got ['bag', 'bag']"),
+            ({"classes": ["bag", ""]}, "classes: expected 2 or more distinct names, got ['bag', '']"),
+            ({"classes": ["bag", 2]}, "classes: expected 2 or more distinct names, got ['bag', 2]"),
             ({"quality": []}, "quality: expected dict or NoneType, got []"),
             ({"colour": "blue"}, "has unknown fields: colour"),
             ({"name": ...}, "lacks name"),
@@ -151,15 +155,15 @@ class TestCommands:
         assert (outcome.code, outcome.err) == (0, "")
         lines = outcome.out.splitlines()
         names = [line.split()[0] for line in lines]
-        assert names[:6] == ["name", "summary", "conditional", "latent_dim", "parameters", "licence"]
+        assert names[:6] == ["name", "summary", "classes", "latent_dim", "parameters", "licence"]
         assert {"ratio", "label_accuracy"} & set(names)
         assert mnistgen.card(model).summary in lines[1]
 
     def test_info_of_a_directory(self, run_cli: RunCli, tmp_path: Path) -> None:
         model = write_model(tmp_path, summary="\x1b]0;title\x07\nsecond")
         lines = run_cli("info", model).out.splitlines()
-        assert lines[1] == "summary      \\x1b]0;title\\x07\\nsecond"
-        assert lines[-1] == "quality      not measured"
+        assert lines[1] == "summary     \\x1b]0;title\\x07\\nsecond"
+        assert lines[-1] == "quality     not measured"
         card = json.loads(run_cli("info", model, "--json").out)
         assert card == json.loads((model / "card.json").read_text())
 
@@ -170,7 +174,7 @@ class TestCommands:
         command = [sys.executable, "-m", "mnistgen", "info", str(model)]
         environment = os.environ | {"PYTHONIOENCODING": encoding}
         out = subprocess.run(command, env=environment, capture_output=True, check=True).stdout.decode(encoding)
-        assert out.splitlines()[-1] == f"ratio        1.234 {sign} 0.05  (real digits: 1, float32: 1.2)"
+        assert out.splitlines()[-1] == f"ratio       1.234 {sign} 0.05  (real digits: 1, float32: 1.2)"
 
 
 class TestInNotebooks:

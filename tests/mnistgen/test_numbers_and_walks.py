@@ -59,9 +59,9 @@ class TestWalks:
         generator = mnistgen.Generator(unconditional_model)
         assert near(generator.interpolate(frames=5, seed=2)[[0, -1]], generator.sample(2, seed=2))
         assert near(generator.walk(rows=2, columns=2, seed=2), generator.sample(4, seed=2))
-        with pytest.raises(mnistgen.InputError, match="digits 3, 8: model small is unconditional"):
+        with pytest.raises(mnistgen.InputError, match="labels: model small is unconditional"):
             generator.interpolate(3, 8)
-        with pytest.raises(mnistgen.InputError, match="digits 1, 2, 3, 4: model small is unconditional"):
+        with pytest.raises(mnistgen.InputError, match="labels: model small is unconditional"):
             generator.walk((1, 2, 3, 4))
 
     @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ class TestWalks:
             (lambda it: it.interpolate(3, 10), "last: expected a whole number, 0 to 9, got 10"),
             (lambda it: it.interpolate(3), "last: expected a whole number, 0 to 9, got None"),
             (lambda it: it.interpolate(), "first: expected a whole number, 0 to 9, got None"),
-            (lambda it: it.walk((1, 2, 3)), "corners: expected 4 digits, got 3"),
+            (lambda it: it.walk((1, 2, 3)), "corners: expected 4 labels, got 3"),
             (lambda it: it.walk((1, 2, 3, 11)), "corners: bottom right: expected a whole number, 0 to 9, got 11"),
             (lambda it: it.walk((1, 2, 3, 4), rows=1), "rows: expected a whole number, 2 or more, got 1"),
             (

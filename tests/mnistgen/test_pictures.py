@@ -142,7 +142,7 @@ class TestSave:
             (
                 "a.npz",
                 {"labels": np.full((5, 10), 0.1)},
-                "labels: expected whole numbers (5,) from 0 to 9, got mixtures",
+                "labels: expected whole numbers (5,), got float64 (5, 10)",
             ),
             ("a.png", {"scale": 0}, "scale: expected a whole number, 1 or more, got 0"),
             ("a.gif", {"fps": 0}, "fps: expected a number from 1 to 100, got 0"),

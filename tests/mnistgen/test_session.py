@@ -56,7 +56,7 @@ class TestGraph:
         ("edit", "fields", "found"),
         [
             (None, {"latent_dim": 100}, "got inputs {'latents': 10, 'classes': 10}"),
-            (None, {"conditional": False}, "got inputs {'latents': 10, 'classes': 10}"),
+            (None, {"classes": None}, "got inputs {'latents': 10, 'classes': 10}"),
             (rename_input, {}, "got inputs {'z': 10, 'classes': 10}"),
             (rename_output, {}, "and outputs ['x']"),
         ],

@@ -17,6 +17,8 @@ def sampling(seed: np.uint64, labels: torch.Tensor) -> None:
     assert_type(mnistgen.generate(3), UInt8)
     assert_type(mnistgen.generate(3, digit=np.array([1]), seed=seed), UInt8)
     assert_type(mnistgen.generate_labelled(labels=[1, 2], thickness=(2, 3)), mnistgen.Labelled)
+    assert_type(mnistgen.generate(3, labels={"Sneaker": 2, "Bag": 1}), UInt8)
+    assert_type(mnistgen.Generator().interpolate("Sneaker", 1), UInt8)
     generator = mnistgen.Generator("digits", device="cpu")
     assert_type(generator.sample(3), UInt8)
     assert_type(generator.sample_labelled(3, slant=0.1), mnistgen.Labelled)

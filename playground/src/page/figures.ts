@@ -35,25 +35,28 @@ export function figures(card: Card, bytes: number): Figure[] {
   ];
 }
 
-interface Stage {
-  kind: string;
+interface Loop {
   epochs?: number;
   steps?: number;
 }
 
-const WORDS: Record<string, string> = {
+// By their names in the preset, in order.
+const WORDS = {
   adversarial: "Adversarial training: a generator draws digits, and a discriminator learns to tell them from MNIST’s.",
   distillation: "Distillation: a smaller, faster network learns to draw what the generator draws.",
-  "moment-matching":
+  moments:
     "Fine-tuning: features of its digits get the same mean and covariance as those of MNIST, with weights rounded to 8 bits.",
   encoder: "Encoder: a network learns to read the latents and the label of a digit.",
 };
 
 /** The stages of a model's training, one sentence each. */
 export function describeStages(card: Card): string[] {
-  const { stages = [] } = (card as { preset?: { stages?: Stage[] } }).preset ?? {};
-  return stages.map(({ kind, epochs, steps }) => {
+  const { preset = {} } = card as { preset?: Record<string, Loop | null | undefined> };
+  return Object.entries(WORDS).flatMap(([name, words]) => {
+    const loop = preset[name];
+    if (!loop) return [];
+    const { steps, epochs } = loop;
     const length = steps ? `${steps.toLocaleString("en")} steps` : epochs ? `${epochs} epochs` : "";
-    return `${WORDS[kind] ?? kind}${length ? ` ${length}.` : ""}`;
+    return [`${words}${length ? ` ${length}.` : ""}`];
   });
 }

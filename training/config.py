@@ -1,24 +1,83 @@
-"""Presets: the configuration of a model and its training, as data that converts to and from JSON.
+"""Preset: the configuration of a model and of the loops that train it, as data that converts to and from JSON."""
 
-A preset is a network and a list of stages, each with its own hyperparameters. `training.stages` runs them.
-"""
-
-import json
-from collections.abc import Mapping
+import math
 from dataclasses import replace
-from itertools import pairwise
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from mnistgen._errors import plain, shown
+from mnistgen._errors import shown
 from training.errors import PresetError
-from training.schedules import STRICT, Schedule
 
-Count = Annotated[int, Field(ge=1, lt=2**31)]
-ClassBatch = Annotated[Count, Field(multiple_of=10)]  # split evenly among the ten classes
+STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)  # for all classes that presets consist of
+Positive = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
 Weight = Annotated[float, Field(ge=0)]
+
+
+# --- schedules: hyperparameters that may change over a loop -----------------------------------------------------------
+
+
+@dataclass(frozen=True, config=STRICT)
+class Linear:
+    """Linear interpolation from start to end."""
+
+    start: float
+    end: float
+    kind: Literal["linear"] = "linear"
+
+    def at(self, progress: float) -> float:
+        """The value at a progress from 0 to 1."""
+        return self.start * (1 - progress) + self.end * progress
+
+
+@dataclass(frozen=True, config=STRICT)
+class Cosine:
+    """Linear warm-up from 0 to start over the fraction `warm_up` of the loop, then cosine annealing to end.
+
+    Source: I. Loshchilov, F. Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017 (arXiv:1608.03983),
+    equation 5, without restarts.
+    """
+
+    start: float
+    end: float
+    warm_up: Fraction = 0.0
+    kind: Literal["cosine"] = "cosine"
+
+    def at(self, progress: float) -> float:
+        """The value at a progress from 0 to 1."""
+        if progress < self.warm_up:
+            return self.start * (progress / self.warm_up)
+        angle = math.pi * ((progress - self.warm_up) / (1 - self.warm_up))  # parentheses make it end at exactly pi
+        return Linear(self.start, self.end).at((1 - math.cos(angle)) / 2)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Exponential:
+    """Exponential interpolation from start to end; as a product of powers, exact at both ends."""
+
+    start: Positive
+    end: Positive
+    kind: Literal["exponential"] = "exponential"
+
+    def at(self, progress: float) -> float:
+        """The value at a progress from 0 to 1."""
+        return float(self.start ** (1 - progress) * self.end**progress)
+
+
+Schedule = (
+    Annotated[float, Field(allow_inf_nan=False)] | Annotated[Linear | Cosine | Exponential, Field(discriminator="kind")]
+)
+
+
+def value_at(schedule: Schedule, progress: float) -> float:
+    """The value of a schedule at a progress from 0, the start of the loop, to 1, its end."""
+    return float(schedule) if isinstance(schedule, int | float) else schedule.at(progress)
+
+
+# --- presets ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -49,11 +108,9 @@ class Penalties:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Adversarial:
-    """Train a generator against a discriminator. Returns the generator with the best held-out ratio."""
+    """Train a generator against a discriminator, and keep the one with the best held-out ratio."""
 
-    keeps: ClassVar[str] = "best"
-    kind: Literal["adversarial"] = "adversarial"
-    network: Network | None = None  # the teacher, if distillation follows; None: the preset's network
+    network: Network | None = None  # of a teacher, if distillation follows; None: the preset's network
     discriminator: Network
     loss: str  # a key of LOSSES
     epochs: Count
@@ -62,7 +119,7 @@ class Adversarial:
     betas: tuple[float, Schedule] = (0.5, 0.999)
     penalties: Penalties | None = None
     ema: EMA | None = None  # if set, the EMA copy of the generator is evaluated and returned
-    batch_norm_samples: Annotated[int, Field(ge=0, le=10**6)] = 0  # latents to re-estimate statistics; 0: keep them
+    batch_norm_samples: Annotated[int, Field(ge=0)] = 0  # latents to re-estimate statistics; 0: keep them
     patience: Annotated[int, Field(ge=0)] = 0  # stop after this many evaluations without improvement; 0: never
     log_every: Count = 100  # steps
     evaluate_every: Count = 1  # epochs
@@ -73,13 +130,11 @@ class Adversarial:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Distillation:
-    """Train the preset's network to reproduce the output of the previous stage's generator, its teacher."""
+    """Train the preset's network, the student, to reproduce the images of the adversarial generator, its teacher."""
 
-    keeps: ClassVar[str] = "last"
-    kind: Literal["distillation"] = "distillation"
-    bank: ClassBatch  # teacher images, generated once
+    bank: Count  # teacher images, generated once
     steps: Count
-    batch_size: ClassBatch = 500
+    batch_size: Count = 500
     learning_rate: Schedule  # of Adam
     betas: tuple[float, float] = (0.9, 0.99)
     log_every: Count = 250  # steps
@@ -90,15 +145,13 @@ class Distillation:
 class MomentMatching:
     """Fine-tune by matching the feature moments of generated and real digits, without a discriminator."""
 
-    keeps: ClassVar[str] = "last"
-    kind: Literal["moment-matching"] = "moment-matching"
     steps: Count
-    batch_size: ClassBatch = 250
+    batch_size: Count = 250  # rounded down to a multiple of the number of classes
     learning_rate: Schedule  # of Adam
     betas: tuple[float, float] = (0.0, 0.99)
     memory: Count = 20_000  # generated digits that the running moments average over
     networks: Count = 4  # feature networks per batch, drawn at random from the pool
-    pixel_error: Schedule = 0.0  # weight of the squared error to the images of the run's first generator
+    pixel_error: Schedule = 0.0  # weight of the squared error to the images of the adversarial generator
     feature_error: Schedule = 0.0  # weight of the same error in feature space
     within_class: Weight = 3.0  # weight of the per-class moments, relative to those over all digits
     ema: EMA  # the EMA copy of the generator is evaluated and returned
@@ -109,16 +162,14 @@ class MomentMatching:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Encoder:
-    """Train an encoder, from images to the latents and labels of the previous stage's generator, which is kept."""
+    """Train an encoder, from images to the latents and labels of the generator."""
 
-    keeps: ClassVar[str] = "last"
-    kind: Literal["encoder"] = "encoder"
     network: Network
     steps: Count
     batch_size: Count = 128  # real digits, and as many generated ones
     learning_rate: Schedule  # of Adam
     betas: tuple[float, float] = (0.9, 0.99)
-    augmentation: Weight = 0.0  # strength, for half of the real digits; see `training.augmentation.warp`
+    augmentation: Weight = 0.0  # strength, for half of the real digits; see `training.fit.warp`
     latent_error: Weight  # weight of the squared error to the latents of generated digits, relative to that in pixels
     prior: Weight  # weight of the mean square of real digits' latents
     label_error: Weight  # weight of the cross-entropy
@@ -130,86 +181,71 @@ class Encoder:
 class Quantization:
     """Export with 8-bit weights, activations and pixels. Requires a sigmoid after the last linear layer."""
 
-    calibration: Annotated[int, Field(ge=1, le=10**6)] = 4_000  # generated digits that determine the ranges
-
-
-# An alias: pydantic names the members in errors.
-Stage: TypeAlias = Adversarial | Distillation | MomentMatching | Encoder
-
-# The kinds of stage that each kind may follow; None: it may be the first.
-PREDECESSORS: Mapping[str, tuple[str | None, ...]] = {
-    "adversarial": (None,),
-    "distillation": ("adversarial",),
-    "moment-matching": ("adversarial", "distillation"),
-    "encoder": ("adversarial", "distillation", "moment-matching"),
-}
+    calibration: Count = 4_000  # generated digits that determine the ranges
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Preset:
-    """A model: its generator network and the stages that train it."""
+    """A model: its generator network, and the loops that train it one after another."""
 
     name: str
     summary: str  # one line, for cards and listings
     network: Network  # of the exported generator
     latent_dim: Count = 100
-    stages: tuple[Annotated[Stage, Field(discriminator="kind")], ...]
+    adversarial: Adversarial
+    distillation: Distillation | None = None
+    moments: MomentMatching | None = None
+    encoder: Encoder | None = None
     quantization: Quantization | None = None  # of the export
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
 
-    def __post_init__(self) -> None:
-        """Raises PresetError for an invalid order of stages."""
-        if not self.stages:
-            raise PresetError("stages: expected at least one, got none")
-        kinds: list[str | None] = [None, *(stage.kind for stage in self.stages)]
-        for before, kind in pairwise(kinds):
-            allowed = PREDECESSORS[str(kind)]
-            if before not in allowed:
-                expected = " or ".join(name or "nothing" for name in allowed)
-                raise PresetError(f"stages: expected {kind} after {expected}, got it after {before or 'nothing'}")
-        for stage, following in zip(self.stages, [*kinds[2:], None], strict=True):
-            if isinstance(stage, Adversarial) and (stage.network is not None) != (following == "distillation"):
-                raise PresetError("stages: expected adversarial with its own network exactly if distillation follows")
+    @property
+    def is_conditional(self) -> bool:
+        """Whether the generator takes classes, and so needs labelled images."""
+        return bool(self.network.options.get("conditional"))
 
-    def network_of(self, index: int) -> Network:
-        """The network that a stage trains: the preset's or a teacher's."""
-        stage = self.stages[index]
-        return self.network if not isinstance(stage, Adversarial) or stage.network is None else stage.network
+    @property
+    def teacher(self) -> "Preset":
+        """The preset of the adversarial generator: a model of its own, if distillation follows; else this preset."""
+        if self.adversarial.network is None:
+            return self
+        network = self.adversarial.network
+        return replace(self, network=network, distillation=None, moments=None, encoder=None, quantization=None)
+
+    def loop_seed(self, index: int) -> int:
+        """The seed of torch's global random state at the start of a loop; different for each."""
+        return self.seed * 1_000 + index
 
 
 _ADAPTER: TypeAdapter[Preset] = TypeAdapter(Preset)
 
 
 def to_json(preset: Preset) -> dict[str, Any]:
-    """The preset as JSON types, as stored in run directories, checkpoints and cards."""
+    """The preset as JSON types, as stored in run directories, weights and cards."""
     content: dict[str, Any] = _ADAPTER.dump_python(preset, mode="json")
     return content
 
 
-def from_json(content: object) -> Preset:
-    """The inverse of `to_json`. Raises PresetError if the content is not a valid preset."""
+def from_json(text: str | bytes) -> Preset:
+    """The inverse of `to_json`, from a JSON text. Raises PresetError if it is not a valid preset."""
     try:
-        return _ADAPTER.validate_json(json.dumps(content))
-    except (ValidationError, RecursionError) as error:
-        raise PresetError(validation_message(error)) from None
+        return _ADAPTER.validate_json(text)
+    except ValidationError as error:
+        raise PresetError(_message(error)) from None
 
 
 def change(preset: Preset, *, epochs: int | None = None, seed: int | None = None) -> Preset:
     """Copy the preset with another number of adversarial epochs or seed. Raises PresetError for invalid values."""
     try:
-        stages = tuple(
-            replace(stage, epochs=epochs) if epochs is not None and isinstance(stage, Adversarial) else stage
-            for stage in preset.stages
-        )
-        return replace(preset, stages=stages, seed=preset.seed if seed is None else seed)
+        if epochs is not None:
+            preset = replace(preset, adversarial=replace(preset.adversarial, epochs=epochs))
+        return preset if seed is None else replace(preset, seed=seed)
     except ValidationError as error:
-        raise PresetError(validation_message(error)) from None
+        raise PresetError(_message(error)) from None
 
 
-def validation_message(error: Exception) -> str:
-    """The first validation error in one line: `stages.0.epochs: input should be ..., got 0`."""
-    if not isinstance(error, ValidationError):
-        return plain(str(error))
+def _message(error: ValidationError) -> str:
+    """The first validation error in one line: `adversarial.epochs: input should be ..., got 0`."""
     first, *_ = error.errors(include_url=False, include_context=False)
     where, message = ".".join(map(str, first["loc"])) or "preset", first["msg"]
-    return plain(f"{where}: {message[:1].lower()}{message[1:]}, got {shown(first['input'])}")
+    return f"{where}: {message[:1].lower()}{message[1:]}, got {shown(first['input'])}"

@@ -11,8 +11,11 @@ from typing import Any
 from training.config import (
     EMA,
     Adversarial,
+    Cosine,
     Distillation,
     Encoder,
+    Exponential,
+    Linear,
     MomentMatching,
     Network,
     Penalties,
@@ -21,28 +24,24 @@ from training.config import (
     change,
 )
 from training.errors import PresetError
-from training.schedules import Cosine, Exponential, Linear
 
 DEFAULT = "digits"
 _EMA = EMA(half_life=20_000)  # chosen: a third of an epoch
 
-_MLP_GENERATOR: dict[str, Any] = {
-    "widths": [256, 512, 1024],
-    "activation": "leaky-relu",
-    "final": "tanh",
-    "init": "he",  # chosen
-}
-_MLP_DISCRIMINATOR: dict[str, Any] = {
-    "widths": [512, 256],
-    "activation": "leaky-relu",
-    "final": "sigmoid",
-    "init": "dcgan",  # chosen
-}
+
+def _network(architecture: str, **options: Any) -> Network:
+    return Network(architecture, options)
+
+
+_MLP_GENERATOR: dict[str, Any] = {"widths": [256, 512, 1024], "activation": "leaky-relu", "final": "tanh"}
+_MLP_DISCRIMINATOR: dict[str, Any] = {"widths": [512, 256], "activation": "leaky-relu", "final": "sigmoid"}
+_CONV_GENERATOR: dict[str, Any] = {"activation": "relu", "final": "tanh", "init": "dcgan"}
+_CONV_DISCRIMINATOR: dict[str, Any] = {"activation": "leaky-relu", "final": "sigmoid", "init": "dcgan"}
 
 # A convolutional teacher: trains well against a discriminator, but generates slowly ...
 _TEACHER = Adversarial(
-    network=Network("upsampling", {"hidden": [256], "channels": [128, 64, 32], "final": "sigmoid"}),
-    discriminator=Network("residual", {"channels": [32, 64, 128], "hidden": 256}),
+    network=_network("upsampling", hidden=[256], channels=[128, 64, 32], final="sigmoid"),
+    discriminator=_network("residual", channels=[32, 64, 128], hidden=256),
     loss="relativistic",
     epochs=31,
     learning_rate=Cosine(3e-4, 1.5e-5, warm_up=0.01),
@@ -67,7 +66,7 @@ _MATCHING = MomentMatching(
 
 # ... and an encoder, from images to latents.
 _ENCODER = Encoder(
-    network=Network("residual", {"channels": [24, 48, 72], "hidden": 192}),
+    network=_network("residual", channels=[24, 48, 72], hidden=192),
     steps=8_000,
     learning_rate=Cosine(2e-3, 1e-5, warm_up=0.05),
     augmentation=0.5,
@@ -80,35 +79,30 @@ _DIGITS = Preset(
     name="digits",
     summary="class-conditional multilayer perceptron: draws the digit that is asked for, in any handwriting style",
     latent_dim=64,
-    network=Network(
-        "mlp",
-        {
-            "widths": [448, 448, 448, 448],
-            "activation": "leaky-relu",
-            "final": "sigmoid",
-            "init": "he",
-            "conditional": True,
-        },
+    network=_network(
+        "mlp", widths=[448, 448, 448, 448], activation="leaky-relu", final="sigmoid", init="he", conditional=True
     ),
-    stages=(_TEACHER, _STUDENT, _MATCHING, _ENCODER),
+    adversarial=_TEACHER,
+    distillation=_STUDENT,
+    moments=_MATCHING,
+    encoder=_ENCODER,
     quantization=Quantization(),
 )
 
 # A short version of the same, for --quick.
 QUICK = replace(
     _DIGITS,
-    stages=(
-        replace(_TEACHER, epochs=4, learning_rate=Cosine(6e-4, 3e-4, warm_up=0.01), evaluate_every=1),
-        replace(_STUDENT, bank=100_000, steps=8_000),
-        replace(_MATCHING, steps=600, epochs=1, evaluate_every=300),
-        replace(_ENCODER, steps=1_000, evaluate_every=500),
-    ),
+    name="digits-quick",
+    adversarial=replace(_TEACHER, epochs=4, learning_rate=Cosine(6e-4, 3e-4, warm_up=0.01), evaluate_every=1),
+    distillation=replace(_STUDENT, bank=100_000, steps=8_000),
+    moments=replace(_MATCHING, steps=600, epochs=1, evaluate_every=300),
+    encoder=replace(_ENCODER, steps=1_000, evaluate_every=500),
 )
 
 
-def _gan(name: str, summary: str, network: Network, **stage: Any) -> Preset:
-    """The preset of a published project: one adversarial stage with these hyperparameters."""
-    return Preset(name=name, summary=summary, network=network, stages=(Adversarial(**stage),))
+def _gan(name: str, summary: str, network: Network, **adversarial: Any) -> Preset:
+    """The preset of a published project: adversarial training with these hyperparameters."""
+    return Preset(name=name, summary=summary, network=network, adversarial=Adversarial(**adversarial))
 
 
 _PRESETS = [
@@ -116,27 +110,19 @@ _PRESETS = [
     _gan(
         "dcgan",
         "deep convolutional GAN: strided convolutions, batch norm, 3.6 million parameters",
-        Network(
+        _network(
             "conv",
-            {
-                # channels, kernel, stride, padding: 1 -> 4 -> 8 -> 16 -> 32 -> 28 pixels wide
-                "layers": [[512, 4, 1, 0], [256, 4, 2, 1], [128, 4, 2, 1], [64, 4, 2, 1], [1, 1, 1, 2]],
-                "activation": "relu",
-                "final": "tanh",
-                "bias": False,
-                "init": "dcgan",
-            },
+            # channels, kernel, stride, padding: 1 -> 4 -> 8 -> 16 -> 32 -> 28 pixels wide
+            layers=[[512, 4, 1, 0], [256, 4, 2, 1], [128, 4, 2, 1], [64, 4, 2, 1], [1, 1, 1, 2]],
+            bias=False,
+            **_CONV_GENERATOR,
         ),
-        discriminator=Network(
+        discriminator=_network(
             "conv",
-            {
-                # 28 -> 14 -> 7 -> 3 -> 1 pixels wide
-                "layers": [[64, 4, 2, 1], [128, 4, 2, 1], [256, 4, 2, 1], [1, 4, 2, 1]],
-                "activation": "leaky-relu",
-                "final": "sigmoid",
-                "bias": False,
-                "init": "dcgan",
-            },
+            # 28 -> 14 -> 7 -> 3 -> 1 pixels wide
+            layers=[[64, 4, 2, 1], [128, 4, 2, 1], [256, 4, 2, 1], [1, 4, 2, 1]],
+            bias=False,
+            **_CONV_DISCRIMINATOR,
         ),
         loss="bce",
         epochs=20,  # chosen
@@ -147,8 +133,8 @@ _PRESETS = [
     _gan(
         "mlp",
         "plain multilayer perceptron GAN with smoothed targets",
-        Network("mlp", _MLP_GENERATOR | {"init": "default"}),
-        discriminator=Network("mlp", _MLP_DISCRIMINATOR | {"final": "none", "init": "default"}),
+        _network("mlp", **_MLP_GENERATOR, init="default"),
+        discriminator=_network("mlp", **_MLP_DISCRIMINATOR | {"final": "none"}, init="default"),
         loss="bce-with-logits-smoothed",
         epochs=40,
         sample_every=2,
@@ -158,8 +144,8 @@ _PRESETS = [
     _gan(
         "mlp-relu",
         "multilayer perceptron GAN with a ReLU generator",
-        Network("mlp", _MLP_GENERATOR | {"activation": "relu"}),
-        discriminator=Network("mlp", _MLP_DISCRIMINATOR),
+        _network("mlp", **_MLP_GENERATOR | {"activation": "relu"}, init="he"),  # chosen
+        discriminator=_network("mlp", **_MLP_DISCRIMINATOR, init="dcgan"),  # chosen
         loss="bce",
         epochs=40,  # chosen
         betas=(0.0, 0.9),  # chosen: with momentum, ReLU generators collapsed to a single image in every run
@@ -170,8 +156,8 @@ _PRESETS = [
     _gan(
         "mlp-dropout",
         "multilayer perceptron GAN with dropout and pixels from a sigmoid",
-        Network("mlp", _MLP_GENERATOR | {"final": "sigmoid", "dropout": 0.3}),  # rates chosen
-        discriminator=Network("mlp", _MLP_DISCRIMINATOR | {"dropout": 0.5}),
+        _network("mlp", **_MLP_GENERATOR | {"final": "sigmoid"}, init="he", dropout=0.3),  # chosen
+        discriminator=_network("mlp", **_MLP_DISCRIMINATOR, init="dcgan", dropout=0.5),  # chosen
         loss="bce",
         epochs=200,
         batch_size=100,
@@ -182,27 +168,14 @@ _PRESETS = [
     _gan(
         "conv",
         "small convolutional GAN",
-        Network(
+        # 1 -> 7 -> 14 -> 28 pixels wide
+        _network("conv", layers=[[128, 7, 1, 0], [64, 4, 2, 1], [1, 4, 2, 1]], bias=True, **_CONV_GENERATOR),
+        discriminator=_network(
             "conv",
-            {
-                # channels, kernel, stride, padding: 1 -> 7 -> 14 -> 28 pixels wide
-                "layers": [[128, 7, 1, 0], [64, 4, 2, 1], [1, 4, 2, 1]],
-                "activation": "relu",
-                "final": "tanh",
-                "bias": True,
-                "init": "dcgan",  # chosen
-            },
-        ),
-        discriminator=Network(
-            "conv",
-            {
-                # 28 -> 14 -> 7 -> 1 pixels wide
-                "layers": [[64, 4, 2, 1], [128, 4, 2, 1], [1, 7, 1, 0]],
-                "activation": "leaky-relu",
-                "final": "sigmoid",
-                "bias": True,
-                "init": "dcgan",  # chosen
-            },
+            # 28 -> 14 -> 7 -> 1 pixels wide
+            layers=[[64, 4, 2, 1], [128, 4, 2, 1], [1, 7, 1, 0]],
+            bias=True,
+            **_CONV_DISCRIMINATOR,
         ),
         loss="bce",
         epochs=30,  # chosen
@@ -215,8 +188,8 @@ _PRESETS = [
     _gan(
         "mlp-bn",
         "multilayer perceptron GAN with batch norm in the generator and dropout in the discriminator",
-        Network("mlp", _MLP_GENERATOR | {"batch_norm": True}),
-        discriminator=Network("mlp", _MLP_DISCRIMINATOR | {"dropout": 0.5}),  # rate chosen
+        _network("mlp", **_MLP_GENERATOR, init="he", batch_norm=True),  # chosen
+        discriminator=_network("mlp", **_MLP_DISCRIMINATOR, init="dcgan", dropout=0.5),  # chosen
         loss="bce",
         epochs=100,
         sample_every=500,
@@ -228,10 +201,15 @@ _PRESETS = [
 PRESETS: dict[str, Preset] = {preset.name: preset for preset in _PRESETS}
 
 
-def resolve(name: str, *, epochs: int | None = None, seed: int | None = None) -> Preset:
-    """The preset of this name with `change` applied. Raises PresetError for unknown names and invalid values."""
+def resolve(name: str, *, quick: bool = False, epochs: int | None = None, seed: int | None = None) -> Preset:
+    """The preset of this name, or its short form, with another number of adversarial epochs or seed.
+
+    Raises PresetError for unknown names and invalid values.
+    """
     if name not in PRESETS:
         near = difflib.get_close_matches(name, PRESETS, n=1)
         hint = f"did you mean {near[0]}? " if near else ""
         raise PresetError(f"no preset {name!r}: {hint}known presets are {', '.join(PRESETS)}")
-    return change(PRESETS[name], epochs=epochs, seed=seed)
+    if quick and name != DEFAULT:
+        raise PresetError(f"--quick is a short form of {DEFAULT}; omit --preset")
+    return change(QUICK if quick else PRESETS[name], epochs=epochs, seed=seed)

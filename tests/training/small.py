@@ -1,117 +1,86 @@
-"""Small versions of the presets, and train.py with them: python -m tests.training.small ARGUMENTS.
+"""Small presets, small data, and running scripts of training/ in this process."""
 
-With KILL_AT_STEP=N or KILL_AT_SYNC=N in the environment, the process kills itself at its N-th call of autocast or of
-fsync. PRECISION overrides the choice of the precision.
-"""
-
-import dataclasses
-import os
-import runpy
-import signal
-from collections.abc import Callable
+import io
+import sys
+import warnings
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from export import attributes
-from mnistgen import _runtime as runtime
-from training import data, presets
-from training.config import Adversarial, Network, Preset, Stage
-from training.data import IdxFile
-from training.fitting import Phase
-from training.run import device
-from training.run.device import Compute
+import numpy as np
+import pytest
+from numpy.typing import NDArray
 
-ROOT = Path(__file__).resolve().parents[2]
-DATA = ROOT / "tests" / "data"
-FILES = (
-    IdxFile(
-        "train-images-idx3-ubyte",
-        (512, 28, 28),
-        "dc15d0b5d1b0c2e3735e17f364421a17ca95485dfe2e28bf4e8cc1c45b02bb2f",
-    ),
-    IdxFile("train-labels-idx1-ubyte", (512,), "ac62e054281959338268df783398afca3e2244b1de6612e7140bd02995181396"),
-    IdxFile(
-        "t10k-images-idx3-ubyte", (128, 28, 28), "022774e58a01fb2ee972c185d7e21dc96c313c6e97ea90beae35218adf180639"
-    ),
-    IdxFile("t10k-labels-idx1-ubyte", (128,), "4bdb12c540d94f88aadd74e4761a3bf248918aa98b8df780700bfb8de529c7d6"),
-)
+from mnistgen._arrays import UInt8
+from tests.conftest import Outcome
+from training.config import Network, Preset
+from training.errors import run_script
+from training.features import POOL
+from training.presets import PRESETS
 
-# Of export/attributes.py: the attribute editor of an exported model is fitted to few digits.
-QUICK_ATTRIBUTES: dict[str, Any] = {
-    "DIGITS": 3000,
-    "HELD_OUT": 500,
-    "PHASE": Phase(epochs=4, peak_learning_rate=1e-2, batch_size=512),
-}
+DATA = str(Path(__file__).resolve().parents[1] / "data")  # 512 training and 128 test digits
+SMALL_EPOCH = 448  # images: seven steps, as many as a pass through the data
+SMALL_POOL = {name: POOL[name] for name in ("dense", "dense-autoencoder", "untrained-code")}  # one for each task
 
-_STAGES: dict[str, dict[str, Any]] = {
-    "adversarial": {
-        "epochs": 2,
-        "batch_size": 64,  # seven steps an epoch
-        "log_every": 2,
-        "evaluate_every": 1,
-        "sample_every": 4,
-        "sample_unit": "step",
-        "checkpoint_every": 3,
-    },
-    "distillation": {"bank": 80, "steps": 8, "batch_size": 40, "log_every": 2, "evaluate_every": 4},
-    "moment-matching": {"steps": 6, "batch_size": 40, "memory": 80, "epochs": 1, "log_every": 1, "evaluate_every": 2},
-    "encoder": {
-        "network": Network("residual", {"channels": [4, 8, 8], "hidden": 16}),
-        "steps": 6,
-        "batch_size": 40,
-        "log_every": 1,
-        "evaluate_every": 2,
-    },
-}
 _GENERATORS: dict[str, dict[str, Any]] = {
     "conv": {"layers": [[16, 7, 1, 0], [8, 4, 2, 1], [1, 4, 2, 1]]},
     "mlp": {"widths": [16, 32]},
     "upsampling": {"hidden": [32], "channels": [8, 4, 4]},
 }
+_OTHERS: dict[str, dict[str, Any]] = {
+    "conv": {"layers": [[8, 4, 2, 1], [16, 4, 2, 1], [1, 7, 1, 0]]},
+    "mlp": {"widths": [32, 16]},
+    "residual": {"channels": [4, 8, 8], "hidden": 16},
+}
+_ADVERSARIAL: dict[str, Any] = {"epochs": 2, "batch_size": 64, "log_every": 2, "evaluate_every": 1}
+_SAMPLES: dict[str, Any] = {"sample_every": 4, "sample_unit": "step", "checkpoint_every": 3}
+_LATER_LOOPS: dict[str, Any] = {"steps": 6, "batch_size": 40, "log_every": 1, "evaluate_every": 3}
 
 
-def _narrow(network: Network) -> Network:
-    return Network(network.architecture, network.options | _GENERATORS[network.architecture])
-
-
-def _small_stage(stage: Stage) -> Stage:
-    changes = _STAGES[stage.kind]
-    if isinstance(stage, Adversarial) and stage.network:
-        critic = Network("residual", {"channels": [4, 8, 8], "hidden": 16})
-        changes = changes | {"network": _narrow(stage.network), "discriminator": critic}
-    return dataclasses.replace(stage, **changes)
+def _narrow(network: Network, sizes: dict[str, dict[str, Any]]) -> Network:
+    return Network(network.architecture, network.options | sizes[network.architecture])
 
 
 def _small(preset: Preset) -> Preset:
-    stages = tuple(map(_small_stage, preset.stages))
-    return dataclasses.replace(preset, network=_narrow(preset.network), stages=stages)
+    old, changes = preset.adversarial, _ADVERSARIAL | _SAMPLES
+    changes["network"] = old.network and _narrow(old.network, _GENERATORS)
+    changes["discriminator"] = _narrow(old.discriminator, _OTHERS)
+    changes["batch_norm_samples"] = min(old.batch_norm_samples, 500)
+    preset = replace(preset, network=_narrow(preset.network, _GENERATORS), adversarial=replace(old, **changes))
+    if preset.distillation and preset.moments and preset.encoder:
+        distillation = replace(preset.distillation, bank=80, **_LATER_LOOPS)
+        moments = replace(preset.moments, memory=80, epochs=1, **_LATER_LOOPS)
+        encoder = replace(preset.encoder, network=_narrow(preset.encoder.network, _OTHERS), **_LATER_LOOPS)
+        preset = replace(preset, distillation=distillation, moments=moments, encoder=encoder)
+    return preset
 
 
-SMALL = {name: _small(preset) for name, preset in presets.PRESETS.items()}
+SMALL = {name: _small(PRESETS[name]) for name in ("digits", "conv", "mlp", "mlp-dropout")}
 
 
-def signal_at(count: int, function: Callable[..., Any], number: int = signal.SIGKILL) -> Callable[..., Any]:
-    """Wrap a function so that its call number `count`, from 1, sends a signal to this process."""
-    calls = 0
-
-    def counted(*arguments: Any, **options: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        if calls == count:
-            os.kill(os.getpid(), number)
-        return function(*arguments, **options)
-
-    return counted
+def drawn(count: int, classes: int) -> tuple[UInt8, NDArray[np.int64]]:
+    """Images uint8 (N, 28, 28), a random pattern for each class, in random brightness; and labels (N,)."""
+    random = np.random.default_rng(0)
+    patterns = np.pad(random.integers(0, 256, (classes, 20, 20)), ((0, 0), (4, 4), (4, 4)))
+    labels = np.arange(count) % classes
+    return (patterns[labels] * random.uniform(0.5, 1, (count, 1, 1))).astype(np.uint8), labels
 
 
-if __name__ == "__main__":
-    presets.PRESETS.update(SMALL)
-    data.load_mnist.__defaults__ = (FILES,)
-    runtime.usable_cpus = lambda *_: 1  # no worker processes, which would not have these changes
-    if precision := os.environ.get("PRECISION"):
-        device._multiplies_bfloat16 = lambda device: precision == "bfloat16"
-    Compute.autocast = signal_at(int(os.environ.get("KILL_AT_STEP", "0")), Compute.autocast)  # type: ignore[method-assign]
-    for name, value in QUICK_ATTRIBUTES.items():
-        setattr(attributes, name, value)
-    os.fsync = signal_at(int(os.environ.get("KILL_AT_SYNC", "0")), os.fsync)
-    runpy.run_path(str(ROOT / "training" / "train.py"), run_name="__main__")
+def script(name: str, *arguments: object) -> Outcome:
+    """Run training/NAME.py in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", [f"{name}.py", *map(str, arguments)])
+        patch.setattr(sys, "excepthook", sys.excepthook)  # restore what scripts replace
+        patch.setattr(warnings, "showwarning", warnings.showwarning)
+        with pytest.raises(SystemExit) as stop:
+            run_script(f"training.{name}")
+    code = stop.value.code
+    return Outcome(code if isinstance(code, int) else 0, out.getvalue(), err.getvalue())
+
+
+def train(*arguments: object, data: object = DATA) -> Outcome:
+    """Run train.py in this process, on the CPU."""
+    source = () if "--resume" in arguments else ("--data", data)
+    return script("train", *source, "--device", "cpu", *arguments)

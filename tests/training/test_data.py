@@ -1,124 +1,353 @@
-"""Loading, validation and splits of MNIST."""
+"""Every kind of data source, the splits, and what is said about data that cannot be trained on."""
 
+import gzip
 import hashlib
-import shutil
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import ExifTags, Image
+from torchvision import datasets
 
-from tests.training.small import DATA, FILES
-from training import data
-from training.data import Digits, load_mnist
+import mnistgen
+from mnistgen._arrays import UInt8
+from tests.conftest import write_model
+from training import data, sources
+from training.data import DataSet, Images, load_data
 from training.errors import DataError
+from training.sources import Ink, idx_header, read
 
-CPU = torch.device("cpu")
-IMAGES = "train-images-idx3-ubyte"
-VALIDATION = [162, 185, 322, 431, 318]  # indices, among the 512 digits, of the first ones of the validation split
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    shutil.copytree(DATA, tmp_path / "data")
-    return tmp_path / "data"
+DIGITS = Path(__file__).resolve().parents[1] / "data"  # the first 512 and 128 images of MNIST
+NAMES = ("cup", "hat", "key")
+IMAGE = np.pad(np.random.default_rng(0).integers(0, 256, (26, 26), np.uint8), 1)  # with a black margin
 
 
-def test_digits_match_files() -> None:
-    mnist = load_mnist(DATA, CPU, FILES)
-    digits = mnist.train
-    assert (len(digits), len(mnist.test)) == (512, 128)
-    assert (digits.images.dtype, tuple(digits.images.shape)) == (torch.uint8, (512, 28, 28))
-    assert digits.labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
-    content = (DATA / "MNIST" / "raw" / IMAGES).read_bytes()
-    assert digits.images.numpy().tobytes() == content[16:]
-    assert digits.sha256 == hashlib.sha256(content).hexdigest()
+def drawn(*counts: int, seed: int = 0) -> tuple[UInt8, NDArray[np.str_]]:
+    """As many images as counts say of each class in NAMES, with a black margin, in random order, and their labels."""
+    source = np.random.default_rng(seed)
+    images = np.pad(source.integers(0, 256, (sum(counts), 26, 26), np.uint8), [(0, 0), (1, 1), (1, 1)])
+    return images, source.permutation(np.repeat(NAMES[: len(counts)], counts))
 
 
-class TestSplit:
-    def test_validation_and_training_split_are_complementary(self) -> None:
-        mnist = load_mnist(DATA, CPU, FILES)
-        assert (len(mnist.validation), len(mnist.training_split)) == (51, 461)
-        assert images(mnist.validation) | images(mnist.training_split) == images(mnist.train)
-
-    def test_seen_and_unseen_are_complementary(self) -> None:
-        mnist = load_mnist(DATA, CPU, FILES)
-        assert not images(mnist.seen) & images(mnist.unseen)
-        assert len(mnist.seen) + len(mnist.unseen) == 512
-
-    def test_unseen_has_class_proportions_of_test_set(self) -> None:
-        mnist = load_mnist(DATA, CPU, FILES)
-        expected = mnist.test.counts() * (512 / 6 / 128)
-        assert (mnist.unseen.counts() - expected).abs().max() <= 0.5
-
-    def test_split_is_fixed(self) -> None:
-        mnist = load_mnist(DATA, CPU, FILES)
-        indices = [
-            int((mnist.train.images == image).flatten(1).all(1).nonzero()) for image in mnist.validation.images[:5]
-        ]
-        assert indices == VALIDATION
+def arrays(*counts: int, test: tuple[int, ...] = (30, 30, 30)) -> dict[str, Any]:
+    """The arrays of an .npz file."""
+    (x_train, y_train), (x_test, y_test) = drawn(*counts), drawn(*test, seed=1)
+    return {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
 
 
-def images(digits: Digits) -> set[bytes]:
-    return {image.numpy().tobytes() for image in digits.images}
+def npz(path: Path, content: dict[str, Any]) -> str:
+    """Write an .npz file and return its path."""
+    np.savez(path / "shapes.npz", **content)
+    return str(path / "shapes.npz")
 
 
-@pytest.mark.parametrize("image_range", [(-1.0, 1.0), (0.0, 1.0)])
-def test_batches_have_requested_range(digits: Digits, image_range: tuple[float, float]) -> None:
-    batch = digits.batch(torch.arange(512), image_range)
-    assert (batch.dtype, tuple(batch.shape)) == (torch.float32, (512, 1, 28, 28))
-    assert (float(batch.min()), float(batch.max())) == pytest.approx(image_range, abs=1e-6)
-    low, high = image_range
-    pixels = ((batch.squeeze(1).numpy() - low) / (high - low) * 255).round().astype(np.uint8)
-    assert (pixels == digits.images.numpy()).all()
+def pixels(images: Images) -> list[bytes]:
+    return [image.numpy().tobytes() for image in images.images]
 
 
-def test_mnist_files_have_published_sizes() -> None:
-    assert [file.size for file in data.FILES] == [47_040_016, 60_008, 7_840_016, 10_008]
-    assert data.FILES[0].header == bytes.fromhex("00000803 0000ea60 0000001c 0000001c")
+def error_of(source: str | Path) -> str:
+    """The message for a source that cannot be loaded."""
+    with pytest.raises(DataError) as error:
+        load_data(str(source))
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+# --- IDX and .npz -----------------------------------------------------------------------------------------------------
+
+
+def test_idx_files_of_mnist() -> None:
+    found = load_data(str(DIGITS))
+    content = (DIGITS / "MNIST" / "raw" / "train-images-idx3-ubyte").read_bytes()
+    assert (len(found.train), len(found.test), found.train.images.dtype) == (512, 128, torch.uint8)
+    assert found.train.labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
+    assert found.train.images.numpy().tobytes() == content[16:]
+    entry = {"name": "data", "images": 512, "sha256": hashlib.sha256(content).hexdigest()}
+    assert found.card_entry() == {**entry, "classes": list("0123456789"), "licence": None}
+
+
+def test_idx_files_with_other_names_compressed_in_folders(tmp_path: Path) -> None:
+    for path in DIGITS.rglob("*ubyte"):
+        folder = tmp_path / "data" / path.name.replace("t10k", "test")
+        folder.mkdir(parents=True)
+        (folder / f"{folder.name}.gz").write_bytes(gzip.compress(path.read_bytes(), mtime=0))
+    found, expected = load_data(str(tmp_path / "data")), load_data(str(DIGITS))
+    assert found.card_entry() == expected.card_entry()
+    assert torch.equal(found.train.labels, expected.train.labels)
+    assert pixels(found.test) == pixels(expected.test)
+
+
+def test_idx_files_of_emnist_are_transposed(tmp_path: Path) -> None:
+    (tmp_path / "emnist-letters-train-images-idx3-ubyte").write_bytes(idx_header(1, 28, 28) + IMAGE.tobytes())
+    assert np.array_equal(read(str(tmp_path)).train.images[0], IMAGE.T)
+
+
+def test_npz_as_of_keras_with_dark_ink(tmp_path: Path) -> None:
+    content = arrays(200, 300, 100)
+    source = npz(tmp_path, {name: 255 - value if "x" in name else value for name, value in content.items()})
+    with pytest.warns(UserWarning, match="^shapes: dark ink on a light ground; inverted "):
+        found = load_data(source)
+    assert (found.name, found.classes, found.licence) == ("shapes", NAMES, None)
+    for images, split in ((found.train, "train"), (found.test, "test")):
+        assert np.array_equal(images.images, content[f"x_{split}"])
+        assert [NAMES[label] for label in images.labels] == content[f"y_{split}"].tolist()
+
+
+def test_without_test_set_a_seventh_of_each_class_becomes_one(tmp_path: Path) -> None:
+    images, labels = drawn(210, 350, 141)
+    found = load_data(npz(tmp_path, {"x_train": images, "y_train": labels}))
+    assert found.test.counts().tolist() == [30, 50, 21]
+    assert sorted(pixels(found.train) + pixels(found.test)) == sorted(image.tobytes() for image in images)
+    names = {image.tobytes(): name for image, name in zip(images, labels, strict=True)}
+    assert [names[image] for image in pixels(found.test)] == [NAMES[label] for label in found.test.labels]
+
+
+def test_unlabelled_images(tmp_path: Path) -> None:
+    found = load_data(npz(tmp_path, {"x_train": drawn(700)[0]}))
+    assert (found.classes, len(found.test), len(found.validation), len(found.training_split)) == ((), 100, 60, 540)
+    assert not found.train.labels.any()
+
+
+# --- what `mnistgen dataset` writes -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("form", "where"), [("idx", ""), ("npz", "mnist.npz"), ("png", "")])
+@pytest.mark.parametrize("names", [("1", "7", "9"), NAMES])
+def test_generated_data_sets_are_read_bit_for_bit(
+    names: tuple[str, ...], form: str, where: str, tmp_path: Path
+) -> None:
+    model = write_model(tmp_path / "model", classes=names) if names is NAMES else "digits"
+    for name in ("npz", form):
+        mnistgen.write_dataset(tmp_path / name, n=700, digits=names, format=name, model=model, seed=1, force=True)
+    found = load_data(str(tmp_path / form / where), ink="light")
+    assert found.classes == names
+    with np.load(tmp_path / "npz" / "mnist.npz") as expected:
+        for images, split in ((found.train, "train"), (found.test, "test")):
+            order = np.argsort(expected[f"y_{split}"], kind="stable") if form == "png" else slice(None)
+            assert np.array_equal(images.images, expected[f"x_{split}"][order])
+            assert np.array_equal(images.labels, np.unique(expected[f"y_{split}"], return_inverse=True)[1][order])
+
+
+def test_folders_of_generated_pictures(tmp_path: Path) -> None:
+    mnistgen.write_dataset(tmp_path, n=700, test=0, format="png", seed=1)
+    for folder in (tmp_path, tmp_path / "train"):  # classes in a folder `train`, classes
+        found = load_data(str(folder))
+        assert (found.name, found.classes) == (folder.name, tuple("0123456789"))
+        assert (len(found.train), len(found.test)) == (597, 103)
+    (tmp_path / "train" / "7" / "notes.txt").write_text("no picture")
+    pictures = read(str(tmp_path / "train" / "7")).train  # no classes
+    assert (len(pictures.images), pictures.labels) == (len(list(tmp_path.rglob("7/*.png"))), None)
+
+
+# --- pictures ---------------------------------------------------------------------------------------------------------
+
+
+def read_one(picture: Image.Image, folder: Path, **options: Any) -> UInt8:
+    """Save a picture, and read the folder with it."""
+    picture.save(folder / "picture.png", **options)
+    image: UInt8 = read(str(folder)).train.images[0]
+    return image
+
+
+def test_other_sizes_keep_their_aspect_ratio_on_their_own_ground(tmp_path: Path) -> None:
+    wide = np.full((42, 84), 60, np.uint8)
+    wide[12:30, 21:63] = 255  # becomes 14 wide and 6 high
+    image = read_one(Image.fromarray(wide), tmp_path).astype(int)
+    assert abs(image[[0, 6, 21, 27]] - 60).max() <= 1
+    ink = image > 150
+    assert (ink.any(axis=0).sum(), ink.any(axis=1).sum()) == (14, 6)
+    assert image.max() == 255
+
+
+ROTATED = Image.Exif()
+ROTATED[ExifTags.Base.Orientation] = 6  # to be rotated clockwise by 90 degrees, as some cameras note
 
 
 @pytest.mark.parametrize(
-    ("damage", "message"),
+    ("picture", "options"),
     [
-        (lambda content: content[:-1], "expected 401,424 bytes, got 401,423"),
-        (lambda content: content + b"\0", "expected 401,424 bytes, got 401,425"),
-        (lambda content: content[:-1] + b"\x01", "expected SHA-256 "),
-        (lambda content: b"\0\0\x08\x01" + content[4:], "expected the IDX header "),
-        (lambda content: b"\x1f\x8b" + content, "expected the IDX header "),
-        (lambda content: b"", "got nothing"),
+        (Image.fromarray(IMAGE).convert("RGB"), {}),
+        (Image.fromarray(IMAGE).convert("P"), {}),
+        (Image.fromarray(IMAGE.astype(np.uint16) * 257), {}),
+        (Image.fromarray(np.rot90(IMAGE)), {"exif": ROTATED}),
     ],
 )
-def test_damaged_files_raise(root: Path, damage: Callable[[bytes], bytes], message: str) -> None:
-    path = root / "MNIST" / "raw" / IMAGES
-    path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(DataError) as error:
-        load_mnist(root, CPU, FILES)
-    assert str(error.value).startswith(f"{path}: ")
-    assert message in str(error.value)
+def test_pictures_in_other_modes(picture: Image.Image, options: dict[str, Any], tmp_path: Path) -> None:
+    assert np.array_equal(read_one(picture, tmp_path, **options), IMAGE)
 
 
-def test_other_data_set_raises() -> None:
-    with pytest.raises(DataError, match="train-images-idx3-ubyte: expected the IDX header"):
-        load_mnist(DATA, CPU)
+def test_transparent_ground_is_white(tmp_path: Path) -> None:
+    black = Image.merge("LA", [Image.new("L", (28, 28)), Image.fromarray(IMAGE)])  # ink as opacity
+    with pytest.warns(UserWarning, match="dark ink on a light ground; inverted"):
+        assert np.array_equal(read_one(black, tmp_path), IMAGE)
 
 
-def test_failed_download_lists_required_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("ink", ["light", "dark"])
+@pytest.mark.parametrize("ground", [0, 255])
+def test_ink_overrides_what_borders_show(ink: Ink, ground: int, tmp_path: Path) -> None:
+    source = npz(tmp_path, {"x_train": np.full((600, 28, 28), ground, np.uint8)})
+    assert load_data(source, ink=ink).train.images.unique().tolist() == [ground if ink == "light" else 255 - ground]
+
+
+# --- named data sets --------------------------------------------------------------------------------------------------
+
+
+def test_named_data_set_is_read_from_its_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "ROOT", DIGITS)  # where torchvision finds the files, and downloads nothing
+    named, files = load_data("mnist"), load_data(str(DIGITS))
+    assert (named.name, named.licence, named.classes) == ("mnist", "CC BY-SA 3.0", files.classes)
+    assert torch.equal(named.test.images, files.test.images)
+
+
+class Fake:
+    """A data set as of torchvision, with further columns of labels, as QMNIST has."""
+
+    classes = ("N/A", "a", "b - bee")
+
+    def __init__(self, root: Path, *, train: bool, download: bool, split: str = "") -> None:
+        images, labels = drawn(300, 300, seed=train)
+        self.data, self.targets = torch.from_numpy(images), torch.from_numpy((labels == NAMES[1]) + 1)
+        if not split:
+            self.targets = torch.stack([self.targets, self.targets * 7], dim=1)
+
+
+def test_further_label_columns_of_qmnist_and_transposed_images_of_emnist(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sources.NAMED, "qmnist", sources.NAMED["qmnist"]._replace(load=Fake))
+    monkeypatch.setattr(datasets, "EMNIST", Fake)
+    qmnist, emnist = load_data("qmnist"), load_data("emnist-letters")
+    for found in (qmnist, emnist):
+        assert (found.classes, found.train.counts().tolist()) == (("a", "b"), [300, 300])
+    assert np.array_equal(qmnist.train.images, drawn(300, 300, seed=1)[0])
+    assert np.array_equal(emnist.train.images, drawn(300, 300, seed=1)[0].swapaxes(1, 2))
+
+
+def test_failed_download(monkeypatch: pytest.MonkeyPatch) -> None:
     def offline(*arguments: object, **options: object) -> None:
-        raise RuntimeError("Error downloading train-images-idx3-ubyte.gz:\nno route to host")
+        raise RuntimeError("Error downloading train-images-idx3-ubyte.gz:\nno route to host\n")
 
-    monkeypatch.setattr(data, "MNIST", offline)
-    with pytest.raises(DataError) as error:
-        load_mnist(tmp_path, CPU)
-    message = str(error.value)
-    assert f"not found in {tmp_path / 'MNIST' / 'raw'}, and the download failed (no route to host)" in message
-    for file in data.FILES:
-        assert f"{file.name} ({file.size:,} bytes, SHA-256 {file.sha256})" in message
-    assert "\n" not in message
+    monkeypatch.setitem(sources.NAMED, "kmnist", sources.NAMED["kmnist"]._replace(load=offline))
+    message = (
+        "kmnist: not found in data, and the download failed (no route to host); pass the folder that holds its IDX"
+    )
+    assert error_of("kmnist").startswith(message)
 
 
-def test_pickled_copy_raises(root: Path) -> None:
-    (root / "MNIST" / "processed").mkdir()
-    with pytest.raises(DataError, match="remove it"):
-        load_mnist(root, CPU, FILES)
+# --- errors -----------------------------------------------------------------------------------------------------------
+
+
+LABELS = np.repeat(NAMES, 200)
+BAD_ARRAYS: dict[str, dict[str, Any]] = {
+    "expected at least 500 training images, got 499; add more": arrays(250, 249, test=(90,)),
+    "expected two or more classes, got only 'cup'; for images without classes, ": arrays(600, test=(90,)),
+    "expected at least 10 training images of each class, got 9 of 'hat'; add more, or ": arrays(600, 9, test=(90,)),
+    "no training image has the label key of the test set": arrays(300, 300),
+    "got uint8 (600, 32, 32); a folder of pictures": {"x_train": np.zeros((600, 32, 32), np.uint8)},
+    "got uint8 (600, 28, 28, 3); a folder of pictures": {"x_train": np.zeros((600, 28, 28, 3), np.uint8)},
+    "got uint8 (0, 28, 28); a folder of pictures": {"x_train": np.zeros((0, 28, 28), np.uint8)},
+    "expected a label for each of the 600 images, got (599,)": arrays(300, 300) | {"y_train": LABELS[:599]},
+    "expected arrays x_train, y_train and, if there is a test set, x_test, y_test": {"images": drawn(600)[0]},
+    "cannot be read (Object arrays cannot be loaded ": arrays(200, 200, 200) | {"y_train": LABELS.astype(object)},
+    "expected labels of both the training and the test images, or of neither": {
+        name: value for name, value in arrays(200, 200, 200).items() if name != "y_test"
+    },
+}
+
+
+@pytest.mark.parametrize("message", BAD_ARRAYS)
+def test_arrays_that_cannot_be_trained_on(message: str, tmp_path: Path) -> None:
+    source = npz(tmp_path, BAD_ARRAYS[message])
+    error = error_of(source)
+    assert error.startswith(f"{source}: ")
+    assert message in error
+
+
+IDX = idx_header(600, 28, 28) + bytes(600 * 784)
+IDX_DAMAGE = [b"", IDX[:3], IDX[:-1], IDX + b"\0", b"\0\0\x0d" + IDX[3:]]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        *(("train-images-idx3-ubyte", content) for content in IDX_DAMAGE),
+        *(
+            ("train-images-idx3-ubyte.gz", content)
+            for content in (IDX, gzip.compress(IDX, mtime=0)[:-9], gzip.compress(IDX, mtime=0)[:20] * 2)
+        ),
+        *(("shapes.npz", content) for content in (b"", b"PK", IDX)),
+    ],
+)
+def test_damaged_files(name: str, content: bytes, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    message = error_of(tmp_path / name if name == "shapes.npz" else tmp_path)
+    assert message.startswith(f"{tmp_path / name}: ")
+    assert "cannot be read (" in message or "not a whole IDX file of unsigned bytes (" in message
+
+
+def test_unreadable_pictures_are_named_up_to_five(tmp_path: Path) -> None:
+    Image.fromarray(IMAGE).save(tmp_path / "good.png")
+    for number, content in enumerate([b"", b"GIF", *[(tmp_path / "good.png").read_bytes()[:200]] * 5]):
+        (tmp_path / f"{number}.png").write_bytes(content)
+    names = ", ".join(str(tmp_path / f"{number}.png") for number in range(5))
+    assert error_of(tmp_path) == f"no pictures, or damaged: {names} and 2 more; repair or remove them"
+
+
+def test_folder_without_images_and_unknown_name(tmp_path: Path) -> None:
+    assert error_of(tmp_path) == f"{tmp_path}: expected IDX files or pictures, one folder a class, found neither"
+    message = error_of("minst")
+    assert message.startswith("minst: neither one of mnist, fashion-mnist, kmnist, qmnist, emnist-digits, ")
+    assert message.endswith(" nor a folder or an .npz file")
+
+
+def test_ambiguous_folders(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "train-images-idx3-ubyte").write_bytes(idx_header(0, 28, 28))
+    assert "expected one data set, got " in error_of(tmp_path)
+    (tmp_path / "pictures" / "cup").mkdir(parents=True)
+    for path in (stray := tmp_path / "pictures" / "cup.png", tmp_path / "pictures" / "cup" / "1.png"):
+        Image.fromarray(IMAGE).save(path)
+    assert f"{stray}: expected all pictures in the folders of their classes" in error_of(tmp_path / "pictures")
+    few = npz(tmp_path, {"x_train": drawn(600)[0], "y_train": np.arange(600) % 3})
+    (tmp_path / "classes.txt").write_text("cup\nhat\n")
+    assert "classes.txt of shapes: expected labels below its 2 lines, got 2" in error_of(few)
+
+
+# --- splits -----------------------------------------------------------------------------------------------------------
+
+
+def numbered(counts: list[int], seed: int) -> Images:
+    """Images that differ, of as many classes as counts."""
+    images = np.zeros((sum(counts), 28, 28), np.uint8)
+    images[:, 0, :4] = np.arange(len(images), dtype="<u4")[:, None].view(np.uint8)
+    labels = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(counts)), counts))
+    return Images(torch.from_numpy(images), torch.from_numpy(labels), tuple(map(str, range(len(counts)))), "numbered")
+
+
+@given(st.lists(st.tuples(st.integers(10, 90), st.integers(1, 60)), min_size=1, max_size=6), st.integers(0, 9))
+def test_splits_are_stratified_and_disjoint(counts: list[tuple[int, int]], seed: int) -> None:
+    train, test = (numbered(list(part), seed) for part in zip(*counts, strict=True))
+    found = DataSet(train, test)
+    assert sorted(pixels(found.training_split) + pixels(found.validation)) == sorted(pixels(train))
+    assert sorted(pixels(found.seen) + pixels(found.unseen)) == sorted(pixels(train))
+    assert set(pixels(found.validation)) <= set(pixels(found.unseen))
+    validation = -(-train.counts() // 10)
+    assert torch.equal(found.validation.counts(), validation)
+    proportional = test.counts() * (len(train) / 6 / len(test))
+    expected = torch.maximum(validation, torch.minimum(proportional, train.counts()))
+    assert (found.unseen.counts() - expected).abs().max() <= 0.5
+
+
+def test_mnist_is_recognised_and_has_the_split_of_the_bundled_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    sha256 = load_data(str(DIGITS)).sha256
+    monkeypatch.setattr(data, "MNIST_SHA256", sha256)
+    monkeypatch.setitem(sources.NAMED, "mnist", sources.NAMED["mnist"]._replace(sha256=sha256))
+    found = load_data(str(DIGITS))
+    assert (found.name, found.licence, found.classes) == ("mnist", "CC BY-SA 3.0", tuple("0123456789"))
+    assert (len(found.validation), len(found.training_split)) == (51, 461)
+    images = pixels(found.train)
+    assert [images.index(image) for image in pixels(found.validation)[:5]] == [162, 185, 322, 431, 318]

@@ -1,196 +1,117 @@
-"""Values and gradients of the losses, compared to formulas."""
+"""The adversarial losses and the gradient penalties, compared to the papers' formulas."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from math import exp, log
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
 
-from training.objectives.losses import LOSSES
+from training.losses import LOSSES, PENALTIES
+
+Formula = Callable[[float], float]
 
 
 def s(score: float) -> float:
     """The sigmoid."""
-    return 1 / (1 + math.exp(-score))
+    return 1 / (1 + exp(-score))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """The scores of two real and two generated digits, and the expected losses and gradients."""
-
-    real: tuple[float, float] = (2.0, -1.0)
-    fake: tuple[float, float] = (0.5, -3.0)
-    discriminator: float
-    grad_real: tuple[float, float]  # gradient of the discriminator's loss
-    grad_fake: tuple[float, float]
-    generator: float
-    generator_grad_fake: tuple[float, float]
-    generator_grad_real: tuple[float, float] | None = None
-
-
-CASES = {
-    "bce": Case(
-        real=(0.8, 0.4),
-        fake=(0.1, 0.5),
-        discriminator=-(math.log(0.8) + math.log(0.4)) / 2 - (math.log(0.9) + math.log(0.5)) / 2,
-        grad_real=(-1 / 1.6, -1 / 0.8),
-        grad_fake=(1 / 1.8, 1.0),
-        generator=-(math.log(0.1) + math.log(0.5)) / 2,
-        generator_grad_fake=(-5.0, -1.0),
-    ),
-    "bce-with-logits": Case(
-        discriminator=-(math.log(s(2)) + math.log(s(-1))) / 2 - (math.log(1 - s(0.5)) + math.log(1 - s(-3))) / 2,
-        grad_real=((s(2) - 1) / 2, (s(-1) - 1) / 2),
-        grad_fake=(s(0.5) / 2, s(-3) / 2),
-        generator=-(math.log(s(0.5)) + math.log(s(-3))) / 2,
-        generator_grad_fake=((s(0.5) - 1) / 2, (s(-3) - 1) / 2),
-    ),
-    "minimax": Case(
-        discriminator=-(math.log(s(2)) + math.log(s(-1))) / 2 - (math.log(1 - s(0.5)) + math.log(1 - s(-3))) / 2,
-        grad_real=((s(2) - 1) / 2, (s(-1) - 1) / 2),
-        grad_fake=(s(0.5) / 2, s(-3) / 2),
-        generator=(math.log(1 - s(0.5)) + math.log(1 - s(-3))) / 2,
-        generator_grad_fake=(-s(0.5) / 2, -s(-3) / 2),
-    ),
-    "hinge": Case(
-        discriminator=(0 + 2) / 2 + (1.5 + 0) / 2,  # 2 and -3 are beyond the margins
-        grad_real=(0.0, -0.5),
-        grad_fake=(0.5, 0.0),
-        generator=(-0.5 + 3) / 2,
-        generator_grad_fake=(-0.5, -0.5),
-    ),
-    "least-squares": Case(
-        discriminator=(1**2 + 2**2) / 2 / 2 + (0.5**2 + 3**2) / 2 / 2,
-        grad_real=(1 / 2, -2 / 2),
-        grad_fake=(0.5 / 2, -3 / 2),
-        generator=(0.5**2 + 4**2) / 2 / 2,
-        generator_grad_fake=(-0.5 / 2, -4 / 2),
-    ),
-    "wasserstein": Case(
-        discriminator=(0.5 - 3) / 2 - (2 - 1) / 2,
-        grad_real=(-0.5, -0.5),
-        grad_fake=(0.5, 0.5),
-        generator=(-0.5 + 3) / 2,
-        generator_grad_fake=(-0.5, -0.5),
-    ),
-    "relativistic": Case(  # the real digits score 1.5 and 2 more than their generated counterparts
-        discriminator=(math.log(1 + math.exp(-1.5)) + math.log(1 + math.exp(-2))) / 2,
-        grad_real=((s(1.5) - 1) / 2, (s(2) - 1) / 2),
-        grad_fake=((1 - s(1.5)) / 2, (1 - s(2)) / 2),
-        generator=(math.log(1 + math.exp(1.5)) + math.log(1 + math.exp(2))) / 2,
-        generator_grad_fake=(-s(1.5) / 2, -s(2) / 2),
-        generator_grad_real=(s(1.5) / 2, s(2) / 2),
-    ),
+# The discriminator's loss of a real and of a generated image, and the generator's loss, by score.
+FORMULAS: dict[str, tuple[Formula, Formula, Formula]] = {
+    "bce": (lambda p: -log(p), lambda p: -log(1 - p), lambda p: -log(p)),
+    "bce-with-logits": (lambda x: -log(s(x)), lambda x: -log(1 - s(x)), lambda x: -log(s(x))),
+    "minimax": (lambda x: -log(s(x)), lambda x: -log(1 - s(x)), lambda x: log(1 - s(x))),
+    "hinge": (lambda x: max(0, 1 - x), lambda x: max(0, 1 + x), lambda x: -x),
+    "least-squares": (lambda x: (x - 1) ** 2 / 2, lambda x: x**2 / 2, lambda x: (x - 1) ** 2 / 2),
+    "wasserstein": (lambda x: -x, lambda x: x, lambda x: -x),
 }
+numbers = st.lists(st.floats(-8, 8), min_size=1, max_size=5)
 
 
-def scores(values: tuple[float, ...]) -> torch.Tensor:
-    return torch.tensor(values, requires_grad=True)
+def scores(name: str, values: list[float]) -> Tensor:
+    """Scores of a discriminator with this loss: for bce, probabilities."""
+    tensor = torch.tensor(values, dtype=torch.float64)
+    return tensor.sigmoid() if name == "bce" else tensor
 
 
-def test_every_loss_has_a_case() -> None:
-    assert {*CASES, "bce-with-logits-smoothed"} == set(LOSSES)
+def mean(formula: Formula, values: Tensor) -> float:
+    return sum(map(formula, values.tolist())) / len(values)
 
 
-@pytest.mark.parametrize(("name", "case"), CASES.items(), ids=CASES)
-class TestKnownValues:
-    def test_discriminator(self, name: str, case: Case) -> None:
-        real, fake = scores(case.real), scores(case.fake)
-        value = LOSSES[name]().discriminator(real, fake)
-        assert (value.shape, value.dtype) == ((), torch.float32)
-        assert value.item() == pytest.approx(case.discriminator, rel=1e-5)
-        grad_real, grad_fake = torch.autograd.grad(value, (real, fake))
-        assert grad_real.tolist() == pytest.approx(case.grad_real, rel=1e-5)
-        assert grad_fake.tolist() == pytest.approx(case.grad_fake, rel=1e-5)
-
-    def test_generator(self, name: str, case: Case) -> None:
-        loss = LOSSES[name]()
-        real, fake = scores(case.real), scores(case.fake)
-        value = loss.generator(fake, real)
-        assert (value.shape, value.dtype) == ((), torch.float32)
-        assert value.item() == pytest.approx(case.generator, rel=1e-5)
-        grad_fake, grad_real = torch.autograd.grad(value, (fake, real), allow_unused=True)
-        assert grad_fake.tolist() == pytest.approx(case.generator_grad_fake, rel=1e-5)
-        assert loss.paired == (case.generator_grad_real is not None)
-        if case.generator_grad_real is None:
-            assert grad_real is None
-            assert torch.equal(loss.generator(fake), value)
-        else:
-            assert grad_real.tolist() == pytest.approx(case.generator_grad_real, rel=1e-5)
+@pytest.mark.parametrize("name", FORMULAS)
+@given(numbers, numbers)
+def test_elementwise_losses(name: str, first: list[float], second: list[float]) -> None:
+    loss, (of_real, of_fake, of_generated) = LOSSES[name], FORMULAS[name]
+    real, fake = scores(name, first), scores(name, second)
+    assert loss.discriminator(real, fake).item() == pytest.approx(mean(of_real, real) + mean(of_fake, fake), abs=1e-9)
+    assert loss.generator(fake).item() == pytest.approx(mean(of_generated, fake), abs=1e-9)
+    assert not loss.paired
 
 
-def test_smoothed_loss_uses_sampled_targets() -> None:
-    """The gradient with respect to a logit is (sigmoid(logit) - target) / N, which gives the targets."""
-    torch.manual_seed(0)
-    real, fake = scores((2.0, -1.0)), scores((0.5, -3.0))
-    value = LOSSES["bce-with-logits-smoothed"]().discriminator(real, fake)
-    grad_real, grad_fake = torch.autograd.grad(value, (real, fake))
-    expected = 0.0
-    for logits, gradient in (((2.0, -1.0), grad_real), ((0.5, -3.0), grad_fake)):
-        targets = [s(logit) - 2 * slope for logit, slope in zip(logits, gradient.tolist(), strict=True)]
-        for logit, target in zip(logits, targets, strict=True):
-            expected -= (target * math.log(s(logit)) + (1 - target) * math.log(1 - s(logit))) / 2
-    assert value.item() == pytest.approx(expected, rel=1e-5)
+@given(numbers, st.floats(-8, 8))
+def test_relativistic_loss_of_pairs(differences: list[float], shift: float) -> None:
+    loss, real = LOSSES["relativistic"], torch.tensor(differences, dtype=torch.float64) + shift
+    fake = torch.full_like(real, shift)
+    expected = [mean(lambda x: -log(s(x)), real - fake), mean(lambda x: -log(s(-x)), real - fake)]
+    losses = [loss.discriminator(real, fake), loss.generator(fake, real)]
+    assert [value.item() for value in losses] == pytest.approx(expected, abs=1e-9)
+    with pytest.raises(TypeError, match="real_scores: expected the scores of the real digits for a paired loss"):
+        loss.generator(fake)
 
 
-def test_smoothing_does_not_affect_generator() -> None:
-    fake = torch.tensor([0.5, -3.0])
-    assert LOSSES["bce-with-logits-smoothed"]().generator(fake).item() == pytest.approx(
-        -(math.log(s(0.5)) + math.log(s(-3))) / 2
-    )
+@pytest.mark.parametrize("name", sorted(LOSSES.keys() - {"bce-with-logits-smoothed"}))  # whose targets are random
+def test_gradients(name: str) -> None:
+    real, fake = (scores(name, values).requires_grad_() for values in ([2.0, -1.5], [0.5, -3.0]))
+    assert torch.autograd.gradcheck(LOSSES[name].discriminator, (real, fake))
+    assert torch.autograd.gradcheck(LOSSES[name].generator, (fake, real))
 
 
-def test_only_minimax_saturates() -> None:
-    """For a confident discriminator, the generator's gradient vanishes with the minimax loss only."""
-    slopes = {}
-    for name in LOSSES.keys() - {"bce"}:
-        fake = scores((-20.0,))
-        (slope,) = torch.autograd.grad(LOSSES[name]().generator(fake, torch.zeros(1)), fake)
-        slopes[name] = slope.item()
-    assert slopes.pop("minimax") == pytest.approx(-math.exp(-20), rel=1e-4)
-    assert max(slopes.values()) < -0.99
-
-
-def test_paired_loss_requires_real_scores() -> None:
-    with pytest.raises(
-        TypeError, match="real_scores: expected the scores of the real digits for a paired loss, got None"
-    ):
-        LOSSES["relativistic"]().generator(torch.zeros(2))
-
-
-def test_relativistic_loss_is_shift_invariant() -> None:
-    loss, real, fake = LOSSES["relativistic"](), torch.tensor([2.0, -1.0]), torch.tensor([0.5, -3.0])
-    assert torch.equal(loss.discriminator(real, fake), loss.discriminator(real + 8, fake + 8))
-    assert torch.equal(loss.generator(fake, real), loss.generator(fake + 8, real + 8))
-
-
-class TestProbability:
-    def test_bce_is_mean_of_probabilities(self) -> None:
-        assert LOSSES["bce"]().probability(torch.tensor([0.8, 0.4])).item() == pytest.approx(0.6)
-
-    @pytest.mark.parametrize("name", sorted(LOSSES.keys() - {"bce", "least-squares"}))
-    def test_logits_are_passed_through_sigmoid(self, name: str) -> None:
-        value = LOSSES[name]().probability(torch.tensor([0.0, 2.0]))
-        assert value.item() == pytest.approx((0.5 + s(2)) / 2)
-
-    def test_least_squares_is_clamped(self) -> None:
-        value = LOSSES["least-squares"]().probability(torch.tensor([-1.0, 0.25, 3.0]))
-        assert value.item() == pytest.approx((0 + 0.25 + 1) / 3)
+def test_smoothed_targets_are_uniform() -> None:
+    """The gradient with respect to a logit is (sigmoid(logit) - target) / N, which gives the target."""
+    real, fake = torch.full((2, 10_000), 0.3, requires_grad=True)
+    loss = LOSSES["bce-with-logits-smoothed"].discriminator(real, fake)
+    for gradient, low, high in zip(torch.autograd.grad(loss, (real, fake)), (0.8, 0.0), (1.0, 0.2), strict=True):
+        targets = s(0.3) - gradient * 10_000
+        assert [targets.min(), targets.mean(), targets.max()] == pytest.approx([low, (low + high) / 2, high], abs=5e-3)
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_nan_is_propagated(name: str) -> None:
-    loss, good, bad = LOSSES[name](), torch.tensor([0.5, 0.5]), torch.tensor([0.5, math.nan])
-    assert loss.discriminator(bad, good).isnan()
-    assert loss.discriminator(good, bad).isnan()
-    assert loss.generator(bad, good).isnan()
-    assert loss.probability(bad).isnan()
-    assert loss.generator(good, bad).isnan() == loss.paired
+    loss, good, bad = LOSSES[name], torch.tensor([0.5, 0.5]), torch.tensor([0.5, math.nan])
+    for value in (loss.discriminator(bad, good), loss.discriminator(good, bad), loss.generator(bad, good)):
+        assert value.isnan()
 
 
-@pytest.mark.parametrize("name", sorted(LOSSES.keys() - {"bce"}))  # its scores are from a sigmoid
-@pytest.mark.parametrize("infinity", [math.inf, -math.inf])
-def test_infinite_scores_give_non_finite_loss(name: str, infinity: float) -> None:
-    loss, good, bad = LOSSES[name](), torch.tensor([0.5, 0.5]), torch.tensor([0.5, infinity])
-    losses = [loss.discriminator(bad, good), loss.discriminator(good, bad), loss.generator(bad, good)]
-    assert not torch.stack(losses).isfinite().all()
+# --- penalties --------------------------------------------------------------------------------------------------------
+
+
+REAL, FAKE = torch.rand(2, 5, 1, 28, 28, generator=torch.Generator().manual_seed(1)) * torch.tensor([1, 3]).view(
+    2, 1, 1, 1, 1
+)
+MIX = torch.linspace(0, 0.9, 5).view(5, 1, 1, 1)
+CLASSES = torch.linspace(0.5, 2, 5)[:, None]  # weights of a single class
+FACTOR = torch.tensor(0.3, requires_grad=True)
+
+
+def quadratic(images: Tensor, classes: Tensor) -> Tensor:
+    """The score D(x, c) = a/2 c x.x, whose gradient is acx."""
+    return FACTOR / 2 * classes[:, 0] * images.square().sum(dim=(1, 2, 3))
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_penalties_and_their_derivatives(name: str) -> None:
+    points = {"r1": REAL, "r2": FAKE, "gradient": (1 - MIX) * REAL + MIX * FAKE}[name]
+    norms = CLASSES[:, 0] * points.flatten(1).norm(dim=1)  # of the gradient, divided by a
+    if name == "gradient":
+        expected = (0.3 * norms - 1).square().mean(), (2 * (0.3 * norms - 1) * norms).mean()
+    else:
+        expected = (0.3 * norms).square().mean() / 2, 0.3 * norms.square().mean()
+    fake = FAKE.clone().requires_grad_()
+    value = PENALTIES[name](quadratic, (CLASSES,), REAL, fake, MIX)  # type: ignore[arg-type]  # any function will do
+    slope, of_generator = torch.autograd.grad(value, (FACTOR, fake), allow_unused=True)
+    assert (value.item(), slope.item()) == pytest.approx(tuple(map(float, expected)), rel=1e-5)
+    assert of_generator is None

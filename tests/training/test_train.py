@@ -1,177 +1,285 @@
-"""The script train.py: complete runs, kills, resuming and errors."""
+"""train.py: complete runs, interrupted and resumed ones, options and errors."""
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import load_file
+from torch.utils._pytree import tree_leaves
 
 import mnistgen
-from tests.training.conftest import Refused, RunScript, train, train_in_two
+from tests.conftest import Outcome, contents, write_model
+from tests.training.small import DATA, SMALL, drawn, script, train
 from training import publish
-from training.config import to_json
-from training.presets import DEFAULT, PRESETS
-from training.run import checkpoint as checkpoints
-from training.run.directory import RunDirectory
+from training import train as train_script
+from training.config import change, to_json
+from training.data import load_data
+from training.presets import QUICK
+from training.run import Run
 
-FULL = PRESETS[DEFAULT]  # the tests replace the presets by small ones
-METRICS = (
-    "stage",
-    "step",
-    "minutes",
-    "discriminator_loss",
-    "generator_loss",
-    "real_score",
-    "fake_score",
-    "images_per_second",
-)
+pytestmark = pytest.mark.usefixtures("small")
+ROOT = Path(__file__).resolve().parents[2]
+LOOPS = ("1-adversarial", "2-distillation", "3-moments", "4-encoder")
+SHAPES = ("bar", "cross", "ring")
+
+
+class Killed(BaseException):
+    """Ends a run without warning."""
+
+
+class Finished(NamedTuple):
+    """A complete run."""
+
+    path: Path
+    data: str
+    outcome: Outcome
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A complete small run of `conv`."""
-    run = tmp_path_factory.mktemp("runs") / "conv"
-    result = train("--preset", "conv", "--out", run)
-    assert result.returncode == 0, result.stderr
-    assert result.stdout.splitlines()[0].startswith("conv: adversarial; seed 1, on cpu, ")
-    assert result.stdout.splitlines()[-1] == f"Sample from it: mnistgen sample --model {run / 'export'} --out grid.png"
-    assert "adversarial step 14/14: " in result.stdout
-    return run
+def conv(small: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A complete run of an unconditional preset, on small MNIST."""
+    path = tmp_path_factory.mktemp("runs") / "conv"
+    assert train("--preset", "conv", "--out", path).code == 0
+    return path
 
 
-class TestRunDirectory:
-    def test_preset(self, finished: Path) -> None:
-        assert json.loads((finished / "preset.json").read_text())["name"] == "conv"
-
-    def test_metrics(self, finished: Path) -> None:
-        lines = [json.loads(line) for line in (finished / "metrics.jsonl").read_text().splitlines()]
-        assert [line["step"] for line in lines] == [2, 3, 4, 6, 7, 8, 9, 10, 12, 14]  # 7 steps an epoch
-        for line in lines:
-            evaluated = {"ratio"} if line["step"] in (7, 14) else set()
-            assert set(line) == set(METRICS) | evaluated
-            assert 0 < line["fake_score"] < 1
-            assert line["images_per_second"] > 0
-
-    def test_pictures(self, finished: Path) -> None:
-        samples = sorted((finished / "samples").iterdir())
-        assert [path.name for path in samples] == [f"0-{step:07d}.png" for step in (4, 8, 12, 14)]
-        with Image.open(finished / "progress.gif") as progress:
-            assert (progress.n_frames, progress.size) == (4, (320, 320))  # type: ignore[attr-defined]
-        with Image.open(finished / "strip.png") as strip:
-            assert strip.size == (320, 2 * 32)
-        with Image.open(finished / "final.png") as final:
-            assert final.size == (320, 320)
-        with Image.open(finished / "losses.png") as losses:
-            assert losses.size[0] > 500
-
-    def test_keeps_last_two_checkpoints(self, finished: Path) -> None:
-        assert sorted(path.stem for path in (finished / "checkpoints").iterdir()) == ["0-0000012", "0-0000014"]
-
-    def test_export_can_be_sampled(self, finished: Path) -> None:
-        generator = mnistgen.Generator(finished / "export")
-        assert generator.card.steps in (7, 14)  # whichever has the better held-out ratio
-        assert generator.sample(3, seed=1).shape == (3, 28, 28)
+@pytest.fixture(scope="module")
+def digits(small: None, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """A complete run of the default preset, on a folder of pictures of three classes."""
+    path = tmp_path_factory.mktemp("runs") / "digits"
+    folder = path.with_name("shapes")
+    for index, (image, label) in enumerate(zip(*drawn(630, len(SHAPES)), strict=True)):
+        (folder / SHAPES[label]).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / SHAPES[label] / f"{index}.png")
+    return Finished(path, str(folder), train("--out", path, "--no-evaluate", data=folder))
 
 
-def test_publish_bundles_exported_model(
-    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_script: RunScript
-) -> None:
-    monkeypatch.setattr(checkpoints, "WEIGHTS", tmp_path / "weights")
-    monkeypatch.setattr(publish, "MODELS", tmp_path / "models")
-    outcome = run_script("training/publish.py", finished / "generators" / "0-adversarial-best.safetensors")
-    assert outcome.code == 0, outcome.err
-    exported, bundled = (folder / "model.onnx" for folder in (finished / "export", tmp_path / "models" / "conv"))
-    assert bundled.read_bytes() == exported.read_bytes()
-    assert (tmp_path / "weights" / "conv.safetensors").stat().st_size > 0
-    for name in ("preset.json", "metrics.jsonl", "losses.png"):
-        assert (tmp_path / "weights" / "conv" / name).read_bytes() == (finished / name).read_bytes()
+@pytest.fixture
+def no_export(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Export another model, and draw no figures, to save time."""
+    monkeypatch.setattr(train_script, "build", lambda model, out: write_model(out))
+    monkeypatch.setattr(train_script, "draw_figures", lambda run: None)
 
 
-def test_resume_with_more_epochs(finished: Path, tmp_path: Path, train_here: RunScript) -> None:
-    run = tmp_path / "conv"
-    shutil.copytree(finished, run)
-    assert train_here("--resume", run, "--epochs", 3).code == 0
-    assert (run / "checkpoints" / "0-0000021.safetensors").exists()
-    assert mnistgen.Generator(run / "export").card.steps in (7, 14, 21)
+# A run that is killed while it writes the checkpoint of its sixth step.
+KILLED = """
+import os, signal, sys
+import pytest
+from tests.training.conftest import use_small
+from tests.training.small import train
+from tests.training.test_train import LOOPS, interrupted
+
+use_small(pytest.MonkeyPatch())
+kill = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+with interrupted("save", LOOPS[0], 6, lambda: setattr(os, "fsync", kill)):
+    train("--preset", "conv", "--out", sys.argv[1])
+"""
 
 
-def test_two_processes_match_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+@contextmanager
+def interrupted(method: str, loop: str, step: int, interrupt: Callable[[], None]) -> Iterator[None]:
+    """Call `interrupt` before this method of Run at a step."""
+    original = getattr(Run, method)
 
-    monkeypatch.setenv("PRECISION", "float32")  # the tolerance below is for float32
-    one, two = tmp_path / "one", tmp_path / "two"
-    assert train("--preset", "mlp", "--out", one, "--tensorboard", "--epochs", 1, "--no-evaluate").returncode == 0
-    result = train_in_two("--preset", "mlp", "--out", two, "--epochs", 1, "--no-evaluate")
-    assert result.returncode == 0, result.stderr
-    assert result.stdout.splitlines()[0].startswith(
-        "mlp: adversarial; seed 1, on cpu, float32, channels_last, 1 thread in 2"
-    )
-    assert len(result.stdout.splitlines()) < 20  # only the main process prints
-    lines = [RunDirectory(run).read_metrics() for run in (one, two)]
-    assert [line["step"] for line in lines[0]] == [line["step"] for line in lines[1]]
-    for ours, theirs in zip(*lines, strict=True):
-        for name in ("discriminator_loss", "generator_loss", "real_score", "fake_score"):
-            assert ours[name] == pytest.approx(theirs[name], rel=1e-3), (ours["step"], name)
-    events = EventAccumulator(str(one / "tensorboard")).Reload()
-    logged = [(event.step, event.value) for event in events.Scalars("adversarial/ratio")]
-    assert logged == [(line["step"], pytest.approx(line["ratio"])) for line in lines[0] if "ratio" in line]
+    def interrupting(run: Run, number: int, *arguments: Any, **options: Any) -> Any:
+        if (run.loop, number) == (loop, step):
+            interrupt()
+        return original(run, number, *arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, method, interrupting)
+        yield
 
 
-def test_dry_run_prints_the_preset_and_writes_nothing(tmp_path: Path, train_here: RunScript) -> None:
-    result = train_here("--preset", "mlp", "--epochs", 7, "--seed", 0, "--dry-run", "--out", tmp_path / "run")
-    printed = json.loads(result.out)
-    assert (printed["name"], printed["stages"][0]["epochs"], printed["seed"]) == ("mlp", 7, 0)
-    assert list(tmp_path.iterdir()) == []
+def assert_same_result(one: Path, other: Path) -> None:
+    """Compare all that two runs computed, except for times."""
+    results = []
+    for path in (one, other):
+        checkpoint = torch.load(path / "checkpoint.pt", weights_only=True) | {"seconds": 0}
+        models = [load_file(file) for file in sorted(path.glob("*.safetensors"))]
+        metrics = [line | {"minutes": 0, "images_per_second": 0} for line in Run(path).read_metrics()]
+        samples = [(file.name, file.read_bytes()) for file in Run(path).sample_paths()]
+        results.append(tree_leaves([checkpoint, models, metrics, samples]))
+    for found, expected in zip(*results, strict=True):
+        assert torch.equal(found, expected) if isinstance(expected, torch.Tensor) else found == expected
 
 
-def test_quick_uses_fewer_steps(tmp_path: Path, train_here: RunScript, refused: Refused) -> None:
-    printed = json.loads(train_here("--quick", "--seed", 3, "--dry-run").out)
-    assert (printed["name"], printed["seed"]) == (DEFAULT, 3)
-    full = to_json(FULL)
-    assert [stage["kind"] for stage in printed["stages"]] == [stage["kind"] for stage in full["stages"]]
-    assert all(
-        quick["steps"] < long["steps"] for quick, long in zip(printed["stages"][1:], full["stages"][1:], strict=True)
-    )
-    for wrong in (("--preset", "mlp"), ("--epochs", 3), ("--resume", tmp_path)):
-        assert "--quick starts a new run of digits; omit --preset, --epochs and --resume" in refused("--quick", *wrong)
+def refused(*arguments: object, data: object = DATA) -> str:
+    """Run train.py with invalid arguments and return its one-line error message."""
+    outcome = train(*arguments, data=data)
+    assert (outcome.code, outcome.err[:10], outcome.err.count("\n")) == (1, "train.py: ", 1), outcome
+    return outcome.err
 
 
-class TestErrors:
-    def test_invalid_preset_options(self, refused: Refused) -> None:
-        assert "no preset 'dcgn': did you mean dcgan?" in refused("--preset", "dcgn")
-        assert "epochs: input should be greater than or equal to 1, got 0" in refused("--preset", "mlp", "--epochs", 0)
-        assert "device: expected one of auto, cpu, cuda, got 'tpu'" in refused("--preset", "mlp", "--device", "tpu")
+class TestCompleteRun:
+    def test_files(self, digits: Finished) -> None:
+        records = {"run.json", "metrics.jsonl", "checkpoint.pt", *(f"{loop}.safetensors" for loop in LOOPS)}
+        figures = {"losses.png", "progress.gif", "strip.png", "final.png"}
+        assert {path.name for path in digits.path.iterdir()} == records | figures | {"samples", "export"}
+        settings = {"preset": to_json(SMALL["digits"]), "data": digits.data, "ink": "auto"}
+        assert json.loads((digits.path / "run.json").read_text()) == settings
 
-    def test_existing_run_is_not_overwritten(self, finished: Path, refused: Refused) -> None:
-        before = {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
-        assert f"is not empty; --resume {finished} resumes it" in refused("--preset", "mlp", "--out", finished)
-        assert "trains preset conv, not mlp" in refused("--resume", finished, "--preset", "mlp")
-        assert "has seed 1, not 5" in refused("--resume", finished, "--seed", 5)
-        assert before == {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
-
-    def test_corrupt_checkpoint(self, finished: Path, tmp_path: Path, refused: Refused) -> None:
-        run = tmp_path / "conv"
-        shutil.copytree(finished, run)
-        path = run / "checkpoints" / "0-0000014.safetensors"
-        path.write_bytes(path.read_bytes()[:-100])
-        before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
-        assert f"{path}: not a valid safetensors file" in refused("--resume", run)
-        assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
-
-    def test_mismatched_options(self, finished: Path, tmp_path: Path, refused: Refused) -> None:
-        run = tmp_path / "conv"
-        shutil.copytree(finished, run)
-        text = (run / "preset.json").read_text()
-        (run / "preset.json").write_text(text.replace('"learning_rate": 0.0005', '"learning_rate": 0.5'))
-        assert "trained with stages.0.learning_rate 0.0005, but the preset has 0.5" in refused("--resume", run)
-
-    def test_fewer_epochs_than_completed(self, finished: Path, refused: Refused) -> None:
-        before = (finished / "preset.json").read_bytes()
-        assert "epochs: expected at least the 2 completed ones, got 1" in refused("--resume", finished, "--epochs", 1)
-        assert (finished / "preset.json").read_bytes() == before
-
-    def test_not_a_run_directory(self, tmp_path: Path, refused: Refused) -> None:
-        assert f"{tmp_path} is no run directory: no preset.json; start a run with --out" in refused(
-            "--resume", tmp_path
+    def test_metrics_and_sample_grids(self, digits: Finished) -> None:
+        lines = Run(digits.path).read_metrics()
+        logged, evaluated = (
+            [(line["loop"], line["step"]) for line in lines if ("ratio" in line) == ratio] for ratio in (False, True)
         )
+        later = [(loop, step) for loop in LOOPS[1:] for step in (3, 6)]
+        # Every two steps, and before each checkpoint.
+        assert logged[:10] == [(LOOPS[0], step) for step in (2, 3, 4, 6, 7, 8, 9, 10, 12, 14)]
+        assert logged[10:] == [(loop, step) for loop in LOOPS[1:] for step in range(1, 7)]
+        assert evaluated == [(LOOPS[0], 7), (LOOPS[0], 14), *later]
+        grids = [*((LOOPS[0], step) for step in (4, 8, 12, 14)), *later]
+        assert [path.stem for path in Run(digits.path).sample_paths()] == [f"{loop}-{step:07d}" for loop, step in grids]
+
+    def test_figures(self, conv: Path) -> None:
+        sizes = {"progress.gif": (320, 320), "strip.png": (320, 2 * 32), "final.png": (320, 320)}
+        for name, size in sizes.items():
+            with Image.open(conv / name) as picture:
+                assert picture.size == size
+                assert getattr(picture, "n_frames", 1) == (4 if name == "progress.gif" else 1)
+
+    def test_messages(self, digits: Finished) -> None:
+        assert (digits.outcome.code, digits.outcome.err) == (0, "")
+        lines = digits.outcome.out.split("\n")
+        assert lines[-2] == f"Sample from it: mnistgen sample --model {digits.path / 'export'} --out grid.png"
+        assert any(line.startswith("digits, seed 1, on 540 images of shapes, cpu, float32, ") for line in lines)
+        for loop, end in zip(LOOPS, ("14/14", "6/6", "6/6", "6/6"), strict=True):
+            logged, evaluated = (line for line in lines if line.startswith(f"{loop} step {end}: "))
+            assert "images/s, 0 min left" in logged
+            assert "held-out ratio" in evaluated
+
+    def test_export_of_named_classes(self, digits: Finished) -> None:
+        generator = mnistgen.Generator(digits.path / "export")
+        by_name, by_index = (generator.sample(2, seed=1, labels=label) for label in ("ring", 2))
+        assert by_name.tobytes() == by_index.tobytes()
+        card, sha256 = generator.card, load_data(digits.data).sha256
+        assert (card.name, card.classes, card.preset) == ("shapes-digits", SHAPES, to_json(SMALL["digits"]))
+        assert card.steps - 3 * 6 in (7, 14)  # whichever teacher has the better held-out ratio
+        data = {"name": "shapes", "images": 540, "sha256": sha256, "classes": [*SHAPES], "licence": None}
+        assert card.data == data
+
+    def test_unconditional_export(self, conv: Path, tmp_path: Path) -> None:
+        generator = mnistgen.Generator(conv / "export")
+        assert (generator.card.classes, generator.card.data["classes"]) == (None, [*"0123456789"])
+        mnistgen.save(tmp_path / "grid.png", generator.sample(100, seed=1))
+        assert (tmp_path / "grid.png").read_bytes() == (conv / "final.png").read_bytes()
+
+    def test_publishing(self, conv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(publish, "WEIGHTS", tmp_path / "weights")
+        monkeypatch.setattr(publish, "MODELS", tmp_path / "models")
+        outcome = script("publish", conv / "1-adversarial.safetensors")
+        assert (outcome.code, outcome.out.split(",")[0]) == (0, f"{tmp_path / 'models' / 'conv'}: conv"), outcome
+        bundled, weights = contents(tmp_path / "models" / "conv"), contents(tmp_path / "weights")
+        assert bundled.keys() == {"model.onnx", "card.json"}
+        assert bundled["model.onnx"] == (conv / "export" / "model.onnx").read_bytes()
+        assert weights.keys() == {"conv.safetensors", "conv/metrics.jsonl", "conv/losses.png"}
+
+
+@pytest.mark.usefixtures("no_export")
+class TestResuming:
+    def test_runs_killed_in_each_loop_are_bitwise_identical(self, digits: Finished, tmp_path: Path) -> None:
+        def kill() -> None:
+            raise Killed
+
+        option = "--out"
+        for method, loop, step in (
+            ("log", LOOPS[0], 2),  # before the first checkpoint
+            ("log", LOOPS[0], 6),
+            ("save", LOOPS[0], 7),  # after an evaluation
+            ("log", LOOPS[1], 5),
+            ("samples", LOOPS[2], 6),
+            ("log", LOOPS[3], 2),
+        ):
+            with pytest.raises(Killed), interrupted(method, loop, step, kill):
+                train(option, tmp_path / "run", "--no-evaluate", data=digits.data)
+            option = "--resume"
+        assert train("--resume", tmp_path / "run", "--no-evaluate").code == 0
+        assert_same_result(tmp_path / "run", digits.path)
+
+    def test_sigkill_while_a_checkpoint_is_written(self, conv: Path, tmp_path: Path) -> None:
+        settings = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
+        killed = subprocess.run([sys.executable, "-c", KILLED, tmp_path / "run"], cwd=ROOT, env=settings)
+        assert killed.returncode == -signal.SIGKILL
+        assert len(list((tmp_path / "run").glob(".*.pt"))) == 1  # the partial checkpoint
+        assert train("--resume", tmp_path / "run").code == 0
+        assert_same_result(tmp_path / "run", conv)
+
+    def test_ctrl_c_says_how_to_resume(self, tmp_path: Path) -> None:
+        run = tmp_path / "a run"
+        with interrupted("log", LOOPS[0], 4, lambda: signal.raise_signal(signal.SIGINT)):
+            outcome = train("--preset", "mlp", "--out", run)
+        assert (outcome.code, outcome.err) == (130, f"train.py: interrupted; resume with --resume '{run}'\n")
+
+    def test_more_epochs(self, conv: Path, tmp_path: Path) -> None:
+        run = Path(shutil.copytree(conv, tmp_path / "run"))
+        assert train("--resume", run, "--epochs", 3).code == 0
+        assert Run(run).read_settings()["preset"]["adversarial"]["epochs"] == 3
+        assert [line["step"] for line in Run(run).read_metrics() if "ratio" in line] == [7, 14, 21]
+
+    def test_refusals_change_nothing(self, conv: Path, tmp_path: Path) -> None:
+        run = Path(shutil.copytree(conv, tmp_path / "run"))
+        assert f"is not empty; --resume {run} resumes it" in refused("--preset", "conv", "--out", run)
+        assert "expected at least the 14 steps that are done, got 7" in refused("--resume", run, "--epochs", 1)
+        for option in (("--preset", "conv"), ("--data", "mnist"), ("--seed", 1), ("--quick",), ("--out", run)):
+            assert "takes only --epochs, --device, --evaluate and --tensorboard" in refused("--resume", run, *option)
+        assert contents(run) == contents(conv)
+
+    def test_damaged_checkpoints_and_other_data(self, conv: Path, tmp_path: Path) -> None:
+        run = Path(shutil.copytree(conv, tmp_path / "run"))
+        path, settings = run / "checkpoint.pt", Run(run).read_settings()
+        whole = path.read_bytes()
+        for damaged in (whole[:-100], b""):
+            path.write_bytes(damaged)
+            assert f"{path}: not a checkpoint (" in refused("--resume", run)
+        path.write_bytes(whole)
+        np.savez(other := tmp_path / "other.npz", x_train=drawn(600, 3)[0])
+        Run(run).save_settings(settings | {"data": str(other)})
+        assert "was trained on images with SHA-256 dc15d0b5" in refused("--resume", run)
+        Run(run).save_settings(settings)
+        assert contents(run) == contents(conv)
+
+
+@pytest.mark.usefixtures("no_export")
+class TestOptions:
+    def test_unlabelled_images(self, tmp_path: Path) -> None:
+        np.savez(data := tmp_path / "unlabelled.npz", x_train=drawn(600, 3)[0])
+        assert "digits: expected labelled images" in refused("--out", tmp_path / "run", data=data)
+        assert train("--preset", "mlp", "--epochs", 1, "--out", tmp_path / "run", data=data).code == 0
+
+    def test_default_is_evaluated(self, digits: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        run = Path(shutil.copytree(digits.path, tmp_path / "run"))
+        found: list[Path] = []
+        monkeypatch.setattr(train_script, "assess", lambda sources, *_, **__: found.extend(it.path for it in sources))
+        assert train("--resume", run).code == 0
+        assert found == [run / "export", run / "export-float32"]  # the loss from quantization
+
+    def test_dry_run_prints_the_preset_and_writes_nothing(self, tmp_path: Path) -> None:
+        options = ("--seed", 3, "--epochs", 1, "--dry-run", "--out", tmp_path / "run")
+        assert json.loads(train("--preset", "mlp", *options).out) == to_json(change(SMALL["mlp"], epochs=1, seed=3))
+        assert json.loads(train("--quick", *options).out) == to_json(change(QUICK, epochs=1, seed=3))
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            (("--preset", "dcgn"), "no preset 'dcgn': did you mean dcgan?"),
+            (("--preset", "mlp", "--epochs", 0), "epochs: input should be greater than or equal to 1, got 0"),
+            (("--preset", "mlp", "--device", "tpu"), "device: expected one of auto, cpu, cuda, got 'tpu'"),
+            (("--quick", "--preset", "mlp"), "--quick is a short form of digits; omit --preset"),
+            (("--resume", "nowhere"), "nowhere is no run directory: no run.json; start a run with --out"),
+        ],
+    )
+    def test_invalid_options(self, options: tuple[object, ...], message: str) -> None:
+        assert message in refused(*options)

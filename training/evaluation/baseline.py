@@ -1,83 +1,81 @@
-"""The baseline: real digits that others are compared with, and other real digits that define a ratio of 1."""
+"""The baseline: real images that others are compared with, and other real images that define a ratio of 1."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+import joblib
 import numpy as np
-from numpy.typing import NDArray
+import torch
 
-from mnistgen._arrays import Float32, Int64, UInt8
-from training.data import Digits, Mnist
-from training.evaluation.frechet import Gaussian, distance, gaussian
-from training.evaluation.judges import JUDGES, Features, checksums, panel_features
-from training.evaluation.neighbours import Manifold, manifold
-from training.run.cache import cached
+from mnistgen._arrays import Float32, Float64, Int64, UInt8
+from training.data import DataSet, Images
+from training.evaluation.judges import JUDGES, Features, Judges, judges_for
+from training.evaluation.metrics import Gaussian, Manifold, distance, gaussian, manifold
+from training.fit import memory
 
 Form = Literal["full", "quick"]
-
-VERSION = 2  # part of the cache keys; increment it when the features or measurements are computed in another way
+TARGETS: Mapping[Form, str] = {"full": "test images", "quick": "held-out training images"}
 
 
 @dataclass(frozen=True)
-class RealDigits:
-    """Real digits and their features."""
+class RealImages:
+    """Real images and their features."""
 
-    name: str  # with their number, e.g. "10,000 test digits"
+    name: str  # with their number, e.g. "10,000 test images"
     images: UInt8  # (N, 28, 28)
-    labels: Int64  # (N,), true labels
+    labels: Int64  # (N,), true labels; 0 without classes
     features: Features
-
-    @property
-    def shares(self) -> NDArray[np.float64]:
-        """The fraction of each class, float64 (10,)."""
-        return np.bincount(self.labels, minlength=10) / len(self.labels)
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """The target digits that digits are compared with, and fresh digits, an equally large set of other real digits.
+    """The target that images are compared with, and fresh images, an equally large set of other real images.
 
-    A ratio is the Fréchet distance to the target, divided by that of the fresh digits: 1.0 is as close as real digits.
-    No judge was trained on digits of either set.
+    A ratio is the Fréchet distance to the target, divided by that of the fresh images: 1.0 is as close as real images.
+    No judge was trained on images of either set.
     """
 
     form: Form
-    target: RealDigits
-    fresh: RealDigits
+    classes: tuple[str, ...]
+    judges: Judges
+    target: RealImages
+    fresh: RealImages
+    identity: str  # a checksum of all that figures depend on, for the cache
 
     def ratio(self, images: UInt8) -> float:
         """The main figure: the geometric mean over the judges of the Fréchet ratios of images uint8 (N, 28, 28)."""
-        return geometric_mean(self.ratios(images))
+        return geometric_mean(self.ratios(self.judges.all_features(images)))
 
-    def ratios(self, images: UInt8) -> dict[str, float]:
-        """The Fréchet ratio of images uint8 (N, 28, 28) for each judge."""
-        return self.ratios_of(panel_features(images))
-
-    def ratios_of(self, features: Features) -> dict[str, float]:
+    def ratios(self, features: Features) -> dict[str, float]:
         """The Fréchet ratio for each judge, from the features of the images."""
-        return {judge: self._distance(judge, features[judge]) / self.fresh_distances[judge] for judge in JUDGES}
+        return {judge: self._distance(judge, found) / self.fresh_distances[judge] for judge, found in features.items()}
 
     @cached_property
     def fresh_distances(self) -> dict[str, float]:
-        """The Fréchet distance of the fresh digits for each judge, the denominator of the ratios."""
-        return {judge: self._distance(judge, self.fresh.features[judge]) for judge in JUDGES}
+        """The Fréchet distance of the fresh images for each judge, the denominator of the ratios."""
+        return {judge: self._distance(judge, found) for judge, found in self.fresh.features.items()}
 
     @cached_property
-    def target_manifold(self) -> Manifold:
-        """The target's manifold in the classifier's feature space."""
-        return manifold(self.target.features["classifier"])
+    def manifold(self) -> Manifold:
+        """The target's manifold in the feature space of the main judge."""
+        return manifold(self.target.features[self.judges.main])
+
+    @cached_property
+    def shares(self) -> Float64:
+        """The target's fraction of each class, float64 (K,); (1,) without classes."""
+        return np.bincount(self.target.labels, minlength=len(self.classes)) / len(self.target.labels)
 
     def _distance(self, judge: str, features: Float32) -> float:
         return distance(gaussian(self._standardize(judge, features)), self._target_gaussians[judge])
 
     @cached_property
     def _target_gaussians(self) -> dict[str, Gaussian]:
-        return {judge: gaussian(self._standardize(judge, self.target.features[judge])) for judge in JUDGES}
+        return {judge: gaussian(self._standardize(judge, features)) for judge, features in self.target.features.items()}
 
     def _standardize(self, judge: str, features: Float32) -> Float32:
-        """Standardize features (N, F) by the fresh digits' mean and standard deviation, if the judge requires it."""
+        """Standardize features (N, F) by the fresh images' mean and standard deviation, if the judge requires it."""
         if not JUDGES[judge].standardized:
             return features
         fresh = self.fresh.features[judge]
@@ -91,44 +89,35 @@ def geometric_mean(ratios: dict[str, float]) -> float:
     return float(np.prod(list(ratios.values())) ** (1 / len(ratios)))
 
 
-def _halves(mnist: Mnist) -> tuple[Digits, Digits]:
-    """The unseen digits in two halves with equal class counts, up to 1. The first is part of the validation split."""
-    first = mnist.unseen.first_of_each((mnist.unseen.counts() / 2).round().long())
-    return mnist.unseen.select(first), mnist.unseen.select(~first)
+def baseline(data: DataSet, form: Form) -> Baseline:
+    """The baseline of a form: full with the test images; quick, to select checkpoints, without them.
+
+    Trains the judges of data other than MNIST at the first call, see `judges_for`. Features are cached.
+    """
+    judges = judges_for(data)
+    parts = (data.test, data.unseen) if form == "full" else _halves(data)
+    names = TARGETS[form], "other training images"
+    target, fresh = (_real(name, part, judges) for name, part in zip(names, parts, strict=True))
+    identity = str(joblib.hash((form, data.sha256, data.classes, judges.sha256, target, fresh)))
+    return Baseline(form, data.classes, judges, target, fresh, identity)
 
 
-@dataclass(frozen=True)
-class Split:
-    """The target and the fresh digits of a form: their names, and a function that returns both."""
+def _halves(data: DataSet) -> tuple[Images, Images]:
+    """Halves of the unseen images with equal class counts, up to 1, as differences would dominate the distance.
 
-    target: str
-    fresh: str
-    split: Callable[[Mnist], tuple[Digits, Digits]]
-
-
-# The full form uses the test set. The quick form selects checkpoints and never uses it. Fresh digits have the class
-# proportions of the target, as random differences in them would dominate the distance.
-FORMS: dict[Form, Split] = {
-    "full": Split("test digits", "other training digits", lambda mnist: (mnist.test, mnist.unseen)),
-    "quick": Split("held-out training digits", "other training digits", _halves),
-}
+    The first is part of the validation split.
+    """
+    half = torch.minimum((data.unseen.counts() / 2).round().long(), data.validation.counts())
+    first, both = data.unseen.first_of_each(half), data.unseen.first_of_each(2 * half + 1)
+    return data.unseen.select(first), data.unseen.select(both & ~first)
 
 
-def baseline(mnist: Mnist, form: Form) -> Baseline:
-    """The baseline of a form. Features are cached in the user's cache folder."""
-    split = FORMS[form]
-    target, fresh = split.split(mnist)
-    return Baseline(
-        form, _real(split.target, target, f"{form}-target", mnist), _real(split.fresh, fresh, f"{form}-fresh", mnist)
-    )
+def _real(name: str, part: Images, judges: Judges) -> RealImages:
+    images, labels = part.images.cpu().numpy(), part.labels.cpu().numpy()
+    features = _features(images, dict(judges.sha256), judges)
+    return RealImages(f"{len(part):,} {name}", images, labels, features)
 
 
-def _real(name: str, digits: Digits, key: str, mnist: Mnist) -> RealDigits:
-    images, labels = digits.images.cpu().numpy(), digits.labels.cpu().numpy()
-    features = cached(f"features-{key}", sources(mnist), lambda: dict(panel_features(images)))
-    return RealDigits(f"{len(digits):,} {name}", images, labels, features)
-
-
-def sources(mnist: Mnist) -> dict[str, str | int]:
-    """The checksums and versions that figures of real digits depend on, for cache keys."""
-    return {"train": mnist.train.sha256, "test": mnist.test.sha256, "version": VERSION, **checksums()}
+@memory.cache(ignore=["judges"])  # type: ignore[untyped-decorator]
+def _features(images: UInt8, sha256: dict[str, str], judges: Judges) -> Features:
+    return judges.all_features(images)

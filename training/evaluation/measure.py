@@ -1,36 +1,107 @@
-"""All figures of a source: a measurement per sampling seed, and their means and confidence intervals."""
+"""Measure a source of images: a model, sampled by the runtime, or a reference, real images with a known degradation."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
+from sklearn.metrics import confusion_matrix
 
-from mnistgen._arrays import Float32, Int64
-from training.data import Mnist, load_mnist
-from training.evaluation.accuracy_score import PHASE, accuracy_score
-from training.evaluation.baseline import Baseline, Form, baseline, geometric_mean, sources
-from training.evaluation.figures import Estimate, Scores
-from training.evaluation.judges import classify, features, panel_features
-from training.evaluation.neighbours import (
-    Copies,
-    copies,
-    manifold,
-    nearest,
-    nearest_others,
-    pixels,
-    precision_recall_density_coverage,
+from mnistgen import Generator, MnistgenError
+from mnistgen._arrays import Float32, Float64, Int64, UInt8
+from mnistgen._model import ModelCard
+from training.data import DataSet, load_data
+from training.errors import EvaluationError
+from training.evaluation import metrics
+from training.evaluation.baseline import Baseline, Form, baseline, geometric_mean
+from training.evaluation.metrics import PHASE
+from training.evaluation.report import Estimate, Scores
+from training.fit import memory
+from training.sources import Ink
+
+# Accuracy scores, and the size of their training sets, relative to the data's. The large one takes long: it is measured
+# for the first seed only, and has fewer epochs.
+SCORES = (("accuracy_score", 1, PHASE), ("large_accuracy_score", 10, PHASE._replace(epochs=2)))
+
+
+class Drawn(NamedTuple):
+    """Images and their labels."""
+
+    images: UInt8  # (N, 28, 28)
+    labels: Int64 | None  # (N,); None if unknown
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model directory, sampled through the public API. The same seed gives the same images."""
+
+    path: Path
+    name: str  # in tables
+    card: ModelCard
+
+    def draw(self, real: Baseline, seed: int, samples: int) -> Drawn:
+        """Draw images in the target's class proportions, if the model has the same classes."""
+        return self._draw(real.classes, seed, class_counts(real.shares, samples), start=0)
+
+    def training_set(self, data: DataSet, seed: int, times: int) -> Drawn:
+        """Draw `times` as many images as in the training set, disjoint from those of `draw`."""
+        return self._draw(data.classes, seed, times * data.train.counts().numpy(), start=len(data.train))
+
+    def _draw(self, classes: tuple[str, ...], seed: int, counts: Int64, start: int) -> Drawn:
+        labels = np.repeat(np.arange(len(counts)), counts) if classes and self.card.classes == classes else None
+        try:
+            generator = Generator(self.path, device="cpu", threads=1)
+            return Drawn(generator.sample(int(counts.sum()), labels=labels, seed=seed, start=start), labels)
+        except MnistgenError as error:
+            raise EvaluationError(f"{self.name}: sampling failed: {error}") from None
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The fresh images of the baseline, whose ratio is 1, or a degraded form of them, of known quality."""
+
+    name: str
+    degrade: Callable[[Float32, np.random.Generator], Float32] | None = None  # (N, 28, 28), pixels from 0 to 1
+    has_labels: bool = True  # False if the images are no longer legible
+
+    def draw(self, real: Baseline, seed: int, samples: int) -> Drawn:
+        """All fresh images, for any number of samples."""
+        images, labels = real.fresh.images, real.fresh.labels
+        if self.degrade:
+            degraded = self.degrade((images / 255).astype(np.float32), np.random.default_rng((seed, 0)))
+            images = (degraded.clip(0, 1) * 255 + 0.5).astype(np.uint8)
+        return Drawn(images, labels if real.classes and self.has_labels else None)
+
+    def training_set(self, data: DataSet, seed: int, times: int) -> Drawn | None:
+        """The training images, if they are not degraded. There are not several times as many."""
+        known = data.train.images.numpy(), data.train.labels.numpy()
+        return None if self.degrade or times > 1 else Drawn(*known)
+
+
+Source = Model | Reference
+
+
+def add_noise(pixels: Float32, random: np.random.Generator, sigma: float) -> Float32:
+    """Add independent Gaussian noise to each pixel."""
+    return pixels + sigma * random.standard_normal(pixels.shape, np.float32)
+
+
+def gaussian_pixels(pixels: Float32, random: np.random.Generator) -> Float32:
+    """Sample each pixel independently, from a Gaussian with that pixel's mean and standard deviation."""
+    samples: Float32 = pixels.mean(axis=0) + pixels.std(axis=0) * random.standard_normal(pixels.shape, np.float32)
+    return samples
+
+
+# References for every table, best first.
+REFERENCES: Sequence[Reference] = (
+    Reference("other training images"),
+    Reference("training images, noise 0.1", partial(add_noise, sigma=0.1)),
+    Reference("training images, noise 0.3", partial(add_noise, sigma=0.3)),
+    Reference("per-pixel Gaussian", gaussian_pixels, has_labels=False),
 )
-from training.evaluation.sources import LARGE, Drawn, Source
-from training.run.cache import Arrays, cached
-
-# The large accuracy score is measured for one seed only, and with fewer epochs, since it takes long.
-LARGE_SEED, LARGE_PHASE = 1, PHASE._replace(epochs=2)
-
-Float64 = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -38,132 +109,83 @@ class Measurement:
     """The results for one sampling seed."""
 
     figures: dict[str, float]  # by keys of FIGURES
-    shares: Float64  # (10,), of each class as predicted by the classifier
-    confusion: Int64 | None  # (10, 10), label by prediction; None for digits without labels
-
-    def to_arrays(self) -> Arrays:
-        """Convert to arrays, for the cache."""
-        arrays: Arrays = {f"figures.{name}": np.array(value) for name, value in self.figures.items()}
-        arrays["shares"] = self.shares
-        return arrays if self.confusion is None else arrays | {"confusion": self.confusion}
-
-    @classmethod
-    def from_arrays(cls, arrays: Arrays) -> "Measurement":
-        """The inverse of `to_arrays`."""
-        figures = {
-            name.removeprefix("figures."): float(value) for name, value in arrays.items() if name.startswith("figures.")
-        }
-        return cls(figures, arrays["shares"], arrays.get("confusion"))
+    shares: Float64 | None = None  # (K,), of each class as predicted by the classifier
+    confusion: Int64 | None = None  # (K, K), label by prediction; None for images without labels
 
 
-def measure(source: Source, seed: int, samples: int, mnist: Mnist, real: Baseline) -> Measurement:
-    """Draw digits from a source and measure them; the quick form skips the slow figures.
+@cache
+def loaded(data: str, ink: Ink, form: Form) -> tuple[DataSet, Baseline]:
+    """The data set, as `load_data` reads it on the CPU, and its baseline. Loaded once per process."""
+    found = load_data(data, ink=ink)
+    return found, baseline(found, form)
 
-    Raises EvaluationError if the source fails or there are too few digits.
+
+def measure_once(source: Source, seed: int, samples: int, data: str, ink: Ink, form: Form) -> Measurement:
+    """`measure` in a worker process, which does not warn again."""
+    with warnings.catch_warnings(action="ignore"):
+        found, real = loaded(data, ink, form)
+    measurement: Measurement = measure(source, seed, samples, real.identity, found, real)
+    return measurement
+
+
+@memory.cache(ignore=["data", "real"])  # type: ignore[untyped-decorator]
+def measure(source: Source, seed: int, samples: int, identity: str, data: DataSet, real: Baseline) -> Measurement:
+    """Draw images from a source and measure them; the quick form skips the slow figures. Cached.
+
+    `identity` is that of the baseline. Raises EvaluationError if the source fails.
     """
-    drawn = source.draw(real, seed, class_counts(real, samples))
-    found = panel_features(drawn.images)
-    predicted = classify(found["classifier"])
-    ratios = real.ratios_of(found)
-    shares = np.bincount(predicted.labels, minlength=10) / len(predicted.labels)
+    drawn = source.draw(real, seed, samples)
+    found = real.judges.all_features(drawn.images)
+    ratios = real.ratios(found)
+    generated = metrics.manifold(found[real.judges.main])
     figures = {
         "ratio": geometric_mean(ratios),
         "worst_ratio": max(ratios.values()),
         **{f"{judge}_ratio": ratio for judge, ratio in ratios.items()},
-        **precision_recall_density_coverage(real.target_manifold, manifold(found["classifier"])),
-        "class_balance": float(np.abs(shares - real.target.shares).sum() / 2),
+        **metrics.precision_recall_density_coverage(real.manifold, generated),
     }
+    training_images, test_images = data.train.images.numpy(), data.test.images.numpy()
+    if real.form == "full":
+        nearest = metrics.copies(drawn.images, training_images, skip_itself=source == REFERENCES[0])
+        of_test = metrics.copies(test_images, training_images)
+        figures["nearest_ratio"] = float(np.median(nearest.distances) / np.median(of_test.distances))
+        figures["authenticity"] = nearest.authenticity
+    if not data.classes:
+        return Measurement(figures)
+    predicted, _ = real.judges.predict(found["classifier"])
+    shares = np.bincount(predicted, minlength=len(data.classes)) / len(predicted)
+    figures["class_balance"] = float(np.abs(shares - real.shares).sum() / 2)
     confusion = None
     if drawn.labels is not None:
-        figures["label_accuracy"] = float((predicted.labels == drawn.labels).mean())
-        confusion = np.zeros((10, 10), np.int64)
-        np.add.at(confusion, (drawn.labels, predicted.labels), 1)
+        figures["label_accuracy"] = float((predicted == drawn.labels).mean())
+        confusion = confusion_matrix(drawn.labels, predicted, labels=range(len(shares)))
     if real.form == "full":
-        figures |= _memorisation(drawn, mnist, among_themselves=source.is_training_digits)
-        if source.training_sets:
-            figures["accuracy_score"] = _accuracy_score(source, seed, mnist)
-        if source.training_sets >= LARGE and drawn.labels is not None and seed == LARGE_SEED:
-            figures["large_accuracy_score"] = _accuracy_score(source, seed, mnist, times=LARGE)
+        for name, times, phase in SCORES if confusion is not None and seed == 1 else SCORES[:1]:
+            if training := source.training_set(data, seed, times):
+                images, known = training
+                labels = real.judges.predict(real.judges.features(images, "classifier"))[0] if known is None else known
+                test = test_images, data.test.labels.numpy()
+                figures[name] = metrics.accuracy_score((images, labels), test, len(data.classes), seed, phase)
     return Measurement(figures, shares, confusion)
 
 
-def summarise(source: Source, measurements: Sequence[Measurement]) -> Scores:
-    """The mean and confidence interval over the seeds."""
-    first = measurements[0]
+def summarise(name: str, measurements: Sequence[Measurement]) -> Scores:
+    """The mean and confidence interval over the seeds. Figures that are not finite are omitted."""
+    values = {key: [m.figures[key] for m in measurements if key in m.figures] for key in measurements[0].figures}
+    shares = [m.shares for m in measurements if m.shares is not None]
     confusions = [m.confusion for m in measurements if m.confusion is not None]
     return Scores(
-        name=source.name,
-        note="" if confusions else "without labels; labelled by the classifier",
-        figures={
-            name: Estimate.of([m.figures[name] for m in measurements if name in m.figures]) for name in first.figures
-        },
-        class_shares=tuple(Estimate.of([float(m.shares[digit]) for m in measurements]) for digit in range(10)),
-        confusion=tuple(tuple(map(int, row)) for row in np.sum(confusions, axis=0)) if confusions else None,
+        name=name,
+        note="without labels; labelled by the classifier" if shares and not confusions else "",
+        figures={key: Estimate.of(found) for key, found in values.items() if np.isfinite(found).all()},
+        class_shares=tuple(map(Estimate.of, np.transpose(shares).tolist())),
+        confusion=tuple(map(tuple, np.sum(confusions, axis=0).tolist())) if confusions else None,
     )
 
 
-def class_counts(real: Baseline, samples: int) -> Int64:
-    """Class counts int64 (10,) of `samples` digits in the target's proportions, by the largest-remainder method."""
-    shares = real.target.shares * samples
-    counts = np.floor(shares).astype(np.int64)
-    counts[np.argsort(counts - shares, kind="stable")[: samples - int(counts.sum())]] += 1
+def class_counts(shares: Float64, samples: int) -> Int64:
+    """Class counts int64 (K,) of `samples` images in these proportions (K,), by the largest-remainder method."""
+    exact = shares * samples
+    counts = np.floor(exact).astype(np.int64)
+    counts[np.argsort(counts - exact, kind="stable")[: samples - int(counts.sum())]] += 1
     return counts
-
-
-def find_copies(drawn: Drawn, mnist: Mnist, *, among_themselves: bool = False) -> Copies:
-    """Compare with the nearest training digits; `among_themselves` excludes the digits themselves."""
-    training = mnist.train.images.cpu().numpy()
-    return copies(drawn.images, training, own_distances(mnist), skip_itself=among_themselves)
-
-
-def own_distances(mnist: Mnist) -> Float32:
-    """The distance from each training digit to its nearest other training digit, (N,)."""
-    distances: Float32 = _neighbourhood(mnist)["training"]
-    return distances
-
-
-def _memorisation(drawn: Drawn, mnist: Mnist, *, among_themselves: bool) -> dict[str, float]:
-    found = find_copies(drawn, mnist, among_themselves=among_themselves)
-    return {
-        "nearest_ratio": float(np.median(found.distances) / np.median(_neighbourhood(mnist)["test"])),
-        "authenticity": float(found.authentic.mean()),
-    }
-
-
-@cache
-def _neighbourhood(mnist: Mnist) -> Arrays:
-    """Distances to the nearest training digit: of each training digit (excluding itself), and of each test digit."""
-
-    def compute() -> Arrays:
-        training, test = (pixels(digits.images.cpu().numpy()) for digits in (mnist.train, mnist.test))
-        return {"training": nearest_others(training, 1)[0][:, 0], "test": nearest(test, training)[0]}
-
-    return cached("neighbourhood", {"train": mnist.train.sha256, "test": mnist.test.sha256}, compute)
-
-
-def _accuracy_score(source: Source, seed: int, mnist: Mnist, times: int = 1) -> float:
-    images, labels = source.training_set(mnist, seed, times)
-    if labels is None:
-        labels = classify(features(images, "classifier")).labels
-    test = mnist.test.images.cpu().numpy(), mnist.test.labels.cpu().numpy()
-    return accuracy_score(images, labels, *test, seed=seed, phase=PHASE if times == 1 else LARGE_PHASE)
-
-
-# --- tasks for worker processes --------------------------------------------------------------------------------------
-
-
-@cache
-def _loaded(data: Path, form: Form) -> tuple[Mnist, Baseline]:
-    mnist = load_mnist(data, torch.device("cpu"))
-    return mnist, baseline(mnist, form)
-
-
-def measure_once(source: Source, seed: int, samples: int, form: Form, data: Path) -> Measurement:
-    """`measure`, with the data loaded once per process, and results cached in the user's cache folder."""
-    mnist, real = _loaded(data, form)
-    key = sources(mnist) | {"source": source.identity, "seed": seed, "samples": samples, "form": form}
-
-    def compute() -> Arrays:
-        return measure(source, seed, samples, mnist, real).to_arrays()
-
-    return Measurement.from_arrays(cached("measurement", key, compute))

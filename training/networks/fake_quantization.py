@@ -1,6 +1,6 @@
 """Fake quantization with a straight-through estimator, for quantization-aware training.
 
-It emulates the 8-bit arithmetic of the exported generator, see `export.quantize`.
+It emulates the 8-bit arithmetic of the exported generator, see `export.to_onnx`.
 Source: B. Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference",
 2018 (arXiv:1712.05877), section 3.
 """
@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from training.errors import DivergedError
-from training.networks.generator import GeneratorNetwork
-from training.networks.inputs import cyclic_labels, fixed_inputs
+from training.networks.generator import GeneratorNetwork, cyclic_labels, fixed_inputs
 
 WEIGHT_LEVELS = 64  # on either side of 0: the export uses 7 of the 8 bits
 PERCENTILE = 99.99  # of the activations determine the range; clipping outliers makes the quantization step smaller
@@ -37,7 +36,7 @@ class FakeQuantizedGenerator(GeneratorNetwork):
         super().__init__()
         self.network = network
         self.image_range = network.image_range
-        self.latent_dim, self.conditional = network.latent_dim, network.conditional
+        self.latent_dim, self.classes = network.latent_dim, network.classes
         products = {name: layer for name, layer in network.named_modules() if isinstance(layer, PRODUCTS)}
         self._weights = {f"{name}.weight" for name in products}
         self._qparams: dict[str, QParams] = {}  # of each layer's input and output
@@ -48,7 +47,7 @@ class FakeQuantizedGenerator(GeneratorNetwork):
         self._logits = f"{next(reversed(products))}.output"
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """Latents (N, D) and, if conditional, classes (N, 10) -> images (N, 1, 28, 28) in `image_range`."""
+        """Latents (N, D) and, if conditional, classes (N, K) -> images (N, 1, 28, 28) in `image_range`."""
         parameters = {
             name: _quantize_weight(value) if name in self._weights else value
             for name, value in self.network.named_parameters()
@@ -59,7 +58,7 @@ class FakeQuantizedGenerator(GeneratorNetwork):
     @torch.no_grad()
     def calibrate(self) -> None:
         """Determine the activation ranges from fixed latents. Raises DivergedError for non-finite activations."""
-        inputs = fixed_inputs(self, 0, cyclic_labels(CALIBRATION)).to(next(self.parameters()).device)
+        inputs = fixed_inputs(self, 0, cyclic_labels(CALIBRATION, self.classes)).to(next(self.parameters()).device)
         self._observed = {}
         self.network(*inputs)
         self._qparams = {name: _choose_qparams(values) for name, values in self._observed.items()}

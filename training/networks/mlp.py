@@ -8,9 +8,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from training.networks.activations import ACTIVATIONS, IMAGE_RANGES
-from training.networks.generator import CLASSES, GeneratorNetwork, concatenate_inputs
-from training.networks.initialization import INITIALIZATIONS
+from training.networks.generator import ACTIVATIONS, IMAGE_RANGES, INITIALIZATIONS, GeneratorNetwork, concatenate_inputs
 
 PIXELS = 28 * 28
 
@@ -37,6 +35,7 @@ class MLPGenerator(GeneratorNetwork):
         self,
         *,
         latent_dim: int,
+        classes: int,
         widths: Sequence[int],
         activation: str,
         final: str,
@@ -47,17 +46,16 @@ class MLPGenerator(GeneratorNetwork):
     ) -> None:
         super().__init__()
         self.latent_dim = latent_dim
-        self.conditional = conditional
-        inputs = latent_dim + CLASSES * conditional
+        self.classes = classes if conditional else 0
         self.layers = perceptron(
-            (inputs, *widths, PIXELS), activation=activation, batch_norm=batch_norm, dropout=dropout
+            (latent_dim + self.classes, *widths, PIXELS), activation=activation, batch_norm=batch_norm, dropout=dropout
         )
         INITIALIZATIONS[init](self.layers)
         self.final = ACTIVATIONS[final]()
         self.image_range = IMAGE_RANGES[final]
 
     def forward(self, latents: Tensor, classes: Tensor | None = None) -> Tensor:
-        """Latents (N, D) and, if conditional, classes (N, 10) -> images (N, 1, 28, 28) float32 in `image_range`."""
+        """Latents (N, D) and, if conditional, classes (N, K) -> images (N, 1, 28, 28) float32 in `image_range`."""
         inputs = concatenate_inputs(latents, classes)
         pixels: Tensor = self.final(self.layers(inputs).float())  # -> (N, 784), float32 also under autocast
         return pixels.reshape(-1, 1, 28, 28)
@@ -66,7 +64,9 @@ class MLPGenerator(GeneratorNetwork):
 class MLPDiscriminator(nn.Module):
     """Fully connected layers from images to scores."""
 
-    def __init__(self, *, widths: Sequence[int], activation: str, final: str, init: str, dropout: float = 0.0) -> None:
+    def __init__(
+        self, *, classes: int, widths: Sequence[int], activation: str, final: str, init: str, dropout: float = 0.0
+    ) -> None:
         super().__init__()
         self.layers = perceptron((PIXELS, *widths, 1), activation=activation, dropout=dropout)
         INITIALIZATIONS[init](self.layers)

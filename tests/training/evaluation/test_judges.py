@@ -1,25 +1,22 @@
-"""The judges: features, weights, data splits, baselines and training."""
+"""The judges and the baseline: bundled weights, training on other data, real images to compare with."""
 
+import hashlib
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+import mnistgen
 from mnistgen._arrays import UInt8
-from tests.training.conftest import RunScript
-from tests.training.small import DATA
-from training.data import Digits, Mnist
-from training.errors import EvaluationError
+from training.data import DataSet, load_data
 from training.evaluation import judges
-from training.evaluation.baseline import FORMS, Form, baseline, geometric_mean
-from training.evaluation.judges import JUDGES, MAX_FEATURES, checksums, classify, features, load_judge
-from training.fitting import Phase
+from training.evaluation.baseline import Form, baseline, geometric_mean
+from training.evaluation.judges import JUDGES, bundled, judges_for, train_judge
+from training.fit import Phase
 
 each_judge = pytest.mark.parametrize("name", JUDGES)
-each_form = pytest.mark.parametrize("form", FORMS)
+each_form = pytest.mark.parametrize("form", ["full", "quick"])
 # Recorded sums of the features of the first four test digits, the same on every machine.
 SUMS = {
     "classifier": [59.4226, 82.7717, 53.6191, 58.6828],
@@ -29,153 +26,95 @@ SUMS = {
 }
 
 
-@pytest.fixture
-def other_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder to load weights from instead of the committed ones."""
-    monkeypatch.setattr(judges, "WEIGHTS", tmp_path)
-    load_judge.cache_clear()
-    yield tmp_path
-    load_judge.cache_clear()
-
-
-class TestFeatures:
+class TestBundled:
     @each_judge
-    def test_match_recorded_values(self, mnist: Mnist, name: str) -> None:
-        found = features(mnist.test.images.numpy()[:4], name)
+    def test_features_match_recorded_values(self, mnist: DataSet, name: str) -> None:
+        found = bundled().features(mnist.test.images.numpy()[:4], name)
         assert found.dtype == np.float32
-        assert len(found) == 4
-        assert found.shape[1] <= MAX_FEATURES
         assert found.sum(axis=1) == pytest.approx(SUMS[name], rel=1e-3, abs=1e-3)
 
-    @each_judge
-    def test_loading_keeps_global_random_state(self, name: str) -> None:
-        load_judge.cache_clear()
+    def test_loading_keeps_global_random_state(self) -> None:
         state = torch.get_rng_state()
-        assert not load_judge(name).training
+        assert not any(network.training for network in bundled().networks.values())
         assert torch.equal(state, torch.get_rng_state())
 
-    def test_classifier_accuracy_on_test_digits(self, mnist: Mnist) -> None:
-        predicted = classify(features(mnist.test.images.numpy(), "classifier"))
-        assert (predicted.labels == mnist.test.labels.numpy()).mean() > 0.98
-        assert ((predicted.confidence >= 0.1) & (predicted.confidence <= 1)).all()
+    def test_classifier_reads_test_digits(self, mnist: DataSet) -> None:
+        predicted, confidence = bundled().predict(bundled().features(mnist.test.images.numpy(), "classifier"))
+        assert (predicted == mnist.test.labels.numpy()).mean() > 0.98
+        assert ((confidence >= 0.1) & (confidence <= 1)).all()
 
-    def test_damaged_weights_raise(self, other_weights: Path) -> None:
-        (other_weights / "mixer.safetensors").write_bytes(b"nothing")
-        with pytest.raises(
-            EvaluationError, match=r"mixer\.safetensors: not the weights of judge mixer .*restore the file"
-        ):
-            load_judge("mixer")
+    def test_cards_match_weights(self) -> None:
+        for name, checksum in bundled().sha256.items():
+            card = json.loads((judges.WEIGHTS / f"{name}.json").read_text())
+            weights = (judges.WEIGHTS / f"{name}.safetensors").read_bytes()
+            assert card["sha256"] == checksum == hashlib.sha256(weights).hexdigest()
+            assert (bundled().accuracy[name] is None) == (name == "autoencoder")
 
-
-class TestWeights:
-    @pytest.mark.parametrize("name", checksums())
-    def test_card_matches_weights(self, name: str) -> None:
-        card = json.loads((judges.WEIGHTS / f"{name}.json").read_text())
-        network = load_judge(name)
-        assert card["sha256"] == checksums()[name]
-        assert [Phase(**phase)[:3] for phase in card["phases"]] == [phase[:3] for phase in JUDGES[name].phases]
-        assert card["summary"]
-        assert not network.training
+    def test_default_model_generates_requested_digits(self) -> None:
+        images, labels = mnistgen.generate_labelled(500, seed=3)
+        assert bundled().label_accuracy(images, labels) > 0.97
 
 
-@pytest.fixture(scope="module")
-def full_size() -> Mnist:
-    """A data set of MNIST's size and class proportions, whose images contain only their index."""
+class TestTrained:
+    def test_judges_of_other_data_learn_its_classes(self, shapes: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        data = load_data(shapes)
+        found = judges_for(data)
+        assert list(found.networks) == list(JUDGES)
+        assert found.features(data.test.images.numpy(), "classifier").shape == (150, 128)
+        assert (found.accuracy["mixer"] or 0) > 0.8
+        monkeypatch.setattr(judges, "train_judge", None)  # the second time they are cached
+        assert judges_for(data).sha256 == found.sha256
 
-    def digits(count: int, first: int) -> Digits:
-        images = torch.zeros(count, 28, 28, dtype=torch.uint8)
-        numbers = torch.arange(first, first + count, dtype=torch.int32)
-        images.view(count, -1)[:, :4] = numbers.view(torch.uint8).view(-1, 4)
-        shares = torch.tensor([987, 1124, 993, 1022, 974, 904, 986, 1044, 975, 991]).float()
-        labels = torch.multinomial(shares, count, replacement=True, generator=torch.Generator().manual_seed(first))
-        return Digits(images, labels, "")
+    def test_unlabelled_data_has_no_classifiers(self, unlabelled: str) -> None:
+        found = judges_for(load_data(unlabelled))
+        assert list(found.networks) == ["autoencoder", "untrained"]
+        assert found.main == "untrained"
 
-    return Mnist(digits(60_000, 0), digits(10_000, 60_000))
-
-
-class TestSplits:
-    """Target, fresh digits and the judges' training digits are disjoint."""
-
-    @each_form
-    @pytest.mark.parametrize("size", ["full_size", "mnist"])
-    def test_splits_are_disjoint(self, request: pytest.FixtureRequest, size: str, form: Form) -> None:
-        mnist: Mnist = request.getfixturevalue(size)
-        target, fresh = FORMS[form].split(mnist)
-        for one, other in ((target, fresh), (target, mnist.seen), (fresh, mnist.seen)):
-            assert not hashes(one) & hashes(other)
-        assert len(hashes(target)) == len(target)
-
-    def test_quick_target_is_held_out_with_balanced_classes(self, full_size: Mnist) -> None:
-        target, fresh = FORMS["quick"].split(full_size)
-        assert hashes(target) <= hashes(full_size.validation)
-        assert not hashes(target) & hashes(full_size.training_split)
-        assert len(target) == pytest.approx(5_000, abs=5)
-        assert (target.counts() - fresh.counts()).abs().max() <= 1
-
-    @each_form
-    def test_baseline_contents(self, mnist: Mnist, form: Form) -> None:
-        real = baseline(mnist, form)
-        target, fresh = FORMS[form].split(mnist)
-        assert real.target.images.tobytes() == target.images.numpy().tobytes()
-        assert real.target.labels.tolist() == target.labels.tolist()
-        assert real.fresh.images.tobytes() == fresh.images.numpy().tobytes()
-        assert real.target.name.startswith(f"{len(target)} ")
-        assert real.target.shares.sum() == pytest.approx(1)
+    def test_weights_are_the_mean_over_phases(self, mnist: DataSet) -> None:
+        part = mnist.train.select(slice(100))
+        phases = Phase(1, 2e-3, 0.5, batch_size=50), Phase(1, 1e-3, 0.5, batch_size=50)
+        state = torch.get_rng_state()
+        first = train_judge("classifier", 10, phases[:1], part.images, part.labels).state_dict()
+        both = train_judge("classifier", 10, phases, part.images, part.labels).state_dict()
+        assert torch.equal(state, torch.get_rng_state())
+        assert 0 < (first["head.weight"] - both["head.weight"]).abs().max() < 2e-3
+        assert all(value.isfinite().all() for value in both.values())
 
 
 class TestBaseline:
-    def test_ratio_is_geometric_mean_over_judges(self, mnist: Mnist) -> None:
+    @each_form
+    def test_target_fresh_and_seen_images_are_disjoint(self, mnist: DataSet, form: Form) -> None:
+        real = baseline(mnist, form)
+        target, fresh, seen = map(hashes, (real.target.images, real.fresh.images, mnist.seen.images.numpy()))
+        assert not target & fresh
+        assert not target & seen
+        assert not fresh & seen
+        assert real.target.name.startswith(f"{len(target)} ")
+        assert real.shares.sum() == pytest.approx(1)
+
+    def test_quick_target_is_held_out_with_balanced_classes(self, shapes: str) -> None:
+        data = load_data(shapes)
+        real = baseline(data, "quick")
+        assert hashes(real.target.images) <= hashes(data.validation.images.numpy())
+        counts = [np.bincount(part.labels, minlength=3) for part in (real.target, real.fresh)]
+        assert abs(counts[0] - counts[1]).max() <= 1
+
+    def test_ratio_is_geometric_mean_over_judges(self, mnist: DataSet) -> None:
         real = baseline(mnist, "quick")
         images = mnist.test.images.numpy()
-        ratios = real.ratios(images)
+        ratios = real.ratios(real.judges.all_features(images))
         assert ratios.keys() == JUDGES.keys()
         assert real.ratio(images) == pytest.approx(np.exp(np.mean(np.log(list(ratios.values())))))
         assert geometric_mean({"one": 2.0, "another": 8.0}) == pytest.approx(4)
 
-    def test_fresh_digits_have_ratio_one(self, mnist: Mnist) -> None:
-        real = baseline(mnist, "full")
-        assert real.ratios(real.fresh.images) == pytest.approx(dict.fromkeys(JUDGES, 1))
-
-    @each_judge
-    def test_each_judge_detects_degradation(self, mnist: Mnist, name: str) -> None:
+    def test_each_judge_detects_degradation(self, mnist: DataSet) -> None:
         real = baseline(mnist, "full")
         images = real.fresh.images
-        noise = np.random.default_rng(0).standard_normal(images.shape)
-
-        def noisy(sigma: float) -> UInt8:
-            return ((images / 255 + sigma * noise).clip(0, 1) * 255).astype(np.uint8)
-
         moved, binary = np.roll(images, 2, axis=2), np.where(images > 127, 255, 0).astype(np.uint8)
         few = np.repeat(images[:5], len(images) // 5, axis=0)
-        ratios = [real.ratios(damaged)[name] for damaged in (images, noisy(0.1), noisy(0.3))]
-        assert ratios == sorted(ratios)
-        assert ratios[2] > 1.3 * ratios[0]
-        assert min(real.ratios(damaged)[name] for damaged in (moved, binary, few)) > 1
+        for degraded in (moved, binary, few):
+            assert min(real.ratios(real.judges.all_features(degraded)).values()) > 1
 
 
-class TestTraining:
-    def test_writes_weights_and_card(
-        self, run_script: RunScript, mnist: Mnist, other_weights: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        for name in checksums():
-            phases = (Phase(1, 2e-3, 0.5, batch_size=50), Phase(1, 1e-3))
-            monkeypatch.setitem(JUDGES, name, JUDGES[name]._replace(phases=phases))
-        outcome = run_script("training/evaluation/train_judges.py", "--data", DATA, "--out", other_weights)
-        assert outcome.code == 0, outcome.err
-        for name in checksums():
-            card = json.loads((other_weights / f"{name}.json").read_text())
-            assert (card["name"], len(card["phases"])) == (name, 2)
-            assert card["data"]["sha256"] == mnist.train.sha256
-            assert (card["accuracy"] is None) == (name == "autoencoder")
-            found = features(mnist.test.images.numpy(), name)
-            assert np.isfinite(found).all()
-            assert found.std(axis=0).max() > 0
-
-    def test_unknown_names_raise(self, run_script: RunScript, tmp_path: Path) -> None:
-        outcome = run_script("training/evaluation/train_judges.py", "untrained", "--data", DATA, "--out", tmp_path)
-        line = "train_judges.py: judges: expected classifier, mixer, autoencoder, got untrained\n"
-        assert (outcome.code, outcome.err) == (1, line)
-
-
-def hashes(digits: Digits) -> set[bytes]:
-    return {image.numpy().tobytes() for image in digits.images}
+def hashes(images: UInt8) -> set[bytes]:
+    return {image.tobytes() for image in images}

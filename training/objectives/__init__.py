@@ -1,1 +1,0 @@
-"""Objectives: adversarial losses, penalties, and distances between feature moments."""

@@ -1,1 +1,0 @@
-"""The infrastructure of training: devices, processes, checkpoints, run directories, progress and logging."""

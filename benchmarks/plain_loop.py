@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import MNIST
 
-from benchmarks.training_rate import STEPS, WARM_UP, adversarial, rate
+from benchmarks.training_rate import STEPS, WARM_UP, rate
 from mnistgen._runtime import usable_cpus
 from training.config import Preset
 from training.networks import build_discriminator, build_generator
@@ -35,11 +35,11 @@ def plain_rate(preset: Preset, data: Path) -> float:
     torch.set_num_threads(usable_cpus())
     steps = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))])
     dataset = MNIST(data, train=True, transform=steps)
-    stage = adversarial(preset)
-    loader = DataLoader(dataset, batch_size=stage.batch_size, shuffle=True, num_workers=2)
+    batch_size = preset.adversarial.batch_size
+    loader = DataLoader(dataset, batch_size=batch_size, shuffle=True, num_workers=2)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    generator = build_generator(preset.network_of(0), preset.latent_dim).to(device)
-    discriminator = build_discriminator(stage.discriminator).to(device)
+    generator = build_generator(preset.network, preset.latent_dim, classes=10).to(device)
+    discriminator = build_discriminator(preset.adversarial.discriminator, classes=10).to(device)
     optimizers = [torch.optim.Adam(network.parameters(), 2e-4, (0.5, 0.999)) for network in (generator, discriminator)]
     ends = [time.perf_counter()]
     batches: Iterator[tuple[Tensor, Tensor]] = iter(loader)
@@ -47,7 +47,7 @@ def plain_rate(preset: Preset, data: Path) -> float:
         plain_step(generator, discriminator, optimizers, real.to(device), preset.latent_dim)
         ends.append(time.perf_counter())
     seconds = [end - start for start, end in itertools.pairwise(ends)]
-    return stage.batch_size / statistics.median(seconds[WARM_UP:])
+    return batch_size / statistics.median(seconds[WARM_UP:])
 
 
 def plain_step(

@@ -1,6 +1,6 @@
 """The time of a training step: python -m benchmarks.training_step [PRESET ...].
 
-Compares the choices of `training.run.device.choose` to their alternatives: precision, memory format and threads.
+Compares the choices of `training.device.choose` to their alternatives: precision, memory format and threads.
 """
 
 import sys
@@ -11,35 +11,35 @@ import torch
 from torch.optim import Adam
 
 from benchmarks.timing import medians
-from benchmarks.training_rate import adversarial
 from mnistgen._runtime import usable_cpus
 from training.config import Preset
+from training.device import Compute, Precision, choose
+from training.losses import LOSSES
 from training.networks import build_discriminator, build_generator
-from training.networks.inputs import classes_of, cyclic_labels
-from training.objectives.losses import LOSSES
+from training.networks.generator import classes_of, cyclic_labels
 from training.presets import PRESETS
-from training.run.device import Compute, Precision, choose
 
+CLASSES = 10
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 
 
 def stepper(preset: Preset, compute: Compute, channels_last: bool) -> Callable[[], None]:
-    """A function that runs a discriminator and a generator step on noise, as in training.stages.adversarial."""
-    stage = adversarial(preset)
-    generator = compute.place(build_generator(preset.network_of(0), preset.latent_dim))
-    discriminator = compute.place(build_discriminator(stage.discriminator))
+    """A function that runs a discriminator and a generator step, without penalties, on noise, as training/train.py."""
+    config = preset.adversarial
+    generator = compute.place(build_generator(preset.teacher.network, preset.latent_dim, CLASSES))
+    discriminator = compute.place(build_discriminator(config.discriminator, CLASSES))
     networks = (generator, discriminator)
     if not channels_last:
         for network in networks:
             network.to(memory_format=torch.contiguous_format)
     generator_optimizer, discriminator_optimizer = (Adam(network.parameters(), fused=True) for network in networks)
-    loss = LOSSES[stage.loss]()
-    real = torch.rand(stage.batch_size, 1, 28, 28, device=compute.device)
-    classes = classes_of(generator, cyclic_labels(stage.batch_size).to(compute.device))
+    loss = LOSSES[config.loss]
+    real = torch.rand(config.batch_size, 1, 28, 28, device=compute.device)
+    classes = classes_of(generator, cyclic_labels(config.batch_size, CLASSES).to(compute.device))
 
     def step() -> None:
         torch.set_num_threads(compute.threads)
-        latents = torch.randn(stage.batch_size, preset.latent_dim, device=compute.device)
+        latents = torch.randn(config.batch_size, preset.latent_dim, device=compute.device)
         with compute.autocast():
             fake = generator(latents, *classes)
             losses = loss.discriminator(discriminator(real, *classes), discriminator(fake.detach(), *classes))

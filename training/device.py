@@ -15,7 +15,7 @@ from mnistgen._runtime import usable_cpus
 from training.errors import TrainingError
 
 Precision = Literal["bfloat16", "float32"]
-Network = TypeVar("Network", bound=nn.Module)
+Module = TypeVar("Module", bound=nn.Module)
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -39,7 +39,7 @@ class Compute:
         """Run matrix products and convolutions in `precision`; weights and losses stay float32."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
 
-    def place(self, network: Network) -> Network:
+    def place(self, network: Module) -> Module:
         """Move the network to the device, with convolution weights in channels_last format."""
         return network.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 

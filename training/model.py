@@ -23,7 +23,7 @@ from training.networks import build_encoder, build_generator
 from training.networks.fake_quantization import FakeQuantizedGenerator
 from training.networks.generator import GeneratorNetwork, cyclic_labels, draw, stored
 
-Network = TypeVar("Network", bound=nn.Module)
+Module = TypeVar("Module", bound=nn.Module)
 GRID_SIZE = 100  # images in a sample grid
 WEIGHTS = Path(__file__).parent / "weights"  # NAME.safetensors: the source of the bundled models
 
@@ -92,7 +92,7 @@ def load_model(path: Path) -> Model:
     return Model(preset, generator, encoder, data, steps, seconds)
 
 
-def _load(network: Network, name: str, tensors: Mapping[str, Tensor]) -> Network:
+def _load(network: Module, name: str, tensors: Mapping[str, Tensor]) -> Module:
     """Load the tensors whose names start with the network's, in float32."""
     start = f"{name}."
     weights = {key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)}

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mnistgen._arrays import UInt8
 from tests.conftest import Outcome
 from training.config import Network, Preset
+from training.data import Images
 from training.errors import run_script
 from training.features import POOL
 from training.presets import PRESETS
@@ -57,6 +58,11 @@ def _small(preset: Preset) -> Preset:
 
 
 SMALL = {name: _small(PRESETS[name]) for name in ("digits", "conv", "mlp", "mlp-dropout")}
+
+
+def pixels(images: Images) -> list[bytes]:
+    """The bytes of each image, to compare sets of them."""
+    return [image.numpy().tobytes() for image in images.images]
 
 
 def drawn(count: int, classes: int) -> tuple[UInt8, NDArray[np.int64]]:

@@ -75,11 +75,13 @@ def test_bars_on_a_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(terminal, "isatty", lambda: True)
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("COLUMNS", "200")
+    run = Run(run.path)  # which reads the width
+    run.begin("1-adversarial", 10, 2, 100, {})
     log(run, 1.0, 2.0, 3.0)
     run.begin("2-distillation", 10, 2, 100, {})
     log(run, *[1.0] * 10)
     run.close()
-    for text in ("1-adversarial", "3/10", "generator loss 1.5", "2-distillation", "10/10", "0:00"):
+    for text in ("1-adversarial", "3/10", "generator loss 1.5", "2-distillation", "10/10", "0:00:00"):
         assert text in terminal.getvalue()
 
 
